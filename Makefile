@@ -1,0 +1,37 @@
+# make app   create the environment, install, start the app
+# make test  create the environment, install what the tests need, run ruff, mypy and pytest
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8501
+BIN    := $(VENV)/bin
+
+.PHONY: app test lint types bench clean
+
+app: $(VENV)/app.done
+	@echo "The explorer starts at http://localhost:$(PORT) (stop it with Ctrl+C)"
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.headless true
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/test.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.done
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.done: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install -q -r requirements.txt
+	@touch $@
+
+$(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/pip install -q -r requirements-dev.txt
+	$(BIN)/python -m tests.browser.chromium
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Compression Explorer: budget, distil and prune real networks, and see what happens."""
