@@ -1,0 +1,1 @@
+"""Lesson: what a student learns from the teacher's softened distributions."""

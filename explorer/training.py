@@ -1,0 +1,262 @@
+"""One training loop: it takes its loss as an argument and yields its progress.
+
+Every image of a batch is drawn in one of a fixed list of *views* (flipped or not, shifted by whole
+pixels), so that a teacher's logits can be computed once per view and looked up ever after.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from explorer.data import ImageSet, to_inputs
+from explorer.errors import ExplorerError
+from explorer.measure import accuracy, eval_mode, logit_batches, logits
+
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""(student logits (N, C), labels (N,), teacher logits (N, C) or None) -> scalar loss."""
+
+View = tuple[bool, int, int]
+"""(flipped left to right, shift down, shift right), shifts in pixels of the original image."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; a card carries it whole.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images per step.
+        max_lr: the peak of the one-cycle schedule.
+        weight_decay: L2 penalty of SGD (momentum 0.9, Nesterov).
+        seed: of the initial weights, the order of the images and their views.
+        shift: the largest shift in pixels; 0 for none.
+        diagonal: whether images shift in both directions at once.
+        erase: side in pixels of a random grey square put on every image; 0 for none.
+        precision: ``bfloat16`` runs forward and backward passes under autocast.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    max_lr: float = 0.1
+    weight_decay: float = 5e-4
+    seed: int = 0
+    shift: int = 1
+    diagonal: bool = False
+    erase: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2 or self.max_lr <= 0:
+            raise ExplorerError(
+                "A recipe needs at least 1 epoch, 2 images a batch and a positive learning rate."
+            )
+        if self.shift < 0 or self.erase < 0:
+            raise ExplorerError("Shift and erase are sizes in pixels: 0 or more.")
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view an image can be drawn in.
+
+        >>> len(Recipe(epochs=1).views), len(Recipe(epochs=1, shift=2, diagonal=True).views)
+        (10, 50)
+        """
+        steps = range(-self.shift, self.shift + 1)
+        shifts = [
+            (down, right)
+            for down, right in product(steps, steps)
+            if self.diagonal or (down == 0 or right == 0)
+        ]
+        return tuple((flip, down, right) for flip in (False, True) for down, right in shifts)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a step.
+
+    ``validation_accuracy`` is set on the last step of an epoch only; ``loss`` is the step's.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    validation_accuracy: float | None = None
+
+
+def train(
+    model: nn.Module,
+    images: ImageSet,
+    validation: ImageSet,
+    recipe: Recipe,
+    loss: Loss,
+    *,
+    teacher_logits: Tensor | None = None,
+    resume: Path | None = None,
+) -> Iterator[Progress]:
+    """Train ``model`` in place, yielding its progress after every step.
+
+    SGD with Nesterov momentum and a one-cycle schedule. An epoch depends on the recipe's seed and
+    its number alone, so a run that was stopped and resumed ends with the weights it would have had.
+
+    Args:
+        teacher_logits: (views, N, C), as ``view_logits`` makes it; the matching rows go to ``loss``.
+        resume: a file that keeps the state after each epoch; if it exists the run goes on from it.
+
+    Raises:
+        ExplorerError: the resume file belongs to another recipe or network, or the recipe asks for
+            a teacher's logits of erased images, which cannot be looked up.
+    """
+    if teacher_logits is not None and recipe.erase:
+        raise ExplorerError("Distillation looks the teacher's logits up per view: set erase to 0.")
+    pixels, labels = torch.from_numpy(images.images), images.targets()
+    inputs, targets = validation.inputs(), validation.targets()
+    per_epoch = len(labels) // recipe.batch_size
+    if not per_epoch:
+        raise ExplorerError(f"{len(labels)} images are fewer than one batch: take a smaller batch.")
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=recipe.max_lr,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        recipe.max_lr,
+        total_steps=recipe.epochs * per_epoch,
+        pct_start=0.25,
+        cycle_momentum=False,
+    )
+    state = _RunState(model, optimizer, schedule, recipe, resume)
+    done = state.restore()
+    started = time.monotonic()
+    for epoch in range(done, recipe.epochs):
+        model.train()
+        generator = torch.Generator().manual_seed(recipe.seed * 10_000 + epoch)
+        order = torch.randperm(len(labels), generator=generator)
+        for step, rows in enumerate(torch.split(order, recipe.batch_size)[:per_epoch], start=1):
+            chosen = torch.randint(len(recipe.views), (len(rows),), generator=generator)
+            batch = to_inputs(_erase(_view(pixels[rows], chosen, recipe), recipe.erase, generator))
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                scores = model(batch)
+            value = loss(
+                scores.float(),
+                labels[rows],
+                None if teacher_logits is None else teacher_logits[chosen, rows].float(),
+            )
+            optimizer.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            result = None
+            if step == per_epoch:
+                with eval_mode(model):
+                    result = accuracy(logits(model, inputs), targets).value
+                state.save(epoch + 1)
+            yield Progress(
+                epoch + 1,
+                recipe.epochs,
+                epoch * per_epoch + step,
+                recipe.epochs * per_epoch,
+                value.item(),
+                time.monotonic() - started,
+                result,
+            )
+
+
+def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterator[Tensor]:
+    """The teacher's logits (N, C) for every view of the recipe, view by view; stack them for ``train``."""
+    pixels = torch.from_numpy(images.images)
+    for number in range(len(recipe.views)):
+        chosen = torch.full((len(pixels),), number)
+        shown = _view(pixels, chosen, recipe)
+        yield torch.cat(
+            [
+                scores
+                for part in torch.split(shown, 1000)
+                for scores in logit_batches(teacher, to_inputs(part))
+            ]
+        )
+
+
+def _view(pixels: Tensor, chosen: Tensor, recipe: Recipe) -> Tensor:
+    """Each image of (N, H, W) in its chosen view; what a shift uncovers is black, as the border is."""
+    margin = recipe.shift
+    height, width = pixels.shape[1:]
+    padded = torch.nn.functional.pad(pixels, (margin, margin, margin, margin))
+    flip, down, right = torch.tensor(recipe.views)[chosen].unbind(1)
+    rows = torch.arange(height) + (margin - down)[:, None]
+    columns = torch.arange(width) + (margin - right)[:, None]
+    columns = torch.where(flip.bool()[:, None], columns.flip(1), columns)
+    return padded[torch.arange(len(pixels))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _erase(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    if not side:
+        return pixels
+    height, width = pixels.shape[1:]
+    top = torch.randint(1 - side, height, (len(pixels), 1, 1), generator=generator)
+    left = torch.randint(1 - side, width, (len(pixels), 1, 1), generator=generator)
+    row, column = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
+    inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
+    grey = 73  # the mean pixel, so that the square carries no signal after normalisation
+    return pixels.masked_fill(inside, grey)
+
+
+class _RunState:
+    """The state of a run on disk, written after every epoch, so that an interruption costs one at most."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        recipe: Recipe,
+        path: Path | None,
+    ) -> None:
+        self.parts: dict[str, Any] = {
+            "model": model,
+            "optimizer": optimizer,
+            "schedule": schedule,
+        }
+        self.recipe, self.path = recipe, path
+
+    def restore(self) -> int:
+        """Load the last saved epoch, if any, and return how many epochs are done."""
+        if self.path is None or not self.path.exists():
+            return 0
+        saved = torch.load(self.path, weights_only=True)
+        if saved["recipe"] != asdict(self.recipe):
+            raise ExplorerError(
+                f"{self.path} holds an unfinished run with another recipe: delete it or train "
+                "under another name."
+            )
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(saved[name])
+        except (RuntimeError, ValueError) as error:
+            raise ExplorerError(
+                f"{self.path} holds an unfinished run of another network: delete it or train "
+                "under another name."
+            ) from error
+        return int(saved["epochs_done"])
+
+    def save(self, epochs_done: int) -> None:
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        torch.save(
+            {name: part.state_dict() for name, part in self.parts.items()}
+            | {"recipe": asdict(self.recipe), "epochs_done": epochs_done},
+            partial,
+        )
+        partial.replace(self.path)
