@@ -1,0 +1,107 @@
+"""What the pages share: cached data and models, the provenance line, the turn for heavy work."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+from torch import nn
+
+from explorer import checkpoints
+from explorer.checkpoints import Card
+from explorer.data import ImageSet, fashion_mnist
+
+Origin = Literal["measured", "precomputed", "estimated", "computed"]
+
+_BADGES = {
+    "measured": ":green-badge[:material/timer: measured here]",
+    "precomputed": ":blue-badge[:material/inventory_2: precomputed]",
+    "estimated": ":orange-badge[:material/straighten: estimated]",
+    "computed": ":green-badge[:material/calculate: computed here]",
+}
+
+
+@st.cache_resource(show_spinner="Reading the images")
+def images(split: fashion_mnist.Split) -> ImageSet:
+    """A bundled split; shared by all visitors, so only ever read."""
+    return fashion_mnist.load(split)
+
+
+@st.cache_resource(show_spinner=False)
+def cards(folder: Path = checkpoints.SHIPPED) -> dict[str, Card]:
+    """The cards of the shipped checkpoints, by name."""
+    return checkpoints.catalogue(folder)
+
+
+@st.cache_resource(show_spinner="Reading the checkpoint", max_entries=8)
+def shared_model(name: str) -> nn.Module:
+    """A shipped network in eval mode; shared by all visitors, so only ever read, never changed."""
+    return checkpoints.load(name)
+
+
+def chart(figure: Any, alt_text: str, caption: str) -> None:
+    """An Altair chart with its text alternative, and under it the sentence that says what to see."""
+    st.altair_chart(figure, width="stretch", alt=alt_text)
+    st.caption(caption)
+
+
+def provenance(origin: Origin, text: str) -> None:
+    """Say where the figures above come from: how they were got, on what, with which settings."""
+    st.markdown(f"{_BADGES[origin]} <small>{text}</small>", unsafe_allow_html=True)
+
+
+class _Queue:
+    """First come, first served: one holder at a time in this process."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._tickets = itertools.count()
+        self._waiting: list[int] = []
+
+    def join(self) -> int:
+        with self._changed:
+            ticket = next(self._tickets)
+            self._waiting.append(ticket)
+            return ticket
+
+    def ahead(self, ticket: int, wait_seconds: float) -> int:
+        """How many are before this ticket, after waiting at most so long for a change."""
+        with self._changed:
+            if self._waiting.index(ticket):
+                self._changed.wait(wait_seconds)
+            return self._waiting.index(ticket)
+
+    def leave(self, ticket: int) -> None:
+        with self._changed:
+            self._waiting.remove(ticket)
+            self._changed.notify_all()
+
+
+@st.cache_resource(show_spinner=False)
+def _queue() -> _Queue:
+    return _Queue()
+
+
+@contextmanager
+def heavy_work() -> Iterator[None]:
+    """Hold the process's one turn for heavy work; while others are ahead, the page says how many.
+
+    A visitor who leaves or presses stop gives the turn back.
+    """
+    queue, ticket = _queue(), None
+    try:
+        ticket = queue.join()
+        notice = st.empty()
+        while ahead := queue.ahead(ticket, 0.5):
+            notice.info(
+                f"{ahead} run{'s' if ahead > 1 else ''} ahead of yours on this machine; it starts by itself.",
+                icon=":material/hourglass_top:",
+            )
+        notice.empty()
+        yield
+    finally:
+        if ticket is not None:
+            queue.leave(ticket)

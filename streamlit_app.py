@@ -1,0 +1,34 @@
+"""Entry of the app: ``streamlit run streamlit_app.py``."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Compression Explorer", page_icon=":material/compress:", layout="wide")
+st.navigation(
+    [
+        st.Page(
+            "explorer/start/page.py",
+            title="Start",
+            icon=":material/home:",
+            url_path="start",
+            default=True,
+        ),
+        st.Page(
+            "explorer/architecture/page.py",
+            title="Architecture",
+            icon=":material/account_tree:",
+            url_path="architecture",
+        ),
+        st.Page(
+            "explorer/distillation/page.py",
+            title="Distillation",
+            icon=":material/local_fire_department:",
+            url_path="distillation",
+        ),
+        st.Page(
+            "explorer/pruning/page.py",
+            title="Pruning",
+            icon=":material/content_cut:",
+            url_path="pruning",
+        ),
+    ]
+).run()
