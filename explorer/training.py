@@ -131,7 +131,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         recipe.max_lr,
-        total_steps=recipe.epochs * per_epoch,
+        total_steps=max(recipe.epochs * per_epoch, 8),  # its warm-up cannot be shorter than a step
         pct_start=0.25,
         cycle_momentum=False,
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
-from torch import nn
+from torch import Tensor, nn
 
-from explorer import checkpoints
+from explorer import checkpoints, evidence
 from explorer.checkpoints import Card
 from explorer.data import ImageSet, fashion_mnist
+from explorer.errors import ExplorerError
 
 Origin = Literal["measured", "precomputed", "estimated", "computed"]
 
@@ -40,6 +41,42 @@ def cards(folder: Path = checkpoints.SHIPPED) -> dict[str, Card]:
 def shared_model(name: str) -> nn.Module:
     """A shipped network in eval mode; shared by all visitors, so only ever read, never changed."""
     return checkpoints.load(name)
+
+
+@st.cache_resource(show_spinner="Reading the teacher's and students' logits", max_entries=16)
+def validation_logits(name: str) -> Tensor:
+    """The precomputed logits (5,000, C) of a shipped network; shared, so only ever read."""
+    return evidence.read_logits(name)
+
+
+@contextmanager
+def page() -> Iterator[None]:
+    """Around everything a page draws: errors as one sentence, and a word on values a link got wrong."""
+    asked, notice = st.query_params.to_dict(), st.container()
+    try:
+        yield
+    except ExplorerError as error:
+        st.error(str(error), icon=":material/error:")
+    # A rerun may still report the address the page was opened with, so each address is checked once.
+    if asked != st.session_state.get("checked_address"):
+        st.session_state["checked_address"] = asked
+        for key, text in asked.items():
+            if key in st.session_state and not _means(text, st.session_state[key]):
+                notice.warning(
+                    f"The link asks for {key} = {text}, which is not possible here; "
+                    f"this page opens with {st.session_state[key]}.",
+                    icon=":material/link_off:",
+                )
+
+
+def _means(text: str, value: object) -> bool:
+    """Whether a text from the address stands for this widget value."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return text.lower() == str(value).lower()
 
 
 def chart(figure: Any, alt_text: str, caption: str) -> None:

@@ -1,0 +1,89 @@
+"""The app, really served, and a real Chromium to look at it."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.chromium import QUIET, executable
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that runs the app as the README says."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command += ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text(encoding="utf-8")
+        try:
+            with urlopen(url, timeout=1):  # noqa: S310 (a server of our own)
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"the app did not start: {log.read_text(encoding='utf-8')}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable(), args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A browser tab that remembers what went wrong and which hosts were asked."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("request", self._asked)
+
+    def _asked(self, request) -> None:
+        if re.match(r"(https?|wss?):", request.url) and "//127.0.0.1:" not in request.url:
+            self.foreign.append(request.url)
+
+    def open(self, path: str) -> None:
+        """Open a page and wait until it has drawn everything."""
+        self.page.goto(f"{self.address}/{path}")
+        self.page.wait_for_selector("h1", timeout=90_000)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the running script has ended."""
+        self.page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=90_000)
+        self.page.wait_for_timeout(300)
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1366, "height": 900})
+    yield Visit(context.new_page(), address)
+    context.close()

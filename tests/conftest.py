@@ -1,0 +1,43 @@
+"""What several tests share."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.data import ImageSet, fashion_mnist
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small tensors run faster on one thread, and results do not depend on the machine's cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def validation() -> ImageSet:
+    return fashion_mnist.load("validation")
+
+
+@pytest.fixture(scope="session")
+def shard() -> ImageSet:
+    return fashion_mnist.load("shard")
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    """A small stand-in for the four original files: 600 training images a class, 20 test images."""
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 6000), ("t10k", 20)):
+        labels = generator.permutation(np.arange(count, dtype=np.uint8) % 10)
+        images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        for kind, array in (("images", images), ("labels", labels)):
+            dimensions = array.ndim
+            header = bytes([0, 0, 8, dimensions]) + np.array(array.shape, ">u4").tobytes()
+            name = f"{part}-{kind}-idx{dimensions}-ubyte.gz"
+            (folder / name).write_bytes(gzip.compress(header + array.tobytes(), 1))
+    return folder

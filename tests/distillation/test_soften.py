@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import torch
+
+from explorer.distillation import soften
+from explorer.distillation.loss import loss_fn_kd
+from explorer.distillation.soften import Choice
+from explorer.errors import ExplorerError
+
+CLASSES = ("a", "b", "c")
+TEACHER = torch.tensor(
+    [[9.0, 0.0, 0.0], [1.0, 1.1, 1.0], [0.0, 5.0, 1.0], [2.0, 0.0, 4.0]], dtype=torch.float64
+)
+STUDENT = torch.tensor(
+    [[5.0, 0.0, 0.0], [0.0, 3.0, 0.0], [7.0, 0.0, 1.0], [3.0, 0.0, 1.0]], dtype=torch.float64
+)
+LABELS = torch.tensor([0, 1, 0, 2])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+def test_softening_is_torchs_softmax_of_the_divided_logits(temperature: float) -> None:
+    assert torch.allclose(soften.soften(TEACHER, temperature), (TEACHER / temperature).softmax(1))
+    expected = torch.distributions.Categorical(logits=TEACHER / temperature).entropy()
+    assert torch.allclose(soften.entropy(TEACHER, temperature), expected)
+
+
+def test_a_higher_temperature_is_softer_and_keeps_the_ranking() -> None:
+    entropies = torch.stack([soften.entropy(TEACHER, step) for step in soften.LADDER])
+    assert (entropies.diff(dim=0) > 0).all()
+    assert (entropies <= math.log(3)).all()
+    for step in soften.LADDER:
+        assert torch.equal(soften.soften(TEACHER, step).argmax(1), TEACHER.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("choice", "positions"),
+    [
+        (Choice.AMBIGUOUS, [1, 3, 2, 0]),
+        (Choice.DISAGREE, [2, 3]),
+        (Choice.TEACHER_WRONG, [2]),
+        (Choice.ONE_PER_CLASS, [2, 1, 3]),
+        (Choice.INDEX, [0, 1, 2, 3]),
+    ],
+)
+def test_images_are_chosen_as_promised(choice: Choice, positions: list[int]) -> None:
+    assert soften.candidates(choice, TEACHER, STUDENT, LABELS).tolist() == positions
+
+
+def test_the_table_of_one_image_has_both_networks_and_sums_to_one() -> None:
+    rows = soften.distributions(TEACHER[0], STUDENT[0], CLASSES, 0, 2.0)
+    assert rows.groupby("network")["probability"].sum().tolist() == pytest.approx([1.0, 1.0])
+    assert rows[rows["is_label"]]["class"].unique().tolist() == ["a"]
+    with pytest.raises(ExplorerError, match="same number of classes"):
+        soften.distributions(TEACHER[0], STUDENT[0], CLASSES[:2], 0, 2.0)
+
+
+def test_the_bars_of_the_loss_add_up_to_the_loss() -> None:
+    image, mean, rows = soften.weighted_parts(STUDENT, LABELS, TEACHER, 0.3, 4.0, 2)
+    sums = rows.groupby("images", sort=False)["value"].sum().tolist()
+    assert sums == pytest.approx([image.total.item(), mean.total.item()])
+    assert mean.total.item() == pytest.approx(loss_fn_kd(STUDENT, LABELS, TEACHER, 0.3, 4.0).item())

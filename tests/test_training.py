@@ -1,0 +1,109 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from explorer.data import ImageSet
+from explorer.errors import ExplorerError
+from explorer.models import StudentNet, StudentSpec
+from explorer.training import Progress, Recipe, train, view_logits
+
+SPEC = StudentSpec(4, (4, 6, 8, 8), classes=10)
+RECIPE = Recipe(epochs=3, batch_size=32, max_lr=0.1, erase=4)
+
+
+def plain(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+    return functional.cross_entropy(scores, labels)
+
+
+def fresh() -> StudentNet:
+    torch.manual_seed(0)
+    return StudentNet(SPEC)
+
+
+def run(net: StudentNet, shard: ImageSet, recipe: Recipe = RECIPE, **options) -> list[Progress]:
+    images, held_out = shard.select(slice(96)), shard.select(slice(96, 126))
+    return list(train(net, images, held_out, recipe, options.pop("loss", plain), **options))
+
+
+def test_training_learns_and_reports_every_step(shard: ImageSet) -> None:
+    net = fresh()
+    steps = run(net, shard, Recipe(epochs=24, batch_size=32, max_lr=0.1))
+    assert [progress.step for progress in steps] == list(range(1, 73))
+    assert {progress.steps for progress in steps} == {72}
+    measured = [progress.epoch for progress in steps if progress.validation_accuracy is not None]
+    assert measured == list(range(1, 25))
+    first, last = (sum(p.loss for p in part) / 3 for part in (steps[:3], steps[-3:]))
+    assert last < 0.8 * first
+
+
+def test_an_interrupted_run_ends_with_the_weights_it_would_have_had(shard: ImageSet, tmp_path: Path) -> None:
+    whole = fresh()
+    run(whole, shard)
+    stopped, state = fresh(), tmp_path / "run.resume.pt"
+    steps = train(stopped, shard.select(slice(96)), shard.select(slice(96, 126)), RECIPE, plain, resume=state)
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    resumed = fresh()
+    rest = run(resumed, shard, resume=state)
+    assert rest[0].epoch == 2, "an interruption costs one epoch at most"
+    for key, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[key]), key
+
+
+def test_a_resume_file_of_another_recipe_or_network_is_refused(shard: ImageSet, tmp_path: Path) -> None:
+    state = tmp_path / "run.resume.pt"
+    run(fresh(), shard, resume=state)
+    with pytest.raises(ExplorerError, match="another recipe"):
+        run(fresh(), shard, Recipe(epochs=4, batch_size=32), resume=state)
+    with pytest.raises(ExplorerError, match="another network"):
+        run(StudentNet(StudentSpec(5, (4, 6, 8, 8), classes=10)), shard, resume=state)
+
+
+def test_the_teachers_logits_follow_the_view_of_every_image(shard: ImageSet) -> None:
+    """With a teacher equal to the student before its first step, every looked-up row matches."""
+    recipe = Recipe(epochs=1, batch_size=96, shift=2, diagonal=True)
+    net = fresh()
+    teacher = fresh()
+    teacher.train()
+    images = shard.select(slice(96))
+    with torch.no_grad():
+        for _ in range(20):
+            teacher(images.inputs())
+    net.load_state_dict(teacher.state_dict())
+    table = torch.stack(list(view_logits(teacher.eval(), images, recipe)))
+    assert table.shape == (50, 96, 10)
+    seen = []
+
+    def compare(scores: Tensor, labels: Tensor, rows: Tensor | None) -> Tensor:
+        assert rows is not None
+        seen.append((rows, labels))
+        return functional.cross_entropy(scores, labels)
+
+    net.eval()
+    net.train = partial(lambda self, mode=True: self, net)  # type: ignore[method-assign]
+    captured = []
+    net.register_forward_hook(lambda module, args, output: captured.append(output.detach()))
+    run(net, shard, recipe, loss=compare, teacher_logits=table)
+    assert torch.allclose(captured[0], seen[0][0], atol=1e-5)
+    assert not torch.allclose(captured[0], table[12][torch.argsort(torch.rand(96))], atol=1e-2)
+
+
+def test_distilling_from_erased_images_is_refused(shard: ImageSet) -> None:
+    with pytest.raises(ExplorerError, match="set erase to 0"):
+        run(fresh(), shard, teacher_logits=torch.zeros(10, 96, 10))
+
+
+def test_fewer_images_than_a_batch_are_refused(shard: ImageSet) -> None:
+    with pytest.raises(ExplorerError, match="smaller batch"):
+        run(fresh(), shard, Recipe(epochs=1, batch_size=128))
+
+
+@pytest.mark.parametrize("values", [{"epochs": 0}, {"epochs": 1, "max_lr": 0}, {"epochs": 1, "shift": -1}])
+def test_an_impossible_recipe_is_refused(values: dict) -> None:
+    with pytest.raises(ExplorerError):
+        Recipe(**values)
