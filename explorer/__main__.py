@@ -3,24 +3,23 @@
 import argparse
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import cast
 
-from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
-from explorer.checkpoints import SHIPPED, Card, catalogue, load
+from explorer.checkpoints import SHIPPED, catalogue, load
 from explorer.data import fashion_mnist
-from explorer.distillation.loss import check_alpha, check_temperature, loss_fn_kd
+from explorer.distillation import command as distillation
+from explorer.distillation.live import Race
+from explorer.distillation.loss import Distilled, check_alpha, check_temperature, labels_alone
 from explorer.errors import ExplorerError
-from explorer.evidence import write_logits
+from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
-from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, Run, Update, execute
+from explorer.pruning import command as pruning
+from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, Update, execute, follow
 from explorer.training import Loss, Recipe
 
 
@@ -74,9 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="print a list of JSON objects")
     verify.set_defaults(command=_verify)
 
-    evidence = commands.add_parser(
-        "evidence", help="compute the logits on the validation images that ship with the checkpoints"
-    )
+    distillation.add(commands)
+    pruning.add(commands)
+
+    evidence = commands.add_parser("evidence", help="compute the logits that ship with the checkpoints")
     evidence.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
     evidence.set_defaults(command=_evidence)
     return parser
@@ -118,7 +118,9 @@ def _train(options: argparse.Namespace) -> int:
         out=options.out,
         work=options.work,
     )
-    entry = _follow(steps)
+    bars = _Bars()
+    entry = follow(steps, bars)
+    bars.bar.close()
     print(
         f"{entry.name}: {entry.params:,} parameters, validation {entry.validation_accuracy:.4f}, "
         f"test {entry.test_accuracy:.4f}, {entry.bytes:,} bytes, {entry.seconds:.0f} s"
@@ -126,20 +128,19 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _follow(steps: Generator[Update, None, Card]) -> Card:
-    """Show a run's updates as progress bars, one per stage, and return its card."""
-    stage, bar = "", tqdm(disable=True)
-    while True:
-        try:
-            update = next(steps)
-        except StopIteration as end:
-            bar.close()
-            return cast(Card, end.value)
-        if update.stage != stage:
-            bar.close()
-            stage, bar = update.stage, tqdm(desc=update.stage, total=update.total, initial=update.done - 1)
-        bar.set_postfix(update.figures, refresh=False)
-        bar.update(update.done - bar.n)
+class _Bars:
+    """Progress bars with the time left, one for each stage of a run."""
+
+    def __init__(self) -> None:
+        self.stage, self.bar = "", tqdm(disable=True)
+
+    def __call__(self, update: Update) -> None:
+        if update.stage != self.stage:
+            self.bar.close()
+            self.stage = update.stage
+            self.bar = tqdm(desc=update.stage, total=update.total, initial=update.done - 1)
+        self.bar.set_postfix(update.figures, refresh=False)
+        self.bar.update(update.done - self.bar.n)
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -175,20 +176,7 @@ def _run(options: argparse.Namespace) -> Run:
 
 
 def _loss(run: Run) -> Loss:
-    if run.teacher is None:
-        return _labels_alone
-    return partial(_distilled, alpha=run.alpha, temperature=run.temperature)
-
-
-def _labels_alone(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
-    return functional.cross_entropy(scores, labels)
-
-
-def _distilled(
-    scores: Tensor, labels: Tensor, teacher: Tensor | None, *, alpha: float, temperature: float
-) -> Tensor:
-    assert teacher is not None
-    return loss_fn_kd(scores, labels, teacher, alpha, temperature)
+    return labels_alone if run.teacher is None else Distilled(run.alpha, run.temperature)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -223,6 +211,8 @@ def _verify(options: argparse.Namespace) -> int:
 def _evidence(options: argparse.Namespace) -> int:
     for name in write_logits(list(SHIPPED_RUNS), folder=options.checkpoints):
         print(f"logits of {name} on the validation images", flush=True)
+    for number in write_shard_views(Race(UNDER_60K).recipe, options.checkpoints):
+        print(f"logits of the teacher on view {number} of the shard", flush=True)
     return 0
 
 

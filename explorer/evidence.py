@@ -12,6 +12,7 @@ from explorer.checkpoints import SHIPPED, card, load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import logits
+from explorer.training import Recipe, view_logits
 
 FOLDER = "evidence"
 
@@ -36,22 +37,54 @@ def write_logits(
     save_file(table, path, metadata=origin)
 
 
+def shard_views_path(folder: Path = SHIPPED) -> Path:
+    """Where the teacher's logits of every view of the training shard are kept."""
+    return folder / FOLDER / "logits-shard-views.safetensors"
+
+
+def write_shard_views(recipe: Recipe, folder: Path = SHIPPED) -> Iterator[int]:
+    """Compute and store the teacher's logits of the shard, float16; yields each view's number."""
+    views = []
+    for number, scores in enumerate(
+        view_logits(load("teacher", folder), fashion_mnist.load("shard"), recipe)
+    ):
+        views.append(scores.half())
+        yield number
+    save_file(
+        {"logits": torch.stack(views)},
+        shard_views_path(folder),
+        metadata={"teacher": card("teacher", folder).sha256},
+    )
+
+
+def read_shard_views(folder: Path = SHIPPED) -> Tensor:
+    """The stored logits (views, 5,000, C) of the teacher on the training shard.
+
+    Raises:
+        ExplorerError: there are none, or they are those of other weights than the shipped teacher's.
+    """
+    return _read(shard_views_path(folder), "teacher", "logits", folder)
+
+
 def read_logits(name: str, split: fashion_mnist.Split = "validation", folder: Path = SHIPPED) -> Tensor:
     """The stored logits (N, C), float32, of a checkpoint on a split.
 
     Raises:
         ExplorerError: there are none, or they are those of other weights than the shipped ones.
     """
-    path = logits_path(split, folder)
+    return _read(logits_path(split, folder), name, name, folder)
+
+
+def _read(path: Path, checkpoint: str, key: str, folder: Path) -> Tensor:
     remedy = "run `python -m explorer evidence` to compute them"
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            stored_for = (file.metadata() or {}).get(name)
-            table: Tensor | None = file.get_tensor(name) if stored_for else None
+            stored_for = (file.metadata() or {}).get(checkpoint)
+            table: Tensor | None = file.get_tensor(key) if stored_for else None
     except (OSError, safetensors.SafetensorError) as error:
         raise ExplorerError(f"{path.name} cannot be read: {remedy}.") from error
     if table is None:
-        raise ExplorerError(f"There are no logits of {name} on the {split} images: {remedy}.")
-    if stored_for != card(name, folder).sha256:
-        raise ExplorerError(f"The stored logits of {name} belong to other weights: {remedy}.")
+        raise ExplorerError(f"There are no logits of {checkpoint} in {path.name}: {remedy}.")
+    if stored_for != card(checkpoint, folder).sha256:
+        raise ExplorerError(f"The logits in {path.name} are not those of {checkpoint}: {remedy}.")
     return table

@@ -6,13 +6,17 @@ latencies are clock readings.
 
 import ctypes
 import math
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 BATCH = 250
 
@@ -96,6 +100,102 @@ def keep_freed_memory() -> None:
     mmap_threshold, trim_threshold = -3, -1
     mallopt(mmap_threshold, 2**30)
     mallopt(trim_threshold, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one forward pass, measured.
+
+    Attributes:
+        median: milliseconds for the whole batch.
+        low: first quartile, milliseconds.
+        high: third quartile, milliseconds.
+        batch: images in the batch.
+        repeats: timed passes.
+        threads: CPU threads torch may use.
+        others: share of the machine's CPU time, 0 to 1, that other processes used meanwhile;
+            None where the system does not tell.
+    """
+
+    median: float
+    low: float
+    high: float
+    batch: int
+    repeats: int
+    threads: int
+    others: float | None
+
+    @property
+    def busy(self) -> bool:
+        """Whether so much else ran meanwhile that the figure should not be trusted."""
+        return self.others is not None and self.others > 0.1
+
+
+@torch.inference_mode()
+def latencies(models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15) -> tuple[Latency, ...]:
+    """The latency of several networks on one batch (N, 3, H, W), measured in turn.
+
+    The networks take turns within each round, and every other round in reverse order, so that a
+    machine that slows down slows all of them; two rounds warm up and are not counted.
+    """
+    keep_freed_memory()
+    times: list[list[float]] = [[] for _ in models]
+    device = next(models[0].parameters()).device
+    batch = inputs.to(device)
+    before = _cpu_time()
+    for turn in range(repeats + 2):
+        order = range(len(models)) if turn % 2 else reversed(range(len(models)))
+        for number in order:
+            started = time.perf_counter()
+            models[number](batch)
+            _finish(device)
+            if turn >= 2:
+                times[number].append(1000 * (time.perf_counter() - started))
+    others = _others(before, _cpu_time())
+    quartiles = [torch.tensor(each).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist() for each in times]
+    return tuple(
+        Latency(median, low, high, len(inputs), repeats, torch.get_num_threads(), others)
+        for low, median, high in quartiles
+    )
+
+
+def _finish(device: torch.device) -> None:
+    """Wait until the device has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _cpu_time() -> tuple[float, float, float] | None:
+    """Clock ticks of all processors so far: (all, busy, this process's); None without /proc/stat."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:]
+    except OSError:
+        return None
+    ticks = [float(field) for field in fields[:8]]
+    own = os.times()
+    return sum(ticks), sum(ticks) - ticks[3] - ticks[4], (own.user + own.system) * os.sysconf("SC_CLK_TCK")
+
+
+def _others(
+    before: tuple[float, float, float] | None, after: tuple[float, float, float] | None
+) -> float | None:
+    if before is None or after is None or after[0] == before[0]:
+        return None
+    whole, busy, own = (b - a for a, b in zip(before, after, strict=True))
+    return max(0.0, (busy - own) / whole)
+
+
+def multiply_adds(model: nn.Module, inputs: Tensor) -> int:
+    """Multiply-adds of the convolutions and linear layers for one image of ``inputs`` (N, 3, H, W).
+
+    Counted by torch's own counter, which counts two operations for each. Masked weights count in
+    full: the machine multiplies by their zeros.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(inputs[:1].to(next(model.parameters()).device))
+    return int(counter.get_total_flops()) // 2
 
 
 @contextmanager

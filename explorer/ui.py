@@ -2,11 +2,13 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
 from torch import Tensor, nn
 
@@ -85,6 +87,13 @@ def chart(figure: Any, alt_text: str, caption: str) -> None:
     st.caption(caption)
 
 
+def download(label: str, rows: pd.DataFrame, file: str) -> None:
+    """A button that saves a table as CSV."""
+    st.download_button(
+        label, rows.to_csv(index=False), file, "text/csv", on_click="ignore", icon=":material/download:"
+    )
+
+
 def provenance(origin: Origin, text: str) -> None:
     """Say where the figures above come from: how they were got, on what, with which settings."""
     st.markdown(f"{_BADGES[origin]} <small>{text}</small>", unsafe_allow_html=True)
@@ -120,6 +129,19 @@ class _Queue:
 @st.cache_resource(show_spinner=False)
 def _queue() -> _Queue:
     return _Queue()
+
+
+@st.cache_resource(show_spinner="Reading the teacher's logits on the shard")
+def shard_views() -> Tensor:
+    """The precomputed logits (views, 5,000, C) of the teacher on the shard; only ever read."""
+    return evidence.read_shard_views()
+
+
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """A function that tells the seconds since the block was entered."""
+    started = time.monotonic()
+    yield lambda: time.monotonic() - started
 
 
 @contextmanager

@@ -29,9 +29,9 @@ def test_logits_of_other_weights_are_refused(tmp_path: Path) -> None:
         if seed == 0:
             assert list(evidence.write_logits(["net"], "validation", tmp_path)) == ["net"]
             assert evidence.read_logits("net", "validation", tmp_path).shape == (5_000, 10)
-    with pytest.raises(ExplorerError, match="belong to other weights"):
+    with pytest.raises(ExplorerError, match="are not those of net"):
         evidence.read_logits("net", "validation", tmp_path)
-    with pytest.raises(ExplorerError, match="no logits of other"):
+    with pytest.raises(ExplorerError, match="There are no logits of other"):
         evidence.read_logits("other", "validation", tmp_path)
     with pytest.raises(ExplorerError, match="cannot be read"):
         evidence.read_logits("net", "test", tmp_path)

@@ -6,50 +6,6 @@ import pandas as pd
 from explorer import palette
 from explorer.distillation.soften import PARTS
 
-LOG_FLOOR = 1e-6
-
-
-def distribution_bars(rows: pd.DataFrame, *, log: bool) -> alt.LayerChart | alt.FacetChart:
-    """Teacher and student side by side per class; ``rows`` as ``soften.distributions`` makes them.
-
-    On the log scale, probabilities below 1e-6 are drawn at 1e-6.
-    """
-    data = rows.assign(
-        shown=rows["probability"].clip(lower=LOG_FLOOR) if log else rows["probability"],
-        start=LOG_FLOOR if log else 0.0,
-        tick=[
-            f"▸ {name}" if true else name for name, true in zip(rows["class"], rows["is_label"], strict=True)
-        ],
-    )
-    order = list(dict.fromkeys(data["tick"]))
-    scale = alt.Scale(type="log", domain=[LOG_FLOOR, 1]) if log else alt.Scale(domain=[0, 1])
-    base = alt.Chart(data).encode(
-        y=alt.Y("tick:N", sort=order, title="Class (▸ true class)"),
-        yOffset=alt.YOffset("network:N", sort=["teacher", "student"]),
-        tooltip=[
-            alt.Tooltip("network:N", title="Network"),
-            alt.Tooltip("class:N", title="Class"),
-            alt.Tooltip("probability:Q", title="Probability at T", format=".6f"),
-            alt.Tooltip("logit:Q", title="Logit", format=".3f"),
-        ],
-    )
-    bars = base.mark_bar().encode(
-        x=alt.X(
-            "shown:Q",
-            scale=scale,
-            title="Probability at T" + (", log scale" if log else ""),
-            axis=alt.Axis(format="~g" if log else ".0%", labelOverlap=True),
-        ),
-        x2="start:Q",
-        color=alt.Color(
-            "network:N",
-            sort=["teacher", "student"],
-            scale=alt.Scale(domain=["teacher", "student"], range=[palette.TEACHER, palette.STUDENT]),
-            legend=alt.Legend(orient="top", title=None),
-        ),
-    )
-    return alt.layer(bars).properties(height=360)
-
 
 def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """One image's teacher distribution at every T of the ladder, classes down, T across."""
@@ -99,5 +55,244 @@ def loss_bars(rows: pd.DataFrame) -> alt.Chart:
             ],
         )
         .properties(height=220)
+    )
+    return figure
+
+
+def _temperature_axis(title: str = "Temperature T (log scale)") -> alt.X:
+    return alt.X(
+        "temperature:Q",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(values=[0.5, 1, 2, 4, 8, 16], format="~g"),
+        title=title,
+    )
+
+
+def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | alt.FacetChart:
+    """Mean gradient norm of each term against T, the chosen T marked."""
+    terms = ["soft, with T²", "soft, without T²", "hard"]
+    lines = (
+        alt.Chart(rows)
+        .mark_line(point=True)
+        .encode(
+            x=_temperature_axis(),
+            y=alt.Y("norm:Q", title="Mean gradient norm (nats per logit)"),
+            color=alt.Color(
+                "term:N",
+                sort=terms,
+                scale=alt.Scale(domain=terms, range=[palette.SOFT, palette.DENSE, palette.HARD]),
+                legend=alt.Legend(orient="top", title=None, direction="vertical"),
+            ),
+            strokeDash=alt.StrokeDash(
+                "term:N", scale=alt.Scale(domain=terms, range=[[1, 0], [6, 3], [2, 2]]), legend=None
+            ),
+            tooltip=[
+                alt.Tooltip("term:N", title="Term"),
+                alt.Tooltip("temperature:Q", title="T"),
+                alt.Tooltip("norm:Q", title="Mean norm", format=".4f"),
+            ],
+        )
+    )
+    return alt.layer(lines, _mark(temperature)).properties(height=340)
+
+
+def _mark(temperature: float) -> alt.Chart:
+    rule: alt.Chart = (
+        alt.Chart(pd.DataFrame({"temperature": [temperature]}))
+        .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
+        .encode(x="temperature:Q", tooltip=[alt.Tooltip("temperature:Q", title="Chosen T")])
+    )
+    return rule
+
+
+def logit_gradients(rows: pd.DataFrame) -> alt.Chart:
+    """Signed bars: the weighted gradient of one image on each logit, soft, hard and their sum."""
+    terms = ["soft", "hard", "sum"]
+    figure: alt.Chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("class:N", sort=None, title="Class"),
+            yOffset=alt.YOffset("term:N", sort=terms),
+            x=alt.X("gradient:Q", title="Gradient on the logit (nats per unit)"),
+            color=alt.Color(
+                "term:N",
+                sort=terms,
+                scale=alt.Scale(domain=terms, range=[palette.SOFT, palette.HARD, palette.DENSE]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            tooltip=[
+                alt.Tooltip("class:N", title="Class"),
+                alt.Tooltip("term:N", title="Term"),
+                alt.Tooltip("gradient:Q", title="Gradient", format="+.4f"),
+            ],
+        )
+        .properties(height=400)
+    )
+    return figure
+
+
+def split_areas(rows: pd.DataFrame, limit: float, temperature: float) -> alt.LayerChart | alt.FacetChart:
+    """T^2 KL against T as the stacked parts TCKD and (1 - p_t) NCKD, and the limit of high T."""
+    parts = ["TCKD", "(1 - p_t) NCKD"]
+    areas = (
+        alt.Chart(rows)
+        .mark_area(opacity=0.85)
+        .encode(
+            x=_temperature_axis(),
+            y=alt.Y("value:Q", stack="zero", title="T² KL (nats)"),
+            color=alt.Color(
+                "part:N",
+                sort=parts,
+                scale=alt.Scale(domain=parts, range=[palette.HARD, palette.SOFT]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            tooltip=[
+                alt.Tooltip("part:N", title="Part"),
+                alt.Tooltip("temperature:Q", title="T"),
+                alt.Tooltip("value:Q", title="T² times it, nats", format=".4f"),
+            ],
+        )
+    )
+    line = (
+        alt.Chart(pd.DataFrame({"limit": [limit]}))
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE)
+        .encode(y="limit:Q", tooltip=[alt.Tooltip("limit:Q", title="1/2 Var(z - v)", format=".4f")])
+    )
+    return alt.layer(areas, line, _mark(temperature)).properties(height=340)
+
+
+def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """The mean soft label per true class, the diagonal left out; hovering shows an example image."""
+    classes = list(dict.fromkeys(rows["true"]))
+    order = sorted(classes, key=list(dict.fromkeys([*rows["other"], *classes])).index)
+    base = alt.Chart(rows).encode(
+        x=alt.X("other:N", sort=order, title="Class the teacher also sees", axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("true:N", sort=order, title="True class"),
+        tooltip=[
+            alt.Tooltip("true:N", title="True class"),
+            alt.Tooltip("other:N", title="Also sees"),
+            alt.Tooltip("probability:Q", title="Mean probability", format=".4f"),
+            alt.Tooltip("example:N", title="image"),
+        ],
+    )
+    top = float(rows["probability"].max())
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "probability:Q",
+            scale=alt.Scale(domain=[0, top], range=["#eaf2fa", palette.TEACHER, "#123a63"]),
+            legend=None,
+        )
+    )
+    numbers = base.mark_text(fontSize=11).encode(
+        text=alt.Text("probability:Q", format=".2f"),
+        color=alt.condition(f"datum.probability > {0.35 * top}", alt.value("#ffffff"), alt.value("#18212c")),
+    )
+    return alt.layer(cells, numbers).properties(height=460)
+
+
+def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Mean validation accuracy of the trained students over alpha and T, with the spread over seeds."""
+    data = rows.assign(
+        shown=(100 * rows["mean"]).map("{:.2f}".format),
+        spread=[
+            f"{100 * low:.2f} to {100 * high:.2f}"
+            for low, high in zip(rows["low"], rows["high"], strict=True)
+        ],
+    )
+    low, high = float(rows["mean"].min()), float(rows["mean"].max())
+    base = alt.Chart(data).encode(
+        x=alt.X("temperature:O", title="Temperature T", axis=alt.Axis(labelAngle=0, format="~g")),
+        y=alt.Y("alpha:O", sort="descending", title="alpha", axis=alt.Axis(format="~g")),
+        tooltip=[
+            alt.Tooltip("alpha:Q", title="alpha"),
+            alt.Tooltip("temperature:Q", title="T"),
+            alt.Tooltip("shown:N", title="Mean validation accuracy, %"),
+            alt.Tooltip("spread:N", title="Lowest to highest seed, %"),
+            alt.Tooltip("seeds:Q", title="Seeds"),
+        ],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "mean:Q",
+            scale=alt.Scale(domain=[low, high], range=["#fbeee2", palette.STUDENT, "#6b3005"]),
+            legend=None,
+        )
+    )
+    dark = f"datum.mean > {low + 0.4 * (high - low)}"
+    numbers = base.mark_text(fontSize=13, dy=-6, fontWeight="bold").encode(
+        text="shown:N", color=alt.condition(dark, alt.value("#ffffff"), alt.value("#18212c"))
+    )
+    spreads = base.mark_text(fontSize=10, dy=9).encode(
+        text="spread:N", color=alt.condition(dark, alt.value("#ffffff"), alt.value("#18212c"))
+    )
+    return alt.layer(cells, numbers, spreads).properties(height=400)
+
+
+def reliability(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy against confidence, a line per network; on the diagonal they are the same."""
+    names = list(dict.fromkeys(rows["network"]))
+    colors = [palette.TEACHER, palette.DENSE, palette.STUDENT]
+    diagonal = (
+        alt.Chart(pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]}))
+        .mark_line(strokeDash=[4, 4], color=palette.DENSE)
+        .encode(x="confidence:Q", y="accuracy:Q")
+    )
+    lines = (
+        alt.Chart(rows)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("confidence:Q", title="Mean confidence in the bin", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("accuracy:Q", title="Accuracy in the bin", scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color(
+                "network:N",
+                sort=names,
+                scale=alt.Scale(domain=names, range=colors[: len(names)]),
+                legend=alt.Legend(orient="top", title=None, direction="vertical", labelLimit=300),
+            ),
+            tooltip=[
+                alt.Tooltip("network:N", title="Network"),
+                alt.Tooltip("confidence:Q", title="Confidence", format=".3f"),
+                alt.Tooltip("accuracy:Q", title="Accuracy", format=".3f"),
+                alt.Tooltip("count:Q", title="Images"),
+            ],
+        )
+    )
+    return alt.layer(diagonal, lines).properties(height=400)
+
+
+def race_curves(rows: pd.DataFrame, epochs: int) -> alt.Chart:
+    """Validation accuracy after each epoch of the two networks that are being trained."""
+    ways = ["labels alone", "distilled"]
+    figure: alt.Chart = (
+        alt.Chart(rows)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X(
+                "epoch:Q",
+                title="Epoch",
+                scale=alt.Scale(domain=[0, epochs]),
+                axis=alt.Axis(tickMinStep=1, format="d"),
+            ),
+            y=alt.Y(
+                "accuracy:Q",
+                title="Validation accuracy",
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%"),
+            ),
+            color=alt.Color(
+                "way:N",
+                sort=ways,
+                scale=alt.Scale(domain=ways, range=[palette.HARD, palette.SOFT]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            tooltip=[
+                alt.Tooltip("way:N", title="Trained with"),
+                alt.Tooltip("epoch:Q", title="Epoch"),
+                alt.Tooltip("accuracy:Q", title="Validation accuracy", format=".4f"),
+                alt.Tooltip("seconds:Q", title="Seconds", format=".1f"),
+            ],
+        )
+        .properties(height=320)
     )
     return figure

@@ -20,7 +20,7 @@ class LossParts:
     """The loss of a batch, part by part, each averaged over the batch; in nats.
 
     Attributes:
-        kl: KL(teacher || student) at temperature T.
+        kl: KL(teacher || student) at temperature T, or KL(student || teacher) where that was asked for.
         soft: T^2 * kl.
         hard: cross-entropy of the student against the labels, at T = 1.
         total: alpha * soft + (1 - alpha) * hard.
@@ -64,8 +64,13 @@ def loss_parts(
     teacher_logits: Tensor,
     alpha: float = 0.5,
     temperature: float = 1.0,
+    *,
+    reverse: bool = False,
 ) -> LossParts:
-    """The same loss with its parts; arguments and errors as for ``loss_fn_kd``."""
+    """The same loss with its parts; arguments and errors as for ``loss_fn_kd``.
+
+    ``reverse`` swaps the direction to KL(student || teacher), which distillation does not use.
+    """
     check_alpha(alpha)
     check_temperature(temperature)
     if student_logits.shape != teacher_logits.shape or len(labels) != len(student_logits):
@@ -75,10 +80,29 @@ def loss_parts(
         )
     log_q = torch.log_softmax(student_logits / temperature, dim=1)
     log_p = torch.log_softmax(teacher_logits.detach() / temperature, dim=1)
-    kl = (log_p.exp() * (log_p - log_q)).sum(1).mean()
+    first, second = (log_q, log_p) if reverse else (log_p, log_q)
+    kl = (first.exp() * (first - second)).sum(1).mean()
     soft = temperature**2 * kl
     hard = functional.cross_entropy(student_logits, labels)
     return LossParts(kl, soft, hard, alpha * soft + (1 - alpha) * hard)
+
+
+def labels_alone(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+    """The loss of training without a teacher, as ``training.train`` asks for it: cross-entropy."""
+    return functional.cross_entropy(scores, labels)
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """``loss_fn_kd`` with its settings, as ``training.train`` asks for it."""
+
+    alpha: float
+    temperature: float
+
+    def __call__(self, scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+        """The loss of a batch; the teacher's logits must be there."""
+        assert teacher is not None
+        return loss_fn_kd(scores, labels, teacher, self.alpha, self.temperature)
 
 
 def check_alpha(alpha: float) -> None:

@@ -1,15 +1,31 @@
-"""Distillation: a teacher's and a student's softened distributions on a real image, and the loss."""
+"""Distillation: a teacher's and a student's softened distributions on a real image, live under the hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
-import torch
 
-from explorer import ui
-from explorer.data import ImageSet
-from explorer.distillation import charts, soften
+from explorer import palette, ui
+from explorer.distillation import charts, page_evidence, page_loss, page_try, soften
+from explorer.distillation.scene import Scene
 from explorer.distillation.soften import Choice
 
-TEMPERATURES = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
+STEPS: tuple[float, ...] = (
+    *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
+    *(5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 14.0, 16.0, 18.0, 20.0),
+)
 SCREEN_PIXELS = 8  # per image pixel, so that a 28x28 image is shown as it is, only larger
+
+TABS: dict[str, Callable[[Scene], None]] = {
+    "Loss": page_loss.loss,
+    "Why T²": page_loss.why_t_squared,
+    "Dark knowledge": page_evidence.dark_knowledge,
+    "Spot the bug": page_try.mistakes,
+    "Evidence": page_evidence.evidence,
+    "Distil it now": page_try.distil_now,
+    "Quiz": page_try.quiz,
+}
 
 
 def main() -> None:
@@ -20,42 +36,24 @@ def main() -> None:
         "it says how much the image could also be a T-shirt or a coat. "
         "The temperature **T** brings that out, and **alpha** decides how much the student listens to it."
     )
-    images = ui.images("validation")
-    settings, view = st.columns([1, 2], gap="large")
-    with settings:
-        student_name = _student()
-        teacher, student = ui.validation_logits("teacher"), ui.validation_logits(student_name)
-        position = _image(images, teacher, student)
-        temperature = st.select_slider(
-            "Temperature T",
-            TEMPERATURES,
-            value=4,
-            key="d_t",
-            bind="query-params",
-            help="Logits are divided by T before the softmax: above 1 the distribution becomes softer.",
-        )
+    view, controls = st.columns([2, 1], gap="large")
+    with controls:
+        scene = _controls()
     with view:
-        _distributions(images, position, teacher[position], student[position], float(temperature))
-    _ladder(images, teacher[position])
-    _loss(images, position, teacher, student, float(temperature))
-    _evidence()
+        _softening(scene)
+    _ladder(scene)
+    for name, tab in zip(
+        TABS, st.tabs(list(TABS), key="d_tab", on_change="rerun", bind="query-params"), strict=True
+    ):
+        if tab.open:
+            with tab:
+                TABS[name](scene)
 
 
-def _student() -> str:
-    titles = {card.title: name for name, card in ui.cards().items() if card.network == "studentnet"}
-    names = list(titles.values())
-    title = st.selectbox(
-        "Student",
-        list(titles),
-        index=names.index("student-60k-kd"),
-        key="d_s",
-        bind="query-params",
-        help="All of them were really trained; their cards are under Evidence at the foot of this page.",
-    )
-    return titles[title]
-
-
-def _image(images: ImageSet, teacher: torch.Tensor, student: torch.Tensor) -> int:
+def _controls() -> Scene:
+    images, teacher = ui.images("validation"), ui.validation_logits("teacher")
+    name = _student()
+    student = ui.validation_logits(name)
     choices: list[Choice] = list(Choice)
     choice = st.selectbox(
         "Image",
@@ -76,130 +74,132 @@ def _image(images: ImageSet, teacher: torch.Tensor, student: torch.Tensor) -> in
     if rank >= len(found):
         st.warning(f"There are {len(found)} such images, so this is the last one.")
     position = int(found[min(rank, len(found) - 1)])
-    pixels = images.images[position].repeat(SCREEN_PIXELS, 0).repeat(SCREEN_PIXELS, 1)
-    st.image(pixels, caption=f"Validation image {position}: {images.classes[images.labels[position]]}")
-    return position
+    label = images.classes[images.labels[position]]
+    st.image(
+        images.images[position].repeat(SCREEN_PIXELS, 0).repeat(SCREEN_PIXELS, 1),
+        caption=f"Validation image {position}, labelled {label}",
+    )
+    temperature = st.number_input(
+        "Temperature T, exactly",
+        STEPS[0],
+        STEPS[-1],
+        4.0,
+        0.1,
+        format="%g",
+        key="d_t",
+        bind="query-params",
+        help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
+        "The slider beside the bars sets the same T.",
+    )
+    alpha, reverse, course = _weights()
+    return Scene(images, position, name, teacher, student, float(temperature), alpha, reverse, course)
 
 
-def _distributions(
-    images: ImageSet, position: int, teacher: torch.Tensor, student: torch.Tensor, temperature: float
-) -> None:
-    label = int(images.labels[position])
+def _student() -> str:
+    titles = {card.title: name for name, card in ui.cards().items() if card.network == "studentnet"}
+    names = list(titles.values())
+    title = st.selectbox(
+        "Student",
+        list(titles),
+        index=names.index("student-60k-kd"),
+        key="d_s",
+        bind="query-params",
+        help="All of them were really trained; their cards are under Evidence.",
+    )
+    return titles[title]
+
+
+def _weights() -> tuple[float, bool, bool]:
+    """The weight of the soft term, whether the KL is reversed, whether alpha is the course's."""
+    with st.expander("Conventions: what alpha weighs, which way the KL goes"):
+        reverse = st.toggle(
+            "Reverse KL(student || teacher)",
+            key="d_rev",
+            bind="query-params",
+            help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
+        )
+        other = st.toggle(
+            "alpha weighs the hard term",
+            key="d_conv",
+            bind="query-params",
+            help="The course, and half the literature, lets alpha weigh the soft term; the rest does not.",
+        )
+    alpha = st.slider(
+        f"alpha, the weight of the {'hard' if other else 'soft'} term",
+        0.0,
+        1.0,
+        0.5,
+        0.05,
+        key="d_a",
+        bind="query-params",
+        help="How much of the loss comes from the labels."
+        if other
+        else "How much of the loss comes from the teacher.",
+    )
+    return (1 - alpha if other else alpha), reverse, not other
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Any:
+    html, css, js = (
+        Path(__file__).with_name(f"softening.{kind}").read_text(encoding="utf-8")
+        for kind in ("html", "css", "js")
+    )
+    return st.components.v2.component("softening", html=html, css=css, js=js)
+
+
+def _released() -> None:
+    st.session_state["d_t"] = float(st.session_state["d_bars"]["temperature"])
+
+
+def _softening(scene: Scene) -> None:
+    images, position = scene.images, scene.position
     log = st.toggle(
         "Log scale",
         key="d_log",
         bind="query-params",
         help="Shows the small probabilities, where the dark knowledge sits at T = 1.",
     )
-    rows = soften.distributions(teacher, student, images.classes, label, temperature)
-    said = {name: images.classes[int(scores.argmax())] for name, scores in _pair(teacher, student)}
-    ui.chart(
-        charts.distribution_bars(rows, log=log),
-        f"Probabilities of the {len(images.classes)} classes at T = {temperature:g} for an image of class "
-        f"{images.classes[label]}: the teacher says {said['teacher']}, the student {said['student']}.",
-        f"True class **{images.classes[label]}**; the teacher says **{said['teacher']}**, the student "
-        f"**{said['student']}**, at every T: dividing all logits by T changes no ranking.",
+    networks = [
+        {"name": "teacher", "color": palette.TEACHER, "logits": scene.teacher[position].tolist()},
+        {"name": "student", "color": palette.STUDENT, "logits": scene.student[position].tolist()},
+    ]
+    _component()(
+        key="d_bars",
+        data={
+            "classes": images.classes,
+            "label": scene.label,
+            "networks": networks,
+            "steps": STEPS,
+            "temperature": scene.temperature,
+            "log": log,
+        },
+        on_temperature_change=_released,
     )
-    for column, (name, scores) in zip(st.columns(2), _pair(teacher, student), strict=True):
-        column.metric(
-            f"Effective classes, {name}",
-            f"{soften.effective_classes(scores, temperature):.2f} of {len(images.classes)}",
-            f"{soften.effective_classes(scores, 1.0):.2f} at T = 1",
-            delta_color="off",
-            delta_arrow="off",
-            help="exp(entropy): as uncertain as a fair choice among so many classes.",
-        )
+    teacher, student = scene.said
+    st.caption(
+        f"True class **{images.classes[scene.label]}** (▸); the teacher says **{teacher}**, the student "
+        f"**{student}**, at every T: dividing all logits by T changes no ranking. Drag T to see how soft."
+    )
     ui.provenance(
         "precomputed",
-        "logits of the shipped networks on the validation images; the softmax is computed here.",
+        "logits of the shipped networks on the validation images; the softmax is computed in your browser.",
     )
+    rows = soften.distributions(
+        scene.teacher[position], scene.student[position], images.classes, scene.label, scene.temperature
+    )
+    ui.download("Distributions as CSV", rows, "distributions.csv")
 
 
-def _pair(teacher: torch.Tensor, student: torch.Tensor) -> tuple[tuple[str, torch.Tensor], ...]:
-    return ("teacher", teacher), ("student", student)
-
-
-def _ladder(images: ImageSet, teacher: torch.Tensor) -> None:
+def _ladder(scene: Scene) -> None:
     st.subheader("The same image up the ladder of temperatures")
+    teacher = scene.teacher[scene.position]
     top = [soften.soften(teacher, step).max().item() for step in soften.LADDER]
     ui.chart(
-        charts.ladder_map(soften.ladder(teacher, images.classes)),
+        charts.ladder_map(soften.ladder(teacher, scene.images.classes)),
         f"Teacher's probabilities at T = 1 to 16; the largest falls from {top[0]:.2f} to {top[-1]:.2f}.",
         f"The teacher's largest probability falls from **{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** "
         "at T = 16; what it takes away goes to the classes it finds similar first.",
-    )
-
-
-def _loss(
-    images: ImageSet, position: int, teacher: torch.Tensor, student: torch.Tensor, temperature: float
-) -> None:
-    st.subheader("The loss, part by part")
-    formula, parts = st.columns(2, gap="large")
-    with formula:
-        alpha = st.slider(
-            "alpha, the weight of the soft term",
-            0.0,
-            1.0,
-            0.5,
-            0.05,
-            key="d_a",
-            bind="query-params",
-            help="The course's convention: alpha weighs the teacher's soft term, 1 - alpha the labels. "
-            "Half the literature uses alpha the other way round.",
-        )
-        if alpha in (0, 1):
-            st.info(
-                "At alpha = 0 the teacher and T have no influence on the loss."
-                if alpha == 0
-                else "At alpha = 1 the labels have no influence on the loss."
-            )
-    image, mean, rows = soften.weighted_parts(
-        student, images.targets(), teacher, alpha, temperature, position
-    )
-    with formula:
-        st.latex(
-            r"\begin{aligned} L ={} & \alpha\, T^2\, \mathrm{KL}(p_{teacher} \| q_{student}) \\"
-            r" & + (1-\alpha)\, \mathrm{CE} \\"
-            rf" ={{}} & {alpha:g} \cdot {temperature:g}^2 \cdot {image.kl:.4f} \\"
-            rf" & + {1 - alpha:g} \cdot {image.hard:.4f} \\"
-            rf" ={{}} & \mathbf{{{image.total:.4f}}}\ \mathrm{{nats}} \end{{aligned}}"
-        )
-        st.caption(
-            f"With the numbers of this image. Over all {len(images):,} validation images the mean is "
-            f"{mean.total:.4f} nats. Losses at different T cannot be ranked: T² KL itself changes with T."
-        )
-    with parts:
-        ui.chart(
-            charts.loss_bars(rows),
-            f"Loss in two parts: this image {image.total:.4f} nats, mean of all {mean.total:.4f} nats.",
-            f"Soft part of this image **{alpha * image.soft:.4f}**, hard part "
-            f"**{(1 - alpha) * image.hard:.4f}** nats.",
-        )
-        st.download_button(
-            "Loss parts as CSV",
-            rows.to_csv(index=False),
-            "loss_parts.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-
-
-def _evidence() -> None:
-    st.subheader("Evidence: students really trained")
-    table = soften.trained_students(list(ui.cards().values()))
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={
-            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "parameters": st.column_config.NumberColumn(format="localized"),
-        },
-    )
-    ui.provenance(
-        "precomputed",
-        "one seed each, on the 10,000 test images, from the cards; recompute with "
-        "<code>python -m explorer verify</code>.",
     )
 
 

@@ -19,7 +19,7 @@ from explorer.measure import Accuracy
 
 TEST_IMAGES = 10_000
 LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
-PARTS = ("soft: alpha T² KL", "hard: (1 - alpha) CE")
+PARTS = ("soft term", "hard term")
 
 
 class Choice(StrEnum):
@@ -133,7 +133,14 @@ def ladder(logits: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
 
 
 def weighted_parts(
-    student: Tensor, labels: Tensor, teacher: Tensor, alpha: float, temperature: float, chosen: int
+    student: Tensor,
+    labels: Tensor,
+    teacher: Tensor,
+    alpha: float,
+    temperature: float,
+    chosen: int,
+    *,
+    reverse: bool = False,
 ) -> tuple[LossParts, LossParts, pd.DataFrame]:
     """The loss of one image and its mean over all, and both as weighted parts for a chart.
 
@@ -144,13 +151,14 @@ def weighted_parts(
         alpha: weight of the soft term.
         temperature: T > 0.
         chosen: position of the one image.
+        reverse: take KL(student || teacher) instead.
 
     Returns:
         (parts of the image, mean parts, DataFrame with columns images, part, value in nats).
     """
     one = slice(chosen, chosen + 1)
-    image = loss_parts(student[one], labels[one], teacher[one], alpha, temperature)
-    mean = loss_parts(student, labels, teacher, alpha, temperature)
+    image = loss_parts(student[one], labels[one], teacher[one], alpha, temperature, reverse=reverse)
+    mean = loss_parts(student, labels, teacher, alpha, temperature, reverse=reverse)
     rows = [
         {"images": name, "part": part, "value": value}
         for name, parts in (("this image", image), (f"mean of {len(labels):,}", mean))

@@ -27,8 +27,8 @@ def test_a_page_fits_a_phone(visit: Visit, path: str) -> None:
     visit.page.set_viewport_size({"width": 360, "height": 780})
     visit.open(path)
     width = visit.page.evaluate(
-        "Math.max(...[...document.querySelectorAll('[data-testid=\"stMainBlockContainer\"], "
-        "[data-testid=\"stVegaLiteChart\"]')].map(e => e.getBoundingClientRect().right))"
+        'Math.max(...[...document.querySelectorAll(\'[data-testid="stMainBlockContainer"], '
+        '[data-testid="stVegaLiteChart"]\')].map(e => e.getBoundingClientRect().right))'
     )
     assert width <= 360
 

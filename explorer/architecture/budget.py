@@ -1,0 +1,120 @@
+"""What a StudentNet costs, layer by layer, by torchinfo, and how that stands against a limit.
+
+torchinfo hangs hooks on the network it reads, so every budget builds a private one, on the meta
+device: shapes without numbers.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torchinfo import ModelStatistics, summary
+
+from explorer.errors import ExplorerError
+from explorer.models import StudentNet, StudentSpec
+
+LIMITS = {"Spring 2023": 60_000, "Spring 2022": 100_000}
+MIN_SIZE, MAX_SIZE = 1, 1024
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: module name, class, output shape (C, H, W) or (C,), parameters, multiply-adds per image."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    params: int
+    mult_adds: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The cost of a network at one input size.
+
+    Attributes:
+        layers: every layer in the order of the forward pass.
+        total_params: torchinfo's total; BatchNorm buffers are not counted, as in the homework.
+        mult_adds: torchinfo's total of multiply-adds for one image.
+        text: torchinfo's table.
+    """
+
+    layers: tuple[Layer, ...]
+    total_params: int
+    mult_adds: int
+    text: str
+
+    def within(self, limit: int) -> bool:
+        """Whether the total is at most ``limit`` parameters."""
+        return self.total_params <= limit
+
+    @property
+    def heaviest(self) -> Layer:
+        """The layer with the most parameters."""
+        return max(self.layers, key=lambda layer: layer.params)
+
+    @property
+    def busiest(self) -> Layer:
+        """The layer with the most multiply-adds."""
+        return max(self.layers, key=lambda layer: layer.mult_adds)
+
+    def table(self) -> pd.DataFrame:
+        """One row per layer: columns layer, type, output, parameters, share, mult-adds."""
+        return pd.DataFrame(
+            [
+                {
+                    "layer": layer.name,
+                    "type": layer.kind,
+                    "output": " x ".join(map(str, layer.output)),
+                    "parameters": layer.params,
+                    "share": layer.params / self.total_params,
+                    "mult-adds": layer.mult_adds,
+                }
+                for layer in self.layers
+            ]
+        )
+
+
+def budget(spec: StudentSpec, size: int = 224) -> Budget:
+    """The budget of ``spec`` for one image (3, size, size).
+
+    Raises:
+        ExplorerError: the input size is not a whole number from 1 to 1024 pixels.
+
+    >>> report = budget(StudentSpec())
+    >>> report.total_params, report.mult_adds, report.heaviest.name
+    (99060, 148073268, 'layer4.3')
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
+        raise ExplorerError(
+            f"The input size must be a whole number from {MIN_SIZE} to {MAX_SIZE} pixels, not {size!r}."
+        )
+    with torch.device("meta"):
+        network = StudentNet(spec).eval()
+    names = {module: name for name, module in network.named_modules()}
+    found: ModelStatistics = summary(network, (1, 3, size, size), device="meta", verbose=0)
+    layers = tuple(
+        Layer(
+            names[info.module],
+            info.class_name,
+            tuple(info.output_size[1:]),
+            max(info.num_params, 0),
+            info.macs,
+        )
+        for info in found.summary_list
+        if info.is_leaf_layer
+    )
+    return Budget(layers, found.total_params, found.total_mult_adds, str(found))
+
+
+def blocks(found: Budget) -> pd.DataFrame:
+    """Parameters by part of the network: columns part (stem, block 1 to 4, head), parameters, mult-adds."""
+    titles = {"conv1": "stem", "bn1": "stem", "fc": "head"}
+    rows = found.table()
+    parts = [
+        titles.get(name, f"block {name[5]}" if name.startswith("layer") else "stem") for name in rows["layer"]
+    ]
+    parts = ["head" if name == "avgpool" else part for name, part in zip(rows["layer"], parts, strict=True)]
+    return (
+        rows.assign(part=parts).groupby("part", sort=False)[["parameters", "mult-adds"]].sum().reset_index()
+    )

@@ -1,0 +1,69 @@
+"""The distillation lesson from a terminal: ``grid``."""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from explorer.checkpoints import SHIPPED
+from explorer.data import fashion_mnist
+from explorer.distillation import grid
+from explorer.models import StudentSpec
+from explorer.runs import STUDENT_RECIPE, follow, teacher_table
+
+GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)
+GRID_RECIPE = replace(STUDENT_RECIPE, epochs=6)
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``grid`` to the terminal's commands."""
+    parser = commands.add_parser("grid", help="train students over alpha and T, several seeds each")
+    parser.add_argument("--alphas", type=_numbers, default=grid.ALPHAS, help="0,0.25,0.5,0.75,1")
+    parser.add_argument("--temperatures", type=_numbers, default=grid.TEMPERATURES, help="1,2,4,8,16")
+    parser.add_argument("--seeds", type=int, default=2, help="runs per cell")
+    parser.add_argument("--epochs", type=int, default=GRID_RECIPE.epochs)
+    parser.add_argument("--images", type=int, help="training images to use; all 55,000 by default")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
+    parser.add_argument("--backend", choices=grid.BACKENDS, default="loky", help="of joblib")
+    parser.add_argument("--data", type=Path, help="folder with the original Fashion-MNIST files")
+    parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of the teacher")
+    parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="folder of the results")
+    parser.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of the teacher's logits")
+    parser.add_argument("--evidence", action="store_true", help="also write the table that ships")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.set_defaults(command=_grid)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _grid(options: argparse.Namespace) -> int:
+    recipe = replace(GRID_RECIPE, epochs=options.epochs)
+    images = fashion_mnist.training_set(options.data).select(slice(options.images))
+    with tqdm(desc="teacher's logits", total=len(recipe.views)) as bar:
+        table = follow(
+            teacher_table("teacher", recipe, images, options.checkpoints, options.work),
+            lambda update: bar.update(update.done - bar.n),
+        )
+    plan = grid.Plan(GRID_SPEC, recipe, table, options.out, options.images, options.data)
+    wanted = grid.points(options.alphas, options.temperatures, options.seeds)
+    results: list[dict[str, Any]] = []
+    for result in tqdm(
+        grid.run_grid(wanted, plan, jobs=options.jobs, backend=options.backend),
+        desc="students",
+        total=len(wanted),
+    ):
+        results.append(result)
+    if options.evidence:
+        path = grid.evidence_path(options.checkpoints)
+        path.write_text(json.dumps({"results": results}, indent=1) + "\n", encoding="utf-8")
+    if options.json:
+        print(json.dumps(results, indent=2))
+    else:
+        print(grid.summary(results).to_string(index=False), file=sys.stdout)
+    return 0

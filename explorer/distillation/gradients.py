@@ -1,0 +1,148 @@
+"""Why T^2: gradients of the soft and the hard term, the limit of high T, and the TCKD / NCKD split.
+
+With p = softmax(v / T) of the teacher and q = softmax(z / T) of the student, per image:
+``dKL/dz = (q - p) / T`` and ``dCE/dz = softmax(z) - onehot`` (Hinton, Vinyals, Dean 2015, eq. 2);
+``T^2 KL -> 1/2 Var(z - v)`` as T grows (their eqs. 3 and 4, on centred logits);
+``KL = TCKD + (1 - p_t) NCKD`` (Zhao et al. 2022, arXiv 2203.08679).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from explorer.distillation.loss import check_alpha, check_temperature
+from explorer.distillation.soften import soften
+
+SWEEP = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 20.0)
+
+
+def soft_gradient(student: Tensor, teacher: Tensor, temperature: float, *, times_t2: bool = True) -> Tensor:
+    """Gradient of the soft term with respect to the student's logits, per image, same shape (N, C)."""
+    check_temperature(temperature)
+    factor = temperature if times_t2 else 1 / temperature
+    return factor * (soften(student, temperature) - soften(teacher, temperature))
+
+
+def hard_gradient(student: Tensor, labels: Tensor) -> Tensor:
+    """Gradient of the cross-entropy with respect to the student's logits, per image, (N, C)."""
+    gradient = soften(student, 1.0)
+    gradient[torch.arange(len(labels)), labels] -= 1
+    return gradient
+
+
+def norms(
+    student: Tensor, labels: Tensor, teacher: Tensor, temperatures: Sequence[float] = SWEEP
+) -> pd.DataFrame:
+    """Mean L2 norm over the images of each term's gradient at each T: columns temperature, term, norm."""
+    hard = hard_gradient(student, labels).norm(dim=1).mean().item()
+    rows = []
+    for temperature in temperatures:
+        with_t2, without = (
+            soft_gradient(student, teacher, temperature, times_t2=times).norm(dim=1).mean().item()
+            for times in (True, False)
+        )
+        for term, value in (("soft, with T²", with_t2), ("soft, without T²", without), ("hard", hard)):
+            rows.append({"temperature": temperature, "term": term, "norm": value})
+    return pd.DataFrame(rows)
+
+
+def per_logit(
+    student: Tensor,
+    label: int,
+    teacher: Tensor,
+    alpha: float,
+    temperature: float,
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """The weighted gradient of one image by logit: columns class, term (soft, hard, sum), gradient.
+
+    ``student`` and ``teacher`` are logits (C,); a negative gradient means descent raises that logit.
+    """
+    check_alpha(alpha)
+    soft = alpha * soft_gradient(student[None], teacher[None], temperature)[0]
+    hard = (1 - alpha) * hard_gradient(student[None], torch.tensor([label]))[0]
+    return pd.DataFrame(
+        [
+            {"class": name, "term": term, "gradient": value}
+            for term, values in (("soft", soft), ("hard", hard), ("sum", soft + hard))
+            for name, value in zip(classes, values.tolist(), strict=True)
+        ]
+    )
+
+
+def asymptote(student: Tensor, teacher: Tensor) -> float:
+    """Mean over the images of 1/2 Var(z - v) over the classes: what T^2 KL tends to, in nats."""
+    return 0.5 * (student - teacher).var(dim=1, correction=0).mean().item()
+
+
+@dataclass(frozen=True)
+class Split:
+    """KL(teacher || student) of a batch, split; each a mean over the images, in nats.
+
+    Attributes:
+        tckd: KL between (p_t, 1 - p_t) of teacher and student: how sure they are of the true class.
+        weighted_nckd: (1 - p_t) NCKD: how they share the rest among the other classes.
+        kl: the sum of both.
+    """
+
+    tckd: float
+    weighted_nckd: float
+    kl: float
+
+
+def split(student: Tensor, labels: Tensor, teacher: Tensor, temperature: float) -> Split:
+    """The TCKD / NCKD split at T, computed in log space so that sure teachers do not underflow."""
+    check_temperature(temperature)
+    log_p = torch.log_softmax(teacher.double() / temperature, dim=1)
+    log_q = torch.log_softmax(student.double() / temperature, dim=1)
+    target = torch.zeros_like(log_p, dtype=torch.bool)
+    target[torch.arange(len(labels)), labels] = True
+    rest_p, rest_q = (log.masked_fill(target, -torch.inf).logsumexp(1) for log in (log_p, log_q))
+    true_p, true_q = log_p[target], log_q[target]
+    tckd = true_p.exp() * (true_p - true_q) + rest_p.exp() * (rest_p - rest_q)
+    difference = (log_p - rest_p[:, None]) - (log_q - rest_q[:, None])
+    nckd_weighted = (log_p.exp() * difference).masked_fill(target, 0).sum(1)
+    tckd_mean, nckd_mean = tckd.mean().item(), nckd_weighted.mean().item()
+    return Split(tckd_mean, nckd_mean, tckd_mean + nckd_mean)
+
+
+def split_sweep(
+    student: Tensor, labels: Tensor, teacher: Tensor, temperatures: Sequence[float] = SWEEP
+) -> pd.DataFrame:
+    """T^2 times both parts of the split at each T: columns temperature, part, value in nats."""
+    rows = []
+    for temperature in temperatures:
+        found = split(student, labels, teacher, temperature)
+        for part, value in (("TCKD", found.tckd), ("(1 - p_t) NCKD", found.weighted_nckd)):
+            rows.append({"temperature": temperature, "part": part, "value": temperature**2 * value})
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far student and teacher agree; none of it depends on T.
+
+    Attributes:
+        top1: share of images with the same first class.
+        rank: mean Spearman correlation of the logits over the classes other than the true one.
+    """
+
+    top1: float
+    rank: float
+
+
+def agreement(student: Tensor, labels: Tensor, teacher: Tensor) -> Agreement:
+    """Top-1 and rank agreement of logits (N, C); dividing by T changes no order, so it changes neither."""
+    top1 = (student.argmax(1) == teacher.argmax(1)).float().mean().item()
+    count, classes = student.shape
+    others = torch.ones(count, classes, dtype=torch.bool)
+    others[torch.arange(count), labels] = False
+    ranks = [
+        logits[others].reshape(count, classes - 1).argsort(1).argsort(1).double()
+        for logits in (student, teacher)
+    ]
+    a, b = (rank - rank.mean(1, keepdim=True) for rank in ranks)
+    return Agreement(top1, ((a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))).mean().item())

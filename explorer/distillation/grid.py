@@ -1,0 +1,211 @@
+"""Evidence: students really trained over a grid of alpha and T, several seeds each, on one schedule.
+
+The runs are independent, so joblib spreads them over processes, or over a Ray or Dask cluster. The
+result of a run is on disk the moment it ends, and a grid that was interrupted goes on where it was.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from explorer.checkpoints import SHIPPED
+from explorer.data import fashion_mnist
+from explorer.distillation.loss import Distilled, check_alpha, check_temperature
+from explorer.errors import ExplorerError
+from explorer.evidence import FOLDER
+from explorer.models import StudentNet, StudentSpec
+from explorer.training import Recipe, train
+
+BACKENDS = ("loky", "threading", "ray", "dask")
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of the grid; at alpha = 0 the temperature has no influence and is None."""
+
+    alpha: float
+    temperature: float | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+        check_temperature(1.0 if self.temperature is None else self.temperature)
+
+    @property
+    def file(self) -> str:
+        """Name of the result's file."""
+        step = "any" if self.temperature is None else f"{self.temperature:g}"
+        return f"alpha-{self.alpha:g}-T-{step}-seed-{self.seed}.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all runs of a grid share.
+
+    Attributes:
+        spec: the student.
+        recipe: the schedule; each run puts its own seed in.
+        table: file of the teacher's logits (views, N, C), as ``runs.teacher_table`` keeps it.
+        images: number of training images used, the first so many; None for all 55,000.
+        data: folder of the original files, or None to find them.
+        folder: where the results go.
+    """
+
+    spec: StudentSpec
+    recipe: Recipe
+    table: Path
+    folder: Path
+    images: int | None = None
+    data: Path | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What a result must share with this plan to be one of its own."""
+        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "seed"}
+        return {
+            "spec": self.spec.to_dict(),
+            "recipe": recipe,
+            "images": self.images,
+            "teacher_logits": self.table.name,
+        }
+
+
+def points(
+    alphas: Sequence[float] = ALPHAS, temperatures: Sequence[float] = TEMPERATURES, seeds: int = 2
+) -> tuple[Point, ...]:
+    """Every run of a grid; those at alpha = 0 once per seed.
+
+    >>> len(points())
+    42
+    """
+    if seeds < 1 or not alphas or not temperatures:
+        raise ExplorerError("A grid needs at least one alpha, one temperature and one seed.")
+    return tuple(
+        Point(alpha, temperature, seed)
+        for seed in range(1, seeds + 1)
+        for alpha in alphas
+        for temperature in (temperatures if alpha else (None,))
+    )
+
+
+def run_point(point: Point, plan: Plan) -> dict[str, Any]:
+    """Train one student and write its result: the point, validation accuracy, seconds, settings."""
+    torch.set_num_threads(1)
+    images = fashion_mnist.training_set(plan.data).select(slice(plan.images))
+    table = load_file(plan.table)["logits"]
+    torch.manual_seed(point.seed)
+    net = StudentNet(plan.spec).to(memory_format=torch.channels_last)
+    recipe = Recipe(**asdict(plan.recipe) | {"seed": point.seed})
+    loss = Distilled(point.alpha, point.temperature or 1.0)
+    started, accuracy = time.monotonic(), 0.0
+    for progress in train(net, images, fashion_mnist.load("validation"), recipe, loss, teacher_logits=table):
+        if progress.validation_accuracy is not None:
+            accuracy = progress.validation_accuracy
+    result = asdict(point) | {
+        "validation_accuracy": accuracy,
+        "seconds": round(time.monotonic() - started, 1),
+        "settings": plan.settings(),
+    }
+    path = plan.folder / point.file
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(result) + "\n", encoding="utf-8")
+    temporary.replace(path)
+    return result
+
+
+def run_grid(
+    wanted: Sequence[Point], plan: Plan, *, jobs: int = 2, backend: str = "loky"
+) -> Iterator[dict[str, Any]]:
+    """The results of all points, those on disk first, the others as they end.
+
+    Args:
+        wanted: the points.
+        plan: what they share.
+        jobs: runs at once.
+        backend: a joblib backend; ``ray`` and ``dask`` use the cluster that is running.
+
+    Raises:
+        ExplorerError: the folder holds results of another plan, or the backend is not to be had.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    missing = []
+    for point in wanted:
+        path = plan.folder / point.file
+        if not path.exists():
+            missing.append(point)
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if result["settings"] != json.loads(json.dumps(plan.settings())):
+            raise ExplorerError(f"{path} is the result of another plan: use another folder.")
+        yield result
+    register(backend)
+    with joblib.parallel_config(backend=backend, n_jobs=jobs):
+        yield from joblib.Parallel(return_as="generator_unordered")(
+            joblib.delayed(run_point)(point, plan) for point in missing
+        )
+
+
+def register(backend: str) -> None:
+    """Make a joblib backend known; Ray and Dask are only imported when they are asked for."""
+    if backend not in BACKENDS:
+        raise ExplorerError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
+    try:
+        if backend == "ray":
+            from ray.util.joblib import register_ray
+
+            register_ray()
+        elif backend == "dask":
+            import distributed  # noqa: F401 (importing it registers the backend)
+    except ImportError as error:
+        package = {"ray": "ray", "dask": "distributed"}[backend]
+        raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error
+
+
+def evidence_path(folder: Path = SHIPPED) -> Path:
+    """Where the grid that ships is kept."""
+    return folder / FOLDER / "grid.json"
+
+
+def verdict(results: Sequence[dict[str, Any]]) -> str:
+    """One sentence: the best cell against labels alone, and whether that is more than the seeds' noise."""
+    rows = summary(results)
+    plain = rows[rows["alpha"] == 0]
+    taught = rows[rows["alpha"] > 0]
+    if plain.empty or taught.empty:
+        return "There is no run with labels alone to compare with."
+    reference, best = plain.iloc[0], taught.nlargest(1, "mean").iloc[0]
+    gain = 100 * (best["mean"] - reference["mean"])
+    noise = 100 * (rows["high"] - rows["low"]).max()
+    inside = (taught["mean"] - reference["mean"]).abs() * 100 <= noise
+    return (
+        f"The best cell, alpha {best['alpha']:g} and T {best['temperature']:g}, is {gain:+.2f} points from labels "
+        f"alone ({100 * reference['mean']:.2f} %); seeds of one cell differ by up to {noise:.2f} points, so "
+        f"{inside.sum()} of the {len(taught)} distilled cells are not told apart from labels alone."
+    )
+
+
+def summary(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Mean and spread over the seeds of each cell: columns alpha, temperature, mean, low, high, seeds.
+
+    A run at alpha = 0 stands in every temperature's cell, since T has no influence on it.
+    """
+    frame = pd.DataFrame(results)
+    steps = sorted(frame["temperature"].dropna().unique())
+    fixed = frame[frame["temperature"].isna()]
+    spread = [frame[frame["temperature"].notna()]]
+    spread += [fixed.assign(temperature=step) for step in steps]
+    return (
+        pd.concat([part for part in spread if len(part)])
+        .groupby(["alpha", "temperature"])["validation_accuracy"]
+        .agg(mean="mean", low="min", high="max", seeds="size")
+        .reset_index()
+    )

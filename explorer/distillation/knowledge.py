@@ -1,0 +1,78 @@
+"""Dark knowledge and calibration: what the teacher's soft labels say about classes, and how sure it is."""
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from explorer.data import ImageSet
+from explorer.distillation.soften import soften
+
+BINS = 15
+
+
+def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> pd.DataFrame:
+    """The teacher's mean soft label per true class at T, the diagonal left out.
+
+    Returns one row per pair: columns true, other, probability, example (a PNG data address of the
+    image of that true class to which the teacher gives the other class the most).
+    """
+    probabilities, labels = soften(teacher, temperature), images.targets()
+    rows = []
+    for true, name in enumerate(images.classes):
+        members = torch.nonzero(labels == true).flatten()
+        mean = probabilities[members].mean(0)
+        best = members[probabilities[members].argmax(0)]
+        rows += [
+            {
+                "true": name,
+                "other": other,
+                "probability": mean[column].item(),
+                "example": png_address(images.images[int(best[column])]),
+            }
+            for column, other in enumerate(images.classes)
+            if column != true
+        ]
+    return pd.DataFrame(rows)
+
+
+def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: int = 3) -> str:
+    """A grey image (H, W) as a data address, each pixel ``scale`` screen pixels wide."""
+    buffer = BytesIO()
+    Image.fromarray(pixels.repeat(scale, 0).repeat(scale, 1)).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far confidence and accuracy agree, at T = 1.
+
+    Attributes:
+        ece: expected calibration error over 15 bins of equal width, 0 to 1.
+            Source: Naeini, Cooper, Hauskrecht 2015.
+        bins: one row per bin that holds images: columns confidence, accuracy, count.
+    """
+
+    ece: float
+    bins: pd.DataFrame
+
+
+def calibration(logits: Tensor, labels: Tensor) -> Calibration:
+    """The calibration of logits (N, C) against labels (N,)."""
+    confidence, answer = soften(logits, 1.0).max(1)
+    place = (confidence * BINS).ceil().clamp(1, BINS).long()
+    rows = pd.DataFrame(
+        {"bin": place.numpy(), "confidence": confidence.numpy(), "right": (answer == labels).numpy()}
+    )
+    bins = (
+        rows.groupby("bin")
+        .agg(confidence=("confidence", "mean"), accuracy=("right", "mean"), count=("right", "size"))
+        .reset_index(drop=True)
+    )
+    ece = ((bins["accuracy"] - bins["confidence"]).abs() * bins["count"]).sum() / len(labels)
+    return Calibration(float(ece), bins)

@@ -1,0 +1,159 @@
+"""Try it: spot the bug, check your own loss, distil a network now, and the quiz."""
+
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer import ui
+from explorer.distillation import charts, soften
+from explorer.distillation import mistakes as bugs
+from explorer.distillation.live import Kept, Race, race
+from explorer.distillation.scene import Scene
+from explorer.models import StudentSpec
+
+BATCH = 128
+CHECKED = 8
+
+
+def mistakes(scene: Scene) -> None:
+    """What frequent mistakes do to the loss of a real batch, and a test for one's own function."""
+    batch = slice(BATCH)
+    labels = scene.images.targets()
+    rows = bugs.evaluate(
+        scene.student[batch], labels[batch], scene.teacher[batch], scene.alpha, scene.temperature
+    )
+    st.markdown(
+        f"The same batch of {BATCH} validation images, alpha {scene.alpha:g}, T {scene.temperature:g}: one loss "
+        "is right, four are written the way they are often handed in."
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.5f")
+            for name in rows.columns
+            if name not in ("version", "effect")
+        },
+    )
+    for mistake in bugs.MISTAKES:
+        with st.expander(mistake.name):
+            st.code(mistake.code, "python")
+            st.markdown(mistake.why[0].upper() + mistake.why[1:] + ".")
+    ui.provenance("computed", f"real code on the first {BATCH} validation images.")
+    st.subheader("Check your own")
+    st.markdown(
+        f"A test file with the logits of {CHECKED} real images and the value that a correct `loss_fn_kd` "
+        f"returns at {len(bugs.CHECKS)} settings of (alpha, T). Put your function into `my_loss.py` beside it "
+        "and run `pytest`."
+    )
+    few = slice(CHECKED)
+    text = bugs.test_file(scene.student[few], labels[few], scene.teacher[few])
+    st.download_button(
+        "test_my_loss.py",
+        text,
+        "test_my_loss.py",
+        "text/x-python",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    with st.expander("Show the file"):
+        st.code(text, "python")
+
+
+def distil_now(scene: Scene) -> None:
+    """Train the architecture lesson's network twice side by side, for a bounded time."""
+    spec = _spec()
+    st.markdown(
+        f"A StudentNet of widths ({spec.stem}; {', '.join(map(str, spec.widths))}), the one of the architecture "
+        "lesson, trained on the bundled 5,000 images: once with labels alone, once with the teacher "
+        f"(alpha {scene.alpha:g}, T {scene.temperature:g}), from the same weights in the same order."
+    )
+    left, right = st.columns(2)
+    epochs = left.slider("Epochs", 2, 20, 8, key="d_ep", bind="query-params", help="Length of the schedule.")
+    seconds = right.slider(
+        "At most, seconds", 10, 300, 90, 10, key="d_sec", bind="query-params", help="It stops after that."
+    )
+    start, stop = st.columns(2)
+    started = start.button("Distil it now", type="primary", icon=":material/play_arrow:", width="stretch")
+    stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
+    area = st.container()
+    if started:
+        _run(Race(spec, scene.alpha, scene.temperature, epochs, float(seconds)), area)
+    elif isinstance(kept := st.session_state.get("race"), Kept):
+        _show(kept, area)
+
+
+def _spec() -> StudentSpec:
+    """The network of the architecture lesson, else the shipped student."""
+    spec = st.session_state.get("architecture_spec")
+    return spec if isinstance(spec, StudentSpec) else StudentSpec.from_dict(ui.cards()["student-60k"].spec)
+
+
+def _run(plan: Race, area: DeltaGenerator) -> None:
+    with ui.heavy_work():
+        networks, laps = race(plan, ui.images("shard"), ui.images("validation"), ui.shard_views())
+        kept = Kept(plan, networks, [])
+        st.session_state["race"] = kept
+        bar = area.progress(0.0, "Starting")
+        chart = area.empty()
+        for lap in laps:
+            left = min(lap.seconds / lap.done - lap.seconds, plan.seconds - lap.seconds)
+            bar.progress(
+                lap.done,
+                f"Epoch {lap.epoch} of {plan.epochs}, {lap.way}, loss {lap.loss:.3f}, about {left:.0f} s left",
+            )
+            if lap.validation_accuracy is not None:
+                kept.laps.append(lap)
+                chart.altair_chart(
+                    charts.race_curves(kept.rows(), plan.epochs), alt="Validation accuracy by epoch, growing"
+                )
+        bar.empty()
+        chart.empty()
+    _show(kept, area)
+
+
+def _show(kept: Kept, area: DeltaGenerator) -> None:
+    with area:
+        if not kept.laps:
+            st.info("The run was stopped before its first epoch ended.")
+            return
+        rows = kept.rows()
+        last = rows.groupby("way")["accuracy"].last()
+        text = ", ".join(f"{way} **{value:.2%}**" for way, value in last.items())
+        ui.chart(
+            charts.race_curves(rows, kept.plan.epochs),
+            f"Validation accuracy after each epoch: {text}",
+            f"After epoch {rows['epoch'].max()}: {text}. One seed on 5,000 training images: a gap of a point "
+            "or less can be chance.",
+        )
+        ui.provenance(
+            "measured",
+            f"trained here on {torch.get_num_threads()} CPU threads in {rows['seconds'].max():.0f} s; accuracy "
+            "on 5,000 validation images.",
+        )
+        ui.download("Curves as CSV", rows, "distil_now.csv")
+
+
+OPTIONS = (
+    "(a) Using a higher value for T produces a softer probability distribution over classes.",
+    "(b) Using a higher value for T produces a harder probability distribution over classes.",
+)
+
+
+def quiz(scene: Scene) -> None:
+    """Question 2-2 of the homework: predict, then reveal."""
+    st.markdown("**Question 2-2.** Which is true about the temperature T of the distillation loss?")
+    guess = st.radio("Your answer", OPTIONS, index=None, key="d_quiz", label_visibility="collapsed")
+    if guess is None:
+        st.caption("Commit to an answer; the numbers of the image above then decide.")
+        return
+    logits = scene.teacher[scene.position]
+    entropies = {step: soften.entropy(logits, step).item() for step in soften.LADDER}
+    rises = entropies[soften.LADDER[-1]] > entropies[soften.LADDER[0]]
+    right = OPTIONS[0] if rises else OPTIONS[1]
+    measured = ", ".join(f"{value:.3f} at T = {step:g}" for step, value in entropies.items())
+    (st.success if guess == right else st.error)(
+        f"{right[:3]} is true. Entropy of the teacher's distribution on this image, in nats: {measured}; "
+        f"an even choice among {len(logits)} classes would be {torch.tensor(float(len(logits))).log():.3f}."
+    )
+    ui.provenance("computed", "from the teacher's precomputed logits on the chosen image.")

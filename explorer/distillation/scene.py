@@ -1,0 +1,40 @@
+"""What the controls of the distillation lesson have chosen."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from explorer.data import ImageSet
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the controls of the page have chosen.
+
+    ``alpha`` is the weight of the soft term in either convention; ``course`` says whether the page
+    calls it so. ``teacher`` and ``student`` are logits (N, C) of all ``images``.
+    """
+
+    images: ImageSet
+    position: int
+    student_name: str
+    teacher: Tensor
+    student: Tensor
+    temperature: float
+    alpha: float
+    reverse: bool
+    course: bool
+
+    @property
+    def label(self) -> int:
+        """The true class of the chosen image."""
+        return int(self.images.labels[self.position])
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """What the teacher and what the student take the chosen image for."""
+        teacher, student = (
+            self.images.classes[int(logits[self.position].argmax())]
+            for logits in (self.teacher, self.student)
+        )
+        return teacher, student

@@ -1,0 +1,236 @@
+"""A sweep: one trained network pruned at several ratios, each measured on real images and a real clock."""
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from explorer.checkpoints import SHIPPED, card
+from explorer.errors import ExplorerError
+from explorer.evidence import FOLDER
+from explorer.measure import BATCH, Accuracy, accuracy, devices, latencies, logits, multiply_adds
+from explorer.models import parameter_count
+from explorer.pruning import channels, masks
+from explorer.pruning.masks import Masker, check_ratio
+
+Method = Literal["global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random"]
+METHODS: tuple[Method, ...] = get_args(Method)
+TITLES: dict[Method, str] = {
+    "global-l1": "weights masked, global L1",
+    "layer-l1": "weights masked, layer-wise L1",
+    "random": "weights masked at random",
+    "channels-l1": "channels removed, L1",
+    "channels-l2": "channels removed, L2",
+    "channels-random": "channels removed at random",
+}
+TIMED_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep measures.
+
+    Attributes:
+        methods: how to prune.
+        ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
+        device: where the network runs.
+        repeats: timed forward passes per network.
+        seed: of the random methods.
+    """
+
+    methods: tuple[Method, ...] = ("global-l1", "random", "channels-l1")
+    ratios: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9)
+    device: str = "cpu"
+    repeats: int = 15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            if method not in METHODS:
+                raise ExplorerError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+        for ratio in self.ratios:
+            check_ratio(ratio)
+        if not self.methods or not self.ratios:
+            raise ExplorerError("A sweep needs at least one method and one ratio.")
+        if self.device not in devices():
+            raise ExplorerError(f"There is no device {self.device!r} here; there are {', '.join(devices())}.")
+
+    @property
+    def steps(self) -> int:
+        """How many networks are measured."""
+        return len(self.methods) * len(self.ratios)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pruned network, measured.
+
+    Attributes:
+        method: how it was pruned.
+        ratio: the share that was asked for.
+        correct: right answers.
+        total: images.
+        params: parameters that are stored, zeros included.
+        nonzero: parameters that are not zero.
+        mult_adds: multiply-adds for one image; masked weights count in full.
+        ms: median milliseconds for a batch.
+        ms_low: first quartile.
+        ms_high: third quartile.
+        dense_ms: median milliseconds of the dense network, timed in turn with this one.
+        batch: images in the timed batch.
+        threads: CPU threads.
+        busy: whether other processes took so much of the machine that ``ms`` is not to be trusted.
+    """
+
+    method: Method
+    ratio: float
+    correct: int
+    total: int
+    params: int
+    nonzero: int
+    mult_adds: int
+    ms: float
+    ms_low: float
+    ms_high: float
+    dense_ms: float
+    batch: int
+    threads: int
+    busy: bool
+
+    @property
+    def speed_up(self) -> float:
+        """How many times faster than the dense network, measured in the same turn."""
+        return self.dense_ms / self.ms
+
+
+def sweep(model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan) -> Iterator[Row]:
+    """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
+
+    Args:
+        model: in eval mode; it is only read, every pruning works on a copy.
+        inputs: images (N, 3, H, W).
+        targets: labels (N,).
+        plan: methods, ratios, device.
+    """
+    dense = _ready(copy.deepcopy(model), plan.device)
+    for method in plan.methods:
+        masker = None
+        masked = copy.deepcopy(model)
+        if method in masks.METHODS:
+            masker = Masker(masked, method, plan.seed)
+        for ratio in plan.ratios:
+            if masker is not None:
+                masker.apply(ratio)
+                pruned = _ready(copy.deepcopy(masked), plan.device)
+            else:
+                ranking = method.removeprefix("channels-")
+                kept = channels.kept_channels(model, ratio, ranking, plan.seed)  # type: ignore[arg-type]
+                pruned = _ready(channels.remove(model, kept), plan.device)
+            yield _measure(pruned, dense, inputs, targets, method, ratio, plan.repeats)
+
+
+def _ready(model: nn.Module, device: str) -> nn.Module:
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
+
+
+def _measure(
+    pruned: nn.Module,
+    dense: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    method: Method,
+    ratio: float,
+    repeats: int,
+) -> Row:
+    found: Accuracy = accuracy(logits(pruned, inputs, BATCH), targets)
+    timed, reference = latencies((pruned, dense), inputs[:TIMED_BATCH], repeats)
+    return Row(
+        method,
+        ratio,
+        found.correct,
+        found.total,
+        parameter_count(pruned),
+        sum(int(torch.count_nonzero(parameter)) for parameter in pruned.parameters()),
+        multiply_adds(pruned, inputs),
+        timed.median,
+        timed.low,
+        timed.high,
+        reference.median,
+        timed.batch,
+        timed.threads,
+        timed.busy,
+    )
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows as a table for people: one line per network, accuracy with its 95 % interval."""
+    lines = []
+    for row in rows:
+        found = Accuracy(row.correct, row.total)
+        low, high = found.interval()
+        lines.append(
+            {
+                "method": TITLES[row.method],
+                "ratio": row.ratio,
+                "accuracy": found.value,
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "images": row.total,
+                "parameters": row.params,
+                "nonzero": row.nonzero,
+                "mult_adds": row.mult_adds,
+                "ms": row.ms,
+                "ms_low": row.ms_low,
+                "ms_high": row.ms_high,
+                "speed_up": row.speed_up,
+                "busy": row.busy,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A precomputed sweep: its rows, and where they come from."""
+
+    rows: tuple[Row, ...]
+    checkpoint: str
+    date: str
+    machine: str
+    torch: str
+
+
+def evidence_path(checkpoint: str, folder: Path = SHIPPED) -> Path:
+    """Where the precomputed sweep of a checkpoint is kept."""
+    return folder / FOLDER / f"sweep-{checkpoint}.json"
+
+
+def write_evidence(evidence: Evidence, folder: Path = SHIPPED) -> Path:
+    """Store a sweep beside the checkpoints, tied to the weights by their sha256."""
+    path = evidence_path(evidence.checkpoint, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content: dict[str, Any] = asdict(evidence) | {"sha256": card(evidence.checkpoint, folder).sha256}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read_evidence(checkpoint: str, folder: Path = SHIPPED) -> Evidence | None:
+    """The precomputed sweep of a checkpoint; None if there is none for these weights."""
+    path = evidence_path(checkpoint, folder)
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("sha256") != card(checkpoint, folder).sha256:
+            return None
+        rows = tuple(Row(**row) for row in content.pop("rows"))
+        return Evidence(rows, **content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{path.name} is not a sweep: run it again.") from error
