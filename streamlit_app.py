@@ -9,7 +9,6 @@ st.navigation(
             "explorer/start/page.py",
             title="Start",
             icon=":material/home:",
-            url_path="start",
             default=True,
         ),
         st.Page(

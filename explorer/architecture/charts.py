@@ -12,7 +12,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     data = parts.assign(position=range(len(parts)))
     bar = (
         alt.Chart(data)
-        .mark_bar(size=44, stroke="white", strokeWidth=1)
+        .mark_bar(size=36, stroke="white", strokeWidth=1)
         .encode(
             x=alt.X("parameters:Q", stack="zero", title="Parameters"),
             color=alt.Color(

@@ -80,12 +80,10 @@ def _verdict(found: Budget, limit: int) -> None:
     total, against, adds = st.columns(3)
     total.metric("Parameters", f"{found.total_params:,}", border=True)
     against.metric(
-        f"Against {limit:,}",
-        f"{abs(over):,} {'over' if over > 0 else 'left'}",
-        f"{found.total_params / limit:.0%} of the limit",
-        delta_color="off",
-        delta_arrow="off",
+        f"{'Over' if over > 0 else 'Under'} {limit:,} by",
+        f"{abs(over):,}",
         border=True,
+        help=f"{found.total_params / limit:.0%} of the limit.",
     )
     adds.metric(
         "Multiply-adds", f"{found.mult_adds / 1e6:.1f} M", border=True, help="For one image, by torchinfo."

@@ -22,14 +22,21 @@ def _color(rows: pd.DataFrame) -> alt.Color:
         "method:N",
         sort=names,
         scale=alt.Scale(domain=names, range=[COLORS[name] for name in names]),
-        legend=alt.Legend(orient="top", title=None, direction="vertical", labelLimit=300),
+        legend=alt.Legend(
+            orient="top",
+            title=None,
+            direction="vertical",
+            labelLimit=300,
+            symbolOpacity=1,
+            symbolType="square",
+        ),
     )
 
 
 def _ratio() -> alt.X:
     return alt.X(
         "ratio:Q",
-        title="Pruning ratio (share of weights, or of channels)",
+        title="Pruning ratio",
         scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(format=".0%"),
     )

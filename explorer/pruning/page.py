@@ -159,8 +159,8 @@ def _show(rows: list[Row], origin: ui.Origin, where: str) -> None:
         ui.chart(
             charts.speed_curve(data),
             "Measured speed-up over the dense network against pruning ratio, a line per method.",
-            "A masked network multiplies by its zeros, so it stays at 1; a network without the channels has less "
-            "to multiply.",
+            "Ratio means the share of weights that is masked, or the share of each layer's channels that is removed. "
+            "A masked network multiplies by its zeros; one without the channels has less to multiply.",
         )
     if any(row.busy for row in rows):
         st.warning(

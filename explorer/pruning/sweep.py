@@ -22,12 +22,12 @@ from explorer.pruning.masks import Masker, check_ratio
 Method = Literal["global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random"]
 METHODS: tuple[Method, ...] = get_args(Method)
 TITLES: dict[Method, str] = {
-    "global-l1": "weights masked, global L1",
-    "layer-l1": "weights masked, layer-wise L1",
-    "random": "weights masked at random",
-    "channels-l1": "channels removed, L1",
-    "channels-l2": "channels removed, L2",
-    "channels-random": "channels removed at random",
+    "global-l1": "masked, global L1",
+    "layer-l1": "masked, layer-wise L1",
+    "random": "masked at random",
+    "channels-l1": "removed channels, L1",
+    "channels-l2": "removed channels, L2",
+    "channels-random": "removed channels at random",
 }
 TIMED_BATCH = 32
 

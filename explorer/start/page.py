@@ -1,0 +1,114 @@
+"""The first page: what this is, one computed result per lesson, and where to go."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.architecture import charts as architecture_charts
+from explorer.architecture.budget import LIMITS, blocks, budget
+from explorer.distillation import charts as distillation_charts
+from explorer.distillation import soften
+from explorer.models import StudentSpec
+from explorer.pruning import charts as pruning_charts
+from explorer.pruning.sweep import read_evidence, table
+
+CLAIMED = 38_000  # what the report's answer 1-2 gives as its total
+LIMIT = LIMITS["Spring 2023"]
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Compression Explorer")
+    st.markdown(
+        "Take a real network apart: budget it, distil it, prune it. Every number here is computed from real "
+        "weights, real images and real clocks, on this machine, offline."
+    )
+    for column, lesson in zip(
+        st.columns(3, gap="medium"), (_architecture, _distillation, _pruning), strict=True
+    ):
+        with column.container(border=True, height="stretch"):
+            lesson()
+    st.subheader("The networks")
+    cards = ui.cards().values()
+    st.dataframe(
+        soften.trained_students(list(cards)),
+        hide_index=True,
+        column_config={
+            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+    ui.provenance(
+        "precomputed",
+        "trained on Fashion-MNIST (MIT licence), measured on its 10,000 test images, from the cards; "
+        "<code>python -m explorer verify</code> recomputes every accuracy.",
+    )
+
+
+def _architecture() -> None:
+    found = budget(StudentSpec())
+    st.subheader("Architecture")
+    st.markdown(
+        f"The report says its network has {CLAIMED:,} parameters. It has **{found.total_params:,}**, "
+        f"**{found.total_params - LIMIT:,}** over the limit of {LIMIT:,}."
+    )
+    ui.chart(
+        architecture_charts.budget_bar(blocks(found), LIMIT),
+        f"{found.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
+        f"The heaviest layer, **{found.heaviest.name}**, is in the rows that the report's table leaves out."
+        if found.heaviest.name.startswith("layer4")
+        else f"The heaviest layer is **{found.heaviest.name}**.",
+    )
+    ui.provenance("computed", "by torchinfo.")
+    st.page_link(
+        "explorer/architecture/page.py", label="Design one that fits", icon=":material/account_tree:"
+    )
+
+
+def _distillation() -> None:
+    images, teacher = ui.images("validation"), ui.validation_logits("teacher")
+    student = ui.validation_logits("student-60k-kd")
+    position = int(soften.candidates(soften.Choice.AMBIGUOUS, teacher, student, images.targets())[0])
+    label = images.classes[images.labels[position]]
+    sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (1.0, 4.0))
+    st.subheader("Distillation")
+    st.markdown(
+        f"The label says **{label}**, one class. The teacher sees **{sharp:.1f}** classes in this image at "
+        f"T = 1 and **{soft:.1f}** at T = 4: that is what a student can learn from it."
+    )
+    ui.chart(
+        distillation_charts.ladder_map(soften.ladder(teacher[position], images.classes)),
+        f"The teacher's probabilities for one {label} at T = 1 to 16.",
+        f"Validation image {position}, the one the teacher is least sure about.",
+    )
+    ui.provenance("precomputed", "logits of the teacher; the softmax is computed here.")
+    st.page_link(
+        "explorer/distillation/page.py", label="Drag the temperature", icon=":material/local_fire_department:"
+    )
+
+
+def _pruning() -> None:
+    found = read_evidence("teacher")
+    st.subheader("Pruning")
+    if found is None:
+        st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
+    else:
+        rows = table(found.rows)
+        masked = rows[rows["method"].str.contains("global")].nlargest(1, "ratio").iloc[0]
+        removed = rows[rows["method"].str.contains("removed")]
+        removed = removed[removed["ratio"] > 0].nsmallest(1, "ratio").iloc[0]
+        st.markdown(
+            f"**{masked['ratio']:.0%}** of the teacher's weights masked: accuracy **{masked['accuracy']:.1%}**, "
+            f"speed **{masked['speed_up']:.2f}x**. Only **{removed['ratio']:.0%}** of its channels removed: "
+            f"accuracy **{removed['accuracy']:.1%}**, speed **{removed['speed_up']:.2f}x**."
+        )
+        ui.chart(
+            pruning_charts.accuracy_curve(rows),
+            "Accuracy of the pruned teacher against the pruning ratio, a line per method.",
+            "Which one makes it faster, and how to get the accuracy back, is the lesson.",
+        )
+        ui.provenance("precomputed", f"{found.date}, first {found.rows[0].total:,} test images.")
+    st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
+
+
+with ui.page():
+    main()

@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from explorer.errors import ExplorerError
+from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.pruning.masks import Masker, prunable
+
+SPEC = StudentSpec(7, (9, 11, 13, 10), classes=6)
+
+
+def net(seed: int = 0) -> StudentNet:
+    torch.manual_seed(seed)
+    return StudentNet(SPEC).eval()
+
+
+def layers(model: nn.Module) -> list[tuple[nn.Module, str]]:
+    return [(module, "weight") for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 0.5, 0.8, 0.95, 0.999])
+@pytest.mark.parametrize("build", [net, lambda: resnet18_teacher(10).eval()], ids=["student", "resnet18"])
+def test_global_l1_is_torchs(build, ratio: float) -> None:
+    torch.manual_seed(1)
+    theirs = build()
+    ours = build()
+    ours.load_state_dict(theirs.state_dict())
+    Masker(ours).apply(ratio)
+    prune.global_unstructured(layers(theirs), prune.L1Unstructured, amount=ratio)
+    for (module, _), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
+        assert torch.equal(module.weight, weight)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.9])
+def test_layer_wise_l1_is_torchs(ratio: float) -> None:
+    ours, theirs = net(), net()
+    Masker(ours, "layer-l1").apply(ratio)
+    for (module, name), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
+        prune.l1_unstructured(module, name, amount=ratio)
+        assert torch.equal(module.weight, weight)
+
+
+def test_random_masks_have_the_exact_share_and_follow_their_seed() -> None:
+    first, again, other = (Masker(net(), "random", seed).masks(0.7) for seed in (0, 0, 1))
+    count = sum(mask.numel() for mask in first.values())
+    assert sum(int(mask.sum()) for mask in first.values()) == count - round(0.7 * count)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_equal_weights_are_masked_to_the_exact_count() -> None:
+    model = net()
+    for weight in prunable(model).values():
+        nn.init.ones_(weight)
+    masker = Masker(model)
+    count = sum(weight.numel() for weight in masker.weights.values())
+    assert masker.apply(0.4) == count - round(0.4 * count)
+
+
+def test_ratios_may_come_in_any_order_and_the_dense_weights_come_back() -> None:
+    model, untouched = net(), net()
+    masker = Masker(model)
+    masker.apply(0.9)
+    masker.apply(0.2)
+    once = net()
+    Masker(once).apply(0.2)
+    for weight, expected in zip(prunable(model).values(), prunable(once).values(), strict=True):
+        assert torch.equal(weight, expected)
+    masker.apply(0.0)
+    for key, tensor in untouched.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[key])
+
+
+@pytest.mark.parametrize("ratio", [1, 1.5, -0.1, float("nan")])
+def test_an_impossible_ratio_is_refused(ratio: float) -> None:
+    with pytest.raises(ExplorerError, match="from 0 to below 1"):
+        Masker(net()).masks(ratio)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(ExplorerError, match="there are global-l1"):
+        Masker(net(), "magic")  # type: ignore[arg-type]
