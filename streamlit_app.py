@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="Compression Explorer", page_icon=":material/compress:", layout="wide")
+# A local file: a named icon would be fetched from another host.
+st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
 st.navigation(
     [
         st.Page(

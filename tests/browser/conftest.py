@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser.chromium import QUIET, executable
 
@@ -63,10 +63,15 @@ class Visit:
         self.errors: list[str] = []
         self.foreign: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", self._said)
         page.on("request", self._asked)
 
-    def _asked(self, request) -> None:
+    def _said(self, message: ConsoleMessage) -> None:
+        # On a page's own address Streamlit probes for its server there first, and is told 404.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            self.errors.append(f"{message.text} {message.location['url']}")
+
+    def _asked(self, request: Request) -> None:
         if re.match(r"(https?|wss?):", request.url) and "//127.0.0.1:" not in request.url:
             self.foreign.append(request.url)
 

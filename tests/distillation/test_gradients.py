@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from explorer.distillation import gradients
+from explorer.distillation.loss import loss_parts
+from explorer.distillation.soften import LADDER
+
+GENERATOR = torch.Generator().manual_seed(0)
+STUDENT, TEACHER = (4 * torch.randn(30, 7, dtype=torch.float64, generator=GENERATOR) for _ in range(2))
+LABELS = torch.randint(7, (30,), generator=GENERATOR)
+
+
+@pytest.mark.parametrize("temperature", LADDER)
+@pytest.mark.parametrize("times_t2", [True, False])
+def test_the_soft_gradient_is_autograds(temperature: float, times_t2: bool) -> None:
+    leaf = STUDENT.clone().requires_grad_()
+    parts = loss_parts(leaf, LABELS, TEACHER, 0.5, temperature)
+    (len(LABELS) * (parts.soft if times_t2 else parts.kl)).backward()
+    ours = gradients.soft_gradient(STUDENT, TEACHER, temperature, times_t2=times_t2)
+    assert torch.allclose(ours, leaf.grad, atol=1e-12)
+
+
+def test_the_hard_gradient_is_autograds() -> None:
+    leaf = STUDENT.clone().requires_grad_()
+    (len(LABELS) * loss_parts(leaf, LABELS, TEACHER, 0.5, 1.0).hard).backward()
+    assert torch.allclose(gradients.hard_gradient(STUDENT, LABELS), leaf.grad, atol=1e-12)
+
+
+def test_the_gradient_of_one_image_is_weighted_and_adds_up() -> None:
+    rows = gradients.per_logit(STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"))
+    parts = {term: torch.tensor(list(group["gradient"])) for term, group in rows.groupby("term")}
+    leaf = STUDENT[3:4].clone().requires_grad_()
+    loss_parts(leaf, LABELS[3:4], TEACHER[3:4], 0.3, 4.0).total.backward()
+    assert torch.allclose(parts["sum"].double(), leaf.grad[0], atol=1e-6)
+    assert torch.allclose(parts["soft"] + parts["hard"], parts["sum"], atol=1e-6)
+
+
+def test_t2_kl_tends_to_half_the_variance_of_the_difference() -> None:
+    soft = loss_parts(STUDENT, LABELS, TEACHER, 1.0, 20_000.0).soft.item()
+    assert soft == pytest.approx(gradients.asymptote(STUDENT, TEACHER), rel=1e-3)
+    shifted = gradients.asymptote(STUDENT + 5, TEACHER)
+    assert shifted == pytest.approx(gradients.asymptote(STUDENT, TEACHER)), "softmax ignores a shift"
+
+
+@pytest.mark.parametrize("temperature", LADDER)
+def test_kl_is_tckd_and_the_weighted_nckd(temperature: float) -> None:
+    found = gradients.split(STUDENT, LABELS, TEACHER, temperature)
+    kl = loss_parts(STUDENT, LABELS, TEACHER, 0.5, temperature).kl.item()
+    assert found.kl == pytest.approx(kl, abs=1e-12)
+    p = torch.softmax(TEACHER / temperature, 1)
+    q = torch.softmax(STUDENT / temperature, 1)
+    rows = torch.arange(len(LABELS))
+    pt, qt = p[rows, LABELS], q[rows, LABELS]
+    binary = pt * (pt / qt).log() + (1 - pt) * ((1 - pt) / (1 - qt)).log()
+    assert found.tckd == pytest.approx(binary.mean().item(), abs=1e-12)
+
+
+def test_a_sure_teacher_does_not_break_the_split() -> None:
+    teacher = torch.tensor([[300.0, 0.0, -300.0]])
+    found = gradients.split(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([0]), teacher, 0.5)
+    assert all(map(torch.isfinite, map(torch.tensor, (found.tckd, found.weighted_nckd))))
+
+
+def test_the_norms_fall_with_t_without_the_factor() -> None:
+    rows = gradients.norms(STUDENT, LABELS, TEACHER)
+    without = rows[rows["term"] == "soft, without T²"].sort_values("temperature")["norm"].tolist()
+    assert without == sorted(without, reverse=True)
+    expected = gradients.soft_gradient(STUDENT, TEACHER, 4.0).norm(dim=1).mean().item()
+    found = rows[(rows["term"] == "soft, with T²") & (rows["temperature"] == 4.0)]["norm"].item()
+    assert found == pytest.approx(expected)
+
+
+def test_agreement_is_whole_with_itself_and_does_not_depend_on_t() -> None:
+    same = gradients.agreement(TEACHER, LABELS, TEACHER / 7)
+    assert (same.top1, same.rank) == (1.0, pytest.approx(1.0))
+    opposite = gradients.agreement(-TEACHER, LABELS, TEACHER)
+    assert opposite.rank == pytest.approx(-1.0)

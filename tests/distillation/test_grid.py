@@ -1,0 +1,117 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from explorer.data import ImageSet, fashion_mnist
+from explorer.distillation import grid
+from explorer.distillation.live import Race, race
+from explorer.errors import ExplorerError
+from explorer.evidence import read_shard_views
+from explorer.models import StudentSpec
+from explorer.training import Recipe
+
+TINY = StudentSpec(2, (2, 3, 4, 4), classes=10)
+
+
+@pytest.fixture
+def plan(originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> grid.Plan:
+    recipe = Recipe(epochs=1, batch_size=64)
+    table = tmp_path / "teacher.safetensors"
+    save_file({"logits": torch.randn(len(recipe.views), 128, 10).half()}, table)
+    real = fashion_mnist.load
+    monkeypatch.setattr(fashion_mnist, "load", lambda split: real(split).select(slice(20)))
+    return grid.Plan(TINY, recipe, table, tmp_path / "grid", images=128, data=originals)
+
+
+def test_a_grid_runs_every_point_once_keeps_each_and_resumes(
+    plan: grid.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = grid.points((0.0, 0.5), (1.0, 4.0), seeds=2)
+    assert len(wanted) == 6, "alpha 0 needs one run per seed: T has no influence there"
+    first = list(grid.run_grid(wanted[:4], plan, jobs=1, backend="threading"))
+    assert len(list(plan.folder.glob("*.json"))) == 4
+    trained = []
+    monkeypatch.setattr(grid, "run_point", lambda point, plan: trained.append(point) or {})
+    list(grid.run_grid(wanted, plan, jobs=1, backend="threading"))
+    assert len(trained) == 2, "only the missing points are run"
+    rows = grid.summary(first)
+    assert set(rows.columns) == {"alpha", "temperature", "mean", "low", "high", "seeds"}
+
+
+def test_the_results_of_another_plan_are_refused(plan: grid.Plan) -> None:
+    wanted = grid.points((0.5,), (1.0,), seeds=1)
+    list(grid.run_grid(wanted, plan, jobs=1, backend="threading"))
+    longer = replace(plan, recipe=Recipe(epochs=2, batch_size=64))
+    with pytest.raises(ExplorerError, match="another plan"):
+        list(grid.run_grid(wanted, longer, jobs=1, backend="threading"))
+
+
+def test_a_run_at_alpha_0_stands_in_every_temperature_and_the_verdict_knows_the_noise() -> None:
+    def result(alpha: float, temperature: float | None, seed: int, accuracy: float) -> dict:
+        return {"alpha": alpha, "temperature": temperature, "seed": seed, "validation_accuracy": accuracy}
+
+    results = [result(0.0, None, 1, 0.900), result(0.0, None, 2, 0.902)]
+    results += [result(0.5, 1.0, 1, 0.901), result(0.5, 1.0, 2, 0.901), result(0.5, 4.0, 1, 0.93)]
+    rows = grid.summary(results).set_index(["alpha", "temperature"])
+    assert rows.loc[(0.0, 4.0), "mean"] == pytest.approx(0.901)
+    assert rows.loc[(0.0, 1.0), "seeds"] == 2
+    text = grid.verdict(results)
+    assert "alpha 0.5 and T 4, is +2.90 points" in text
+    assert "1 of the 2 distilled cells" in text
+
+
+def test_backends_that_are_not_here_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ExplorerError, match="no backend 'slurm'"):
+        grid.register("slurm")
+    monkeypatch.setitem(__import__("sys").modules, "ray.util.joblib", None)
+    with pytest.raises(ExplorerError, match="pip install ray"):
+        grid.register("ray")
+    for values in ({"seeds": 0}, {"alphas": ()}, {"temperatures": ()}):
+        with pytest.raises(ExplorerError, match="at least one"):
+            grid.points(**values)
+
+
+def test_a_shipped_grid_is_whole() -> None:
+    path = grid.evidence_path()
+    if not path.exists():
+        pytest.skip("no grid has been trained yet")
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    assert {(row["alpha"], row["temperature"], row["seed"]) for row in results} >= {
+        (point.alpha, point.temperature, point.seed) for point in grid.points()
+    }
+
+
+def test_a_race_trains_both_copies_from_the_same_weights_within_its_time(shard: ImageSet) -> None:
+    images = shard.select(slice(256))
+    table = torch.randn(10, 256, 10)
+    networks, laps = race(Race(TINY, epochs=2), images, images.select(slice(20)), table)
+    before = [parameter.clone() for parameter in networks["distilled"].parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(before, networks["labels alone"].parameters(), strict=True))
+    found = list(laps)
+    assert [lap.way for lap in found if lap.validation_accuracy is not None] == [
+        "labels alone",
+        "distilled",
+        "labels alone",
+        "distilled",
+    ]
+    assert found[-1].done == 1.0
+    assert not torch.equal(before[0], next(networks["distilled"].parameters()))
+    _, laps = race(Race(TINY, epochs=20, seconds=1e-6), images, images.select(slice(20)), table)
+    assert len(list(laps)) == 1
+    with pytest.raises(ExplorerError, match="needs some time"):
+        Race(TINY, seconds=0)
+
+
+def test_the_shipped_logits_of_the_shards_views_are_the_teachers(shard: ImageSet) -> None:
+    from explorer.checkpoints import load
+    from explorer.training import view_logits
+
+    recipe, sample = Race(TINY).recipe, shard.select(slice(6))
+    table = read_shard_views()
+    assert table.shape == (len(recipe.views), 5_000, 10)
+    fresh = torch.stack(list(view_logits(load("teacher"), sample, recipe)))
+    assert torch.allclose(table[:, :6].float(), fresh, atol=0.02, rtol=2e-3)
