@@ -4,11 +4,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from explorer.architecture import bench as architecture_bench
+from explorer.architecture import command as architecture
 from explorer.checkpoints import SHIPPED, catalogue, load
 from explorer.data import fashion_mnist
 from explorer.distillation import command as distillation
@@ -73,12 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="print a list of JSON objects")
     verify.set_defaults(command=_verify)
 
+    architecture.add(commands)
     distillation.add(commands)
     pruning.add(commands)
 
     evidence = commands.add_parser("evidence", help="compute the logits that ship with the checkpoints")
     evidence.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
     evidence.set_defaults(command=_evidence)
+
+    bench = commands.add_parser("bench", help="measure speed, as ratios within this run")
+    bench.add_argument("--json", action="store_true", help="print a list of JSON objects")
+    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -214,6 +221,19 @@ def _evidence(options: argparse.Namespace) -> int:
     for number in write_shard_views(Race(UNDER_60K).recipe, options.checkpoints):
         print(f"logits of the teacher on view {number} of the shard", flush=True)
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    found = []
+    for figure in architecture_bench.figures():
+        found.append(figure)
+        if not options.json:
+            verdict = "holds" if figure.holds else "DOES NOT HOLD"
+            print(f"{figure.name}: {figure.value:g} {figure.unit}, aim {figure.aim}: {verdict}")
+            print(f"    {figure.how}", flush=True)
+    if options.json:
+        print(json.dumps([asdict(figure) for figure in found], indent=2))
+    return 0 if all(figure.holds for figure in found) else 1
 
 
 if __name__ == "__main__":

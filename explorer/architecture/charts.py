@@ -39,20 +39,101 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     return alt.layer(bar, line).properties(height=190)
 
 
-def cost_bars(rows: pd.DataFrame, quantity: str, title: str, color: str) -> alt.Chart:
-    """One bar per layer that has a cost; ``quantity`` is a column of the budget's table."""
+def shares(rows: pd.DataFrame) -> alt.Chart:
+    """Each layer's share of all parameters and of all multiply-adds, side by side on one layer axis."""
+    costly = rows[(rows["parameters"] > 0) | (rows["mult-adds"] > 0)]
+    names = {"parameters": "parameters", "mult-adds": "multiply-adds"}
+    data = pd.concat(
+        [
+            costly.assign(quantity=name, amount=costly[column], part=costly[column] / rows[column].sum())
+            for column, name in names.items()
+        ]
+    )
     figure: alt.Chart = (
-        alt.Chart(rows)
-        .mark_bar(color=color)
+        alt.Chart(data)
+        .mark_bar()
         .encode(
             y=alt.Y("layer:N", sort=None, title="Layer"),
-            x=alt.X(f"{quantity}:Q", title=title, axis=alt.Axis(format="~s")),
+            yOffset=alt.YOffset("quantity:N", sort=list(names.values())),
+            x=alt.X("part:Q", title="Share of the network's total", axis=alt.Axis(format=".0%")),
+            color=alt.Color(
+                "quantity:N",
+                sort=list(names.values()),
+                scale=alt.Scale(domain=list(names.values()), range=[palette.TEACHER, palette.STUDENT]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
             tooltip=[
                 alt.Tooltip("layer:N", title="Layer"),
                 alt.Tooltip("type:N", title="Type"),
-                alt.Tooltip(f"{quantity}:Q", title=title, format=","),
+                alt.Tooltip("quantity:N", title="Quantity"),
+                alt.Tooltip("amount:Q", title="Amount", format=","),
+                alt.Tooltip("part:Q", title="Share", format=".1%"),
             ],
         )
-        .properties(height=460)
+        .properties(height=620)
     )
     return figure
+
+
+def standard_bars(rows: pd.DataFrame) -> alt.Chart:
+    """Weights of each block beside those of the standard convolution it stands in for."""
+    names = {"separable": "depthwise + pointwise", "standard": "standard convolution"}
+    data = pd.concat([rows.assign(kind=name, weights=rows[column]) for column, name in names.items()])
+    figure: alt.Chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            y=alt.Y("block:N", sort=None, title=None),
+            yOffset=alt.YOffset("kind:N", sort=list(names.values())),
+            x=alt.X("weights:Q", title="Weights", axis=alt.Axis(format="~s")),
+            color=alt.Color(
+                "kind:N",
+                sort=list(names.values()),
+                scale=alt.Scale(domain=list(names.values()), range=[palette.TEACHER, palette.DENSE]),
+                legend=alt.Legend(orient="top", title=None, direction="vertical"),
+            ),
+            tooltip=[
+                alt.Tooltip("block:N", title="Block"),
+                alt.Tooltip("kind:N", title="Built as"),
+                alt.Tooltip("weights:Q", title="Weights", format=","),
+                alt.Tooltip("factor:Q", title="Times fewer", format=".2f"),
+            ],
+        )
+        .properties(height=320)
+    )
+    return figure
+
+
+def family_curve(rows: pd.DataFrame, params: int) -> alt.LayerChart | alt.FacetChart:
+    """Test accuracy against parameters of the trained family, the edited network's place marked."""
+    ways = ["labels alone", "distilled"]
+    base = alt.Chart(rows).encode(
+        x=alt.X(
+            "parameters:Q",
+            title="Parameters (log scale)",
+            scale=alt.Scale(type="log", nice=False, padding=20),
+            axis=alt.Axis(format="~s"),
+        ),
+        color=alt.Color(
+            "way:N",
+            sort=ways,
+            scale=alt.Scale(domain=ways, range=[palette.HARD, palette.SOFT]),
+            legend=alt.Legend(orient="top", title=None),
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("network:N", title="Network"),
+        alt.Tooltip("parameters:Q", title="Parameters", format=","),
+        alt.Tooltip("accuracy:Q", title="Test accuracy", format=".4f"),
+        alt.Tooltip("low:Q", title="95 % from", format=".4f"),
+        alt.Tooltip("high:Q", title="95 % to", format=".4f"),
+    ]
+    y = alt.Y("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
+    line = base.mark_line(point=alt.OverlayMarkDef(size=70)).encode(y=y, tooltip=tooltip)
+    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(y="low:Q", y2="high:Q")
+    here = (
+        alt.Chart(pd.DataFrame({"parameters": [params]}))
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE)
+        .encode(x="parameters:Q", tooltip=[alt.Tooltip("parameters:Q", title="This network", format=",")])
+    )
+    return alt.layer(spread, line, here).properties(height=380)

@@ -1,13 +1,30 @@
 """Architecture: the widths of StudentNet against a parameter budget, live."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import streamlit as st
 
-from explorer import palette, ui
-from explorer.architecture import charts
+from explorer import ui
+from explorer.architecture import charts, page_detail
 from explorer.architecture.budget import LIMITS, Budget, blocks, budget
+from explorer.architecture.fit import cost, fit, largest_of_shape, spend
+from explorer.architecture.page_detail import Design
 from explorer.models import MAX_WIDTH, StudentSpec
 
 REPORT = StudentSpec()
+TINY = StudentSpec(8, (8, 16, 32, 18))
+KERNELS = (3, 5, 7)
+MIN_LIMIT = 2_500  # below it not every number of classes has a network at all
+
+TABS: dict[str, Callable[[Design], None]] = {
+    "Layers": page_detail.layers,
+    "8 channels more or less": page_detail.steps,
+    "Against standard convolutions": page_detail.standard,
+    "The trained family": page_detail.trained,
+    "Code": page_detail.code,
+    "The report's answer": page_detail.report,
+}
 
 
 def main() -> None:
@@ -21,15 +38,38 @@ def main() -> None:
     with controls:
         spec, size, limit = _controls()
     found = budget(spec, size)
-    st.session_state["architecture_spec"] = StudentSpec(
-        spec.stem, spec.widths, len(ui.images("validation").classes), spec.kernel, spec.conv_bias
-    )
+    # The distillation lesson trains this network, on images of its own classes.
+    st.session_state["architecture_spec"] = replace(spec, classes=len(ui.images("validation").classes))
     with view:
         _verdict(found, limit)
-    _layers(found, size)
+        _ways_out(spec, limit, found)
+    design = Design(spec, size, found)
+    tabs = st.tabs(list(TABS), key="a_tab", on_change="rerun", bind="query-params")
+    for name, tab in zip(TABS, tabs, strict=True):
+        if tab.open:
+            with tab:
+                TABS[name](design)
 
 
 def _controls() -> tuple[StudentSpec, int, int]:
+    limit = _number(
+        "Limit, parameters",
+        LIMITS["Spring 2023"],
+        MIN_LIMIT,
+        10_000_000,
+        "a_lim",
+        "; ".join(f"{value:,} in {term}" for term, value in LIMITS.items()),
+    )
+    with st.popover("Presets", icon=":material/apps:", width="stretch"):
+        for title, spec in _presets(limit).items():
+            listed = ", ".join(map(str, spec.widths))
+            st.button(
+                title,
+                on_click=_take,
+                args=(spec,),
+                width="stretch",
+                help=f"({spec.stem}; {listed}), {spec.classes} classes, {cost(spec).params:,} parameters.",
+            )
     stem = _number("Stem channels", REPORT.stem, 1, MAX_WIDTH, "a_stem", "Output of the 7x7 convolution.")
     widths = []
     for row in (0, 2):
@@ -49,30 +89,44 @@ def _controls() -> tuple[StudentSpec, int, int]:
     left, right = st.columns(2)
     with left:
         kernel = st.selectbox(
-            "Depthwise kernel", [3, 5, 7], key="a_k", bind="query-params", help="Side in pixels."
+            "Depthwise kernel", list(KERNELS), key="a_k", bind="query-params", help="Side in pixels."
         )
-        size = _number("Input size", 224, 32, 512, "a_size", "Side of the square image, in pixels.")
     with right:
         classes = _number("Classes", REPORT.classes, 2, 1000, "a_cls", "Food-11 has 11.")
-        limit = _number(
-            "Limit, parameters",
-            LIMITS["Spring 2023"],
-            1,
-            10_000_000,
-            "a_lim",
-            "60,000 in Spring 2023, 100,000 in Spring 2022.",
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        size = _number("Input size", 224, 32, 512, "a_size", "Side of the square image, in pixels.")
+    with right:
+        bias = st.toggle(
+            "Conv bias",
+            key="a_bias",
+            bind="query-params",
+            help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
         )
-    bias = st.toggle(
-        "Bias in the convolutions",
-        key="a_bias",
-        bind="query-params",
-        help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
-    )
     return StudentSpec(stem, tuple(widths), classes, kernel, bias), size, limit
 
 
 def _number(label: str, value: int, low: int, high: int, key: str, text: str) -> int:
     return int(st.number_input(label, low, high, value, key=key, bind="query-params", help=text))
+
+
+def _presets(limit: int) -> dict[str, StudentSpec]:
+    shipped = ui.cards()["student-60k-kd"]
+    return {
+        "The report's StudentNet": REPORT,
+        f"The largest of its shape under {limit:,}": largest_of_shape(REPORT, limit),
+        f"Shipped: {shipped.title}": StudentSpec.from_dict(shipped.spec),
+        "Tiny": TINY,
+    }
+
+
+def _take(spec: StudentSpec) -> None:
+    """Put a network into the controls."""
+    st.session_state["a_stem"] = spec.stem
+    for number, width in enumerate(spec.widths, start=1):
+        st.session_state[f"a_w{number}"] = width
+    st.session_state["a_k"], st.session_state["a_cls"] = spec.kernel, spec.classes
+    st.session_state["a_bias"] = spec.conv_bias
 
 
 def _verdict(found: Budget, limit: int) -> None:
@@ -100,52 +154,37 @@ def _verdict(found: Budget, limit: int) -> None:
         charts.budget_bar(parts, limit),
         f"{found.total_params:,} parameters stacked by part, limit {limit:,}. "
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
-        "The total, part by part, against the limit (red line). The report's answer 1-2 says 38,000 for its "
-        "network: its table stops before block 4 and the head.",
+        f"The total, part by part, against the limit of {limit:,} (red line).",
+    )
+
+
+def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
+    nearest, fuller = fit(spec, limit), spend(spec, limit)
+    left, right = st.columns(2)
+    left.button(
+        f"Fit to {limit:,}",
+        on_click=_take,
+        args=(nearest,),
+        disabled=found.within(limit),
+        type="primary",
+        icon=":material/compress:",
+        width="stretch",
+        help=f"The largest network of these proportions within the limit: {_described(nearest)}",
+    )
+    right.button(
+        "Spend what is left",
+        on_click=_take,
+        args=(fuller,),
+        disabled=fuller == spec,
+        icon=":material/expand:",
+        width="stretch",
+        help=f"Widens it until no single channel more fits: {_described(fuller)}",
     )
     ui.provenance("computed", "by torchinfo, from a network built with these widths.")
 
 
-def _layers(found: Budget, size: int) -> None:
-    st.subheader("Layer by layer")
-    rows = found.table()
-    st.dataframe(
-        rows,
-        hide_index=True,
-        height=420,
-        column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "mult-adds": st.column_config.NumberColumn(format="localized"),
-            "share": st.column_config.ProgressColumn(
-                "share of parameters", format="percent", min_value=0, max_value=1
-            ),
-        },
-    )
-    table, text, show = st.columns([1, 1, 2])
-    with table:
-        ui.download("Table as CSV", rows, "student_net.csv")
-    text.download_button(
-        "torchinfo table", found.text, "torchinfo.txt", on_click="ignore", icon=":material/download:"
-    )
-    with show.expander("torchinfo's own table, ready to paste"):
-        st.code(found.text, None)
-    costly = rows[(rows["parameters"] > 0) | (rows["mult-adds"] > 0)]
-    busy = found.busiest
-    left, right = st.columns(2, gap="large")
-    with left:
-        ui.chart(
-            charts.cost_bars(costly, "parameters", "Parameters", palette.TEACHER),
-            f"Parameters of every layer; most in {found.heaviest.name}.",
-            f"Parameters sit late: **{found.heaviest.name}** alone has {found.heaviest.params:,}.",
-        )
-    with right:
-        ui.chart(
-            charts.cost_bars(costly, "mult-adds", "Multiply-adds for one image", palette.STUDENT),
-            f"Multiply-adds of every layer; most in {busy.name}.",
-            f"Multiply-adds sit early, where images are large: **{busy.name}** alone takes "
-            f"{busy.mult_adds / 1e6:.1f} million at {size} pixels.",
-        )
-    ui.provenance("computed", f"by torchinfo on the meta device, one image of 3 x {size} x {size}.")
+def _described(spec: StudentSpec) -> str:
+    return f"({spec.stem}; {', '.join(map(str, spec.widths))}), {cost(spec).params:,} parameters."
 
 
 with ui.page():

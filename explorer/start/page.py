@@ -94,8 +94,8 @@ def _pruning() -> None:
     else:
         rows = table(found.rows)
         masked = rows[rows["method"].str.contains("global")].nlargest(1, "ratio").iloc[0]
-        removed = rows[rows["method"].str.contains("removed")]
-        removed = removed[removed["ratio"] > 0].nsmallest(1, "ratio").iloc[0]
+        fewer = rows[rows["method"].str.contains("removed") & (rows["ratio"] > 0)]
+        removed = fewer.nsmallest(1, "ratio").iloc[0]
         st.markdown(
             f"**{masked['ratio']:.0%}** of the teacher's weights masked: accuracy **{masked['accuracy']:.1%}**, "
             f"speed **{masked['speed_up']:.2f}x**. Only **{removed['ratio']:.0%}** of its channels removed: "

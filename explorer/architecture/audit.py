@@ -1,0 +1,49 @@
+"""The report's own answer 1-2, held against the network whose code it shows."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from explorer.architecture.budget import Budget, budget
+from explorer.models import StudentSpec
+
+CLAIM = "0.38M ~ 38000"
+CLAIMED = 38_000
+LAST_ROW = "ReLU-22"
+QUOTED = (
+    *(9_408, 128, 0, 0),
+    *(576, 128, 0, 4_096, 128, 0),
+    *(576, 128, 0, 8_192, 256, 0),
+    *(1_152, 256, 0, 32_768, 512, 0),
+)
+"""The parameter column of the table that the report shows."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the report's table leaves out, computed from its own network.
+
+    Attributes:
+        total: parameters of the network.
+        shown: sum of the rows the report shows.
+        missing: the rows it does not show: columns layer, type, parameters.
+        agrees: whether the rows it shows are right as far as they go.
+    """
+
+    total: int
+    shown: int
+    missing: pd.DataFrame
+    agrees: bool
+
+
+def audit() -> Audit:
+    """Hold the quoted table against the engine's.
+
+    >>> found = audit()
+    >>> found.total, found.shown, int(found.missing["parameters"].sum()), found.agrees
+    (99060, 58304, 40756, True)
+    """
+    found: Budget = budget(StudentSpec())
+    first = found.layers[: len(QUOTED)]
+    rows = found.table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
+    return Audit(found.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)

@@ -1,0 +1,145 @@
+"""Speed of the architecture lesson: the budget itself, and an edit as a person feels it."""
+
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.request import urlopen
+
+import torchinfo
+
+from explorer.architecture.budget import budget
+from explorer.bench import Figure, paired
+from explorer.errors import ExplorerError
+from explorer.models import StudentNet, StudentSpec
+
+ROUNDS = 30
+APP = Path(__file__).parent.parent.parent / "streamlit_app.py"
+BARE = """
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+value = st.slider("value", 0, 100, 50)
+st.markdown(f"shown {value}")
+rows = pd.DataFrame({"x": range(10), "y": [value * x for x in range(10)]})
+st.altair_chart(alt.Chart(rows).mark_bar().encode(x="x:O", y="y:Q"))
+"""
+
+
+def figures() -> Iterator[Figure]:
+    """Both figures of this lesson."""
+    yield _budget()
+    yield _edit()
+
+
+def _budget() -> Figure:
+    specs = iter(StudentSpec(stem) for stem in range(1, 1000))
+
+    def ours() -> object:
+        return budget(next(specs), 224)
+
+    def plain() -> object:
+        return torchinfo.summary(StudentNet(next(specs)), (1, 3, 224, 224), device="cpu", verbose=0)
+
+    mine, theirs = paired(ours, plain, ROUNDS)
+    ratio = theirs / mine
+    return Figure(
+        "budget on the meta device against torchinfo on an ordinary network",
+        round(ratio, 2),
+        "times faster",
+        "at least 3",
+        ratio >= 3,
+        f"medians of {ROUNDS} edited specs each, in turn, at 224 px: {1000 * mine:.1f} ms and "
+        f"{1000 * theirs:.1f} ms",
+    )
+
+
+def _edit() -> Figure:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise ExplorerError(
+            "This figure drives a browser: pip install -r requirements-dev.txt first."
+        ) from error
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        bare = Path(folder) / "bare.py"
+        bare.write_text(BARE, encoding="utf-8")
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        with _served(APP) as lesson, _served(bare) as plain:
+            mine = _felt(
+                browser.new_page(),
+                f"{lesson}/architecture",
+                lambda page: page.get_by_label("Stem channels").first,
+                '[data-testid="stMetricValue"]',
+            )
+            theirs = _felt(
+                browser.new_page(),
+                plain,
+                lambda page: page.get_by_role("slider").first,
+                '[data-testid="stMarkdown"]',
+            )
+            seconds = [(next(mine), next(theirs)) for _ in range(ROUNDS + 2)][2:]
+        browser.close()
+    ours, bare_ones = (statistics.median(pair[which] for pair in seconds) for which in (0, 1))
+    return Figure(
+        "an edit until its verdict shows, against a bare app with one slider and one chart",
+        round(ours / bare_ones, 2),
+        "times as long",
+        "at most 1.5",
+        ours <= 1.5 * bare_ones,
+        f"medians of {ROUNDS} key presses each, in turn, in Chromium: {1000 * ours:.0f} ms and "
+        f"{1000 * bare_ones:.0f} ms",
+    )
+
+
+def _felt(page: Any, address: str, control: Callable[[Any], Any], shown: str) -> Iterator[float]:
+    """Seconds from pressing an arrow key on the control until the shown text has changed, for ever."""
+    page.goto(address)
+    page.wait_for_selector(shown, timeout=90_000)
+    page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=90_000)
+    while True:
+        for key in ("ArrowUp", "ArrowDown"):
+            before = page.locator(shown).first.inner_text()
+            control(page).focus()
+            started = time.perf_counter()
+            control(page).press(key)
+            page.wait_for_function(
+                "([shown, before]) => document.querySelector(shown).innerText !== before", arg=[shown, before]
+            )
+            yield time.perf_counter() - started
+            page.wait_for_selector('[data-test-script-state="notRunning"]')
+            page.wait_for_timeout(150)
+
+
+@contextmanager
+def _served(script: Path) -> Iterator[str]:
+    """The address of a server that runs a Streamlit script."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
+    server = subprocess.Popen(  # noqa: S603 (our own interpreter and script)
+        command, cwd=APP.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(240):
+            try:
+                urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)

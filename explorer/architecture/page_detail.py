@@ -1,0 +1,144 @@
+"""The tabs of the architecture lesson: what one network looks like from every side."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer import ui
+from explorer.architecture import charts
+from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
+from explorer.architecture.budget import Budget, torchsummary_text
+from explorer.architecture.family import family, neighbours
+from explorer.architecture.fit import against_standard, steps_of
+from explorer.architecture.source import source
+from explorer.models import StudentSpec
+
+
+@dataclass(frozen=True)
+class Design:
+    """The edited network, its input size in pixels, and what it costs."""
+
+    spec: StudentSpec
+    size: int
+    found: Budget
+
+
+def layers(design: Design) -> None:
+    """The torchinfo table, the same as text, and the two costs on one layer axis."""
+    found, rows = design.found, design.found.table()
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=420,
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "mult-adds": st.column_config.NumberColumn(format="localized"),
+            "share": st.column_config.ProgressColumn(
+                "share of parameters", format="percent", min_value=0, max_value=1
+            ),
+        },
+    )
+    ui.download("Table as CSV", rows, "student_net.csv")
+    texts = {"torchinfo": found.text, "torchsummary": torchsummary_text(found, design.size)}
+    for name, text in texts.items():
+        with st.expander(f"As {name} prints it, ready to paste"):
+            st.code(text, None)
+            st.download_button(
+                f"{name}.txt", text, f"{name}.txt", on_click="ignore", icon=":material/download:"
+            )
+    heavy, busy = found.heaviest, found.busiest
+    ui.chart(
+        charts.shares(rows),
+        f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
+        f"multiply-adds in {busy.name}.",
+        f"Parameters sit late: **{heavy.name}** has {heavy.params / found.total_params:.0%} of them. "
+        f"Multiply-adds sit early, where the images are large: **{busy.name}** takes "
+        f"{busy.mult_adds / found.mult_adds:.0%} of them.",
+    )
+    ui.provenance(
+        "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
+    )
+
+
+def steps(design: Design) -> None:
+    """What 8 channels more or less cost in each place."""
+    rows = steps_of(design.spec, design.size)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="localized") for name in rows.columns if ":" in name
+        },
+    )
+    best = rows.nsmallest(1, "-8: parameters")
+    if best["-8: parameters"].notna().all():
+        row = best.iloc[0]
+        st.caption(
+            f"8 channels less in **{row['place']}** save {-int(row['-8: parameters']):,} parameters, more than "
+            f"anywhere else, and {-int(row['-8: mult-adds']):,} multiply-adds."
+        )
+    ui.provenance("computed", "in closed form, tested against torchinfo.")
+    ui.download("Steps as CSV", rows, "steps.csv")
+
+
+def standard(design: Design) -> None:
+    """Depthwise + pointwise against the standard convolutions they stand in for."""
+    rows = against_standard(design.spec)
+    factor = rows["standard"].sum() / rows["separable"].sum()
+    ui.chart(
+        charts.standard_bars(rows),
+        f"Weights of each block as depthwise plus pointwise and as a standard convolution; {factor:.1f} times "
+        "fewer together.",
+        f"Built from standard {design.spec.kernel}x{design.spec.kernel} convolutions the four blocks would have "
+        f"**{factor:.2f} times** the weights.",
+    )
+    ui.provenance("computed", "weights of the convolutions of this network, without biases and BatchNorm.")
+    ui.download("Comparison as CSV", rows, "against_standard.csv")
+
+
+def trained(design: Design) -> None:
+    """Where the edited network stands among those that were really trained."""
+    rows, params = family(ui.cards().values()), design.found.total_params
+    ui.chart(
+        charts.family_curve(rows, params),
+        f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
+        f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
+        f"{neighbours(rows, params)}",
+    )
+    ui.provenance("precomputed", "10,000 test images, one seed each, 95 % intervals, from the cards.")
+    ui.download("Family as CSV", rows, "family.csv")
+
+
+def code(design: Design) -> None:
+    """The network as one self-contained file."""
+    text = source(design.spec, design.found.total_params)
+    st.download_button(
+        "student_net.py",
+        text,
+        "student_net.py",
+        "text/x-python",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.code(text, "python")
+
+
+def report(design: Design) -> None:
+    """The report's own answer 1-2, audited."""
+    found = audit()
+    missing = int(found.missing["parameters"].sum())
+    st.markdown(
+        f"The report gives its total as \u201c{CLAIM}\u201d. Its table stops at {LAST_ROW}: the rows it shows are "
+        f"{'right and ' if found.agrees else ''}sum to **{found.shown:,}**, already more than {CLAIMED:,}. The rows "
+        f"it does not show hold **{missing:,}**, and together they are **{found.total:,}**. Nor is 0.38M 38,000: "
+        "it is 380,000."
+    )
+    st.dataframe(
+        found.missing,
+        hide_index=True,
+        column_config={"parameters": st.column_config.NumberColumn(format="localized")},
+    )
+    st.caption("The missing rows.")
+    ui.provenance(
+        "computed", "by torchinfo, from the network whose code the report shows; the claim is quoted."
+    )

@@ -1,0 +1,137 @@
+import io
+import json
+from contextlib import redirect_stdout
+
+import pytest
+import torchinfo
+import torchsummary
+from streamlit.testing.v1 import AppTest
+
+from explorer.__main__ import main
+from explorer.architecture.audit import audit
+from explorer.architecture.budget import budget, torchsummary_text
+from explorer.architecture.family import family, neighbours
+from explorer.checkpoints import catalogue
+from explorer.models import StudentNet, StudentSpec
+
+ODD = StudentSpec(7, (9, 16, 33, 20), 5, kernel=5, conv_bias=True)
+
+
+@pytest.mark.parametrize("spec", [StudentSpec(), ODD], ids=["report", "odd"])
+@pytest.mark.parametrize("size", [64, 224])
+def test_the_texts_are_those_of_torchinfo_and_torchsummary(spec: StudentSpec, size: int) -> None:
+    found, network = budget(spec, size), StudentNet(spec).eval()
+    theirs = torchinfo.summary(network, (1, 3, size, size), verbose=0, device="cpu")
+    assert found.text == str(theirs)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        torchsummary.summary(network, (3, size, size), device="cpu")
+    assert torchsummary_text(found, size) == printed.getvalue()
+
+
+def test_the_audit_is_of_the_reports_own_rows() -> None:
+    found = audit()
+    assert found.agrees
+    assert found.total == found.shown + found.missing["parameters"].sum() == 99_060
+    assert found.missing["layer"].iloc[0] == "layer4.0"
+    assert found.missing["layer"].iloc[-1] == "fc"
+
+
+def test_the_family_has_every_trained_student_by_size() -> None:
+    rows = family(catalogue().values())
+    students = [card for card in catalogue().values() if card.network == "studentnet"]
+    assert sorted(rows["network"]) == sorted(card.title for card in students)
+    assert (rows["low"] < rows["accuracy"]).all()
+    assert (rows["accuracy"] < rows["high"]).all()
+    for _, group in rows.groupby("way"):
+        assert group["parameters"].is_monotonic_increasing
+    text = neighbours(rows, 70_000)
+    assert "59,026 parameters reach" in text
+    assert "98,918 parameters reach" in text
+
+
+def test_the_terminal_guards_a_repository(capsys: pytest.CaptureFixture[str]) -> None:
+    report = ["budget", "--stem", "64", "--widths", "64,128,256,141", "--classes", "11", "--size", "224"]
+    assert main([*report, "--limit", "60000", "--json", "--fit"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["total_params"], found["mult_adds"], found["limit"]) == (99_060, 148_073_268, 60_000)
+    assert found["within_limit"] is False
+    assert sum(layer["params"] for layer in found["layers"]) == 99_060
+    assert found["fit"]["total_params"] <= 60_000
+    fitted = ["--stem", str(found["fit"]["stem"]), "--widths", ",".join(map(str, found["fit"]["widths"]))]
+    assert main(["budget", *fitted, "--limit", "60000", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total_params"] == found["fit"]["total_params"]
+    assert main([*report, "--limit", "100000"]) == 0
+    assert "within the limit of 100,000 by 940" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--widths", "64,128"], "needs 4 widths, not 2"),
+        (["--widths", "a,b,c,d"], "whole numbers like"),
+        (["--stem", "0"], "between 1 and 1024 channels"),
+        (["--size", "0"], "input size"),
+        (["--limit", "0"], "at least 1 parameter"),
+        (["--limit", "10", "--fit"], "the smallest has"),
+        (["--kernel", "4"], "odd number"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budget", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def opened(tab: str = "Layers") -> AppTest:
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=60)
+    app.run()
+    app.query_params["a_tab"] = tab
+    app.switch_page("explorer/architecture/page.py").run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize(
+    "tab",
+    [
+        "Layers",
+        "8 channels more or less",
+        "Against standard convolutions",
+        "The trained family",
+        "Code",
+        "The report's answer",
+    ],
+)
+def test_every_tab_draws(tab: str) -> None:
+    app = opened(tab)
+    assert "Over the limit" in app.error[0].value
+    assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
+    assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= 2
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if label in button.label).click().run()
+    assert not app.exception
+    return app
+
+
+def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
+    app = press(opened(), "Fit to 60,000")
+    assert "Within the limit" in app.success[0].value
+    assert app.number_input(key="a_w4").value < 141
+    assert next(button for button in app.button if "Fit to" in button.label).disabled
+    app = press(app, "Spend what is left")
+    assert next(button for button in app.button if "Spend" in button.label).disabled
+    assert "Within the limit" in app.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("preset", "stem"), [("Tiny", 8), ("Shipped", 48), ("The largest of its shape", 48), ("The report", 64)]
+)
+def test_a_preset_fills_the_controls(preset: str, stem: int) -> None:
+    app = opened()
+    app.number_input(key="a_stem").set_value(5).run()
+    app = press(app, preset)
+    assert app.number_input(key="a_stem").value == stem
