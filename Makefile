@@ -1,5 +1,6 @@
 # make app   create the environment, install, start the app
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
+# make bench measure speed against the aims
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
@@ -32,6 +33,9 @@ $(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
 	$(BIN)/python -m tests.browser.chromium
 	@touch $@
+
+bench: $(VENV)/test.done
+	$(BIN)/python -m explorer bench
 
 clean:
 	rm -rf $(VENV)

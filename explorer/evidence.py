@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from explorer.checkpoints import SHIPPED, card, load
+from explorer.checkpoints import SHIPPED, card, catalogue, load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import logits
@@ -35,6 +35,16 @@ def write_logits(
     path = logits_path(split, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(table, path, metadata=origin)
+
+
+def names_with_logits(split: fashion_mnist.Split = "validation", folder: Path = SHIPPED) -> tuple[str, ...]:
+    """The checkpoints whose logits on a split are stored, in the manifest's order."""
+    path = logits_path(split, folder)
+    if not path.exists():
+        return ()
+    with safetensors.safe_open(path, framework="pt") as file:
+        stored = set(file.keys())
+    return tuple(name for name in catalogue(folder) if name in stored)
 
 
 def shard_views_path(folder: Path = SHIPPED) -> Path:

@@ -45,6 +45,12 @@ def shared_model(name: str) -> nn.Module:
     return checkpoints.load(name)
 
 
+@st.cache_data(show_spinner=False)
+def names_with_logits() -> tuple[str, ...]:
+    """The shipped networks whose logits on the validation images are stored."""
+    return evidence.names_with_logits()
+
+
 @st.cache_resource(show_spinner="Reading the teacher's and students' logits", max_entries=16)
 def validation_logits(name: str) -> Tensor:
     """The precomputed logits (5,000, C) of a shipped network; shared, so only ever read."""

@@ -44,6 +44,15 @@ def test_a_network_can_be_trained_distilled_and_verified(
     assert "DIFFERS" in capsys.readouterr().out
 
 
+def test_shipped_cards_hold_on_all_test_images(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "student-60k", "student-60k-kd", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == ["student-60k", "student-60k-kd"]
+    for row in rows:
+        assert row["test_accuracy"] == row["card_test_accuracy"]
+        assert row["params"] <= 60_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

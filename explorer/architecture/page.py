@@ -175,7 +175,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
         "Spend what is left",
         on_click=_take,
         args=(fuller,),
-        disabled=fuller == spec,
+        disabled=fuller == spec or not found.within(limit),
         icon=":material/expand:",
         width="stretch",
         help=f"Widens it until no single channel more fits: {_described(fuller)}",

@@ -96,7 +96,8 @@ def _controls() -> Scene:
 
 
 def _student() -> str:
-    titles = {card.title: name for name, card in ui.cards().items() if card.network == "studentnet"}
+    cards = {name: ui.cards()[name] for name in ui.names_with_logits()}
+    titles = {card.title: name for name, card in cards.items() if card.network == "studentnet"}
     names = list(titles.values())
     title = st.selectbox(
         "Student",

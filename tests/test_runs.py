@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from explorer.checkpoints import card, load, stored
+from explorer.data import ImageSet
+from explorer.distillation.loss import labels_alone
+from explorer.models import StudentNet, StudentSpec
+from explorer.runs import SHIPPED_RUNS, Run, average, execute, follow
+from explorer.training import Recipe
+
+SPEC = StudentSpec(3, (4, 5, 6, 7), classes=10)
+
+
+def net(seed: int) -> StudentNet:
+    torch.manual_seed(seed)
+    return StudentNet(SPEC)
+
+
+def test_averaged_weights_lie_between_both_and_batchnorm_is_estimated_anew(shard: ImageSet) -> None:
+    first, last = (stored(net(seed), torch.float32) for seed in (0, 1))
+    model = net(2)
+    average(model, first, last, 0.6, shard.select(slice(1000)))
+    state = model.state_dict()
+    for key in ("conv1.weight", "layer3.3.weight", "fc.bias"):
+        assert torch.allclose(state[key], 0.4 * first[key] + 0.6 * last[key])
+    seen: list[torch.Tensor] = []
+    model.eval()
+    model.conv1.register_forward_hook(lambda module, args, output: seen.append(output))
+    with torch.no_grad():
+        model(shard.select(slice(1000)).inputs())
+    expected = torch.stack([part.mean((0, 2, 3)) for part in seen[0].split(500)]).mean(0)
+    assert torch.allclose(model.bn1.running_mean, expected, atol=1e-4)
+
+
+def test_a_run_of_two_stages_resumes_after_either_and_says_so_on_its_card(
+    shard: ImageSet, tmp_path: Path
+) -> None:
+    recipe = Recipe(epochs=2, batch_size=32)
+    run = Run("two", "two", recipe, spec=SPEC, finish=Recipe(epochs=1, batch_size=32, max_lr=0.01, seed=2))
+    images, held_out = shard.select(slice(96)), shard.select(slice(96, 126))
+
+    def steps(folder: str):
+        out = tmp_path / folder
+        return execute(run, labels_alone, images, held_out, held_out, out=out, work=out / "work")
+
+    whole = follow(steps("whole"), lambda update: None)
+    stopped = steps("stopped")
+    for update in stopped:
+        if update.stage == "training, stage 2" and update.done == 2:
+            break
+    stopped.close()
+    resumed = follow(steps("stopped"), lambda update: None)
+    assert whole.recipe["finish"]["epochs"] == 1
+    assert whole.recipe["last_share"] == 0.6
+    assert resumed.test_accuracy == whole.test_accuracy
+    assert resumed.sha256 == whole.sha256
+    assert not list((tmp_path / "stopped" / "work").glob("*.resume.pt"))
+
+
+def test_every_shipped_run_has_its_card() -> None:
+    for name, run in SHIPPED_RUNS.items():
+        entry = card(name)
+        assert entry.recipe["epochs"] == run.recipe.epochs
+        assert entry.distillation == run.distillation
+        assert entry.spec == run.spec_values
+        assert isinstance(load(name), nn.Module)
