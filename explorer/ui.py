@@ -87,6 +87,12 @@ def _means(text: str, value: object) -> bool:
     return text.lower() == str(value).lower()
 
 
+def session_networks() -> dict[str, nn.Module]:
+    """Networks trained in this session, by title, for every lesson to open; only ever read."""
+    found: dict[str, nn.Module] = st.session_state.setdefault("networks", {})
+    return found
+
+
 def chart(figure: Any, alt_text: str, caption: str) -> None:
     """An Altair chart with its text alternative, and under it the sentence that says what to see."""
     st.altair_chart(figure, width="stretch", alt=alt_text)

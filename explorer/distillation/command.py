@@ -29,6 +29,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--images", type=int, help="training images to use; all 55,000 by default")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once")
     parser.add_argument("--backend", choices=grid.BACKENDS, default="loky", help="of joblib")
+    parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
     parser.add_argument("--data", type=Path, help="folder with the original Fashion-MNIST files")
     parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of the teacher")
     parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="folder of the results")
@@ -54,7 +55,7 @@ def _grid(options: argparse.Namespace) -> int:
     wanted = grid.points(options.alphas, options.temperatures, options.seeds)
     results: list[dict[str, Any]] = []
     for result in tqdm(
-        grid.run_grid(wanted, plan, jobs=options.jobs, backend=options.backend),
+        grid.run_grid(wanted, plan, jobs=options.jobs, backend=options.backend, cluster=options.cluster),
         desc="students",
         total=len(wanted),
     ):

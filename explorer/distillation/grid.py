@@ -123,7 +123,7 @@ def run_point(point: Point, plan: Plan) -> dict[str, Any]:
 
 
 def run_grid(
-    wanted: Sequence[Point], plan: Plan, *, jobs: int = 2, backend: str = "loky"
+    wanted: Sequence[Point], plan: Plan, *, jobs: int = 2, backend: str = "loky", cluster: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """The results of all points, those on disk first, the others as they end.
 
@@ -131,7 +131,8 @@ def run_grid(
         wanted: the points.
         plan: what they share.
         jobs: runs at once.
-        backend: a joblib backend; ``ray`` and ``dask`` use the cluster that is running.
+        backend: a joblib backend; ``ray`` and ``dask`` run on a cluster.
+        cluster: its address; without one, Ray looks for a running cluster and Dask must be told.
 
     Raises:
         ExplorerError: the folder holds results of another plan, or the backend is not to be had.
@@ -147,24 +148,36 @@ def run_grid(
         if result["settings"] != json.loads(json.dumps(plan.settings())):
             raise ExplorerError(f"{path} is the result of another plan: use another folder.")
         yield result
-    register(backend)
+    register(backend, cluster)
     with joblib.parallel_config(backend=backend, n_jobs=jobs):
         yield from joblib.Parallel(return_as="generator_unordered")(
             joblib.delayed(run_point)(point, plan) for point in missing
         )
 
 
-def register(backend: str) -> None:
-    """Make a joblib backend known; Ray and Dask are only imported when they are asked for."""
+def register(backend: str, cluster: str | None = None) -> None:
+    """Make a joblib backend ready; Ray and Dask are only imported when they are asked for.
+
+    Raises:
+        ExplorerError: there is no such backend, its package is missing, or Dask has no address.
+    """
     if backend not in BACKENDS:
         raise ExplorerError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
     try:
         if backend == "ray":
+            import ray
             from ray.util.joblib import register_ray
 
+            ray.init(address=cluster or "auto", ignore_reinit_error=True)
             register_ray()
         elif backend == "dask":
-            import distributed  # noqa: F401 (importing it registers the backend)
+            import distributed
+
+            if cluster is None:
+                raise ExplorerError(
+                    "The dask backend needs the address of its scheduler: --cluster tcp://..."
+                )
+            distributed.Client(cluster)
     except ImportError as error:
         package = {"ray": "ray", "dask": "distributed"}[backend]
         raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error

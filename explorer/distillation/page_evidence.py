@@ -102,4 +102,6 @@ def _calibration(scene: Scene) -> None:
 def _pair(scene: Scene) -> dict[str, Tensor]:
     """The chosen student and its twin trained the other way."""
     twin = scene.student_name.removesuffix("-kd")
-    return {name: ui.validation_logits(name) for name in (twin, f"{twin}-kd") if name in ui.names_with_logits()}
+    return {
+        name: ui.validation_logits(name) for name in (twin, f"{twin}-kd") if name in ui.names_with_logits()
+    }

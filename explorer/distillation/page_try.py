@@ -107,6 +107,8 @@ def _run(plan: Race, area: DeltaGenerator) -> None:
                 chart.altair_chart(
                     charts.race_curves(kept.rows(), plan.epochs), alt="Validation accuracy by epoch, growing"
                 )
+                for way, network in networks.items():
+                    ui.session_networks()[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
     _show(kept, area)
@@ -132,6 +134,9 @@ def _show(kept: Kept, area: DeltaGenerator) -> None:
             "on 5,000 validation images.",
         )
         ui.download("Curves as CSV", rows, "distil_now.csv")
+        st.page_link(
+            "explorer/pruning/page.py", label="Prune these two networks", icon=":material/content_cut:"
+        )
 
 
 OPTIONS = (

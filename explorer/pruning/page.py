@@ -1,9 +1,11 @@
 """Pruning: what masking weights and removing channels do to accuracy, size and measured time."""
 
+import copy
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
+from torch import nn
 
 from explorer import ui
 from explorer.checkpoints import load
@@ -61,6 +63,7 @@ class Kept:
 
 def _controls() -> tuple[str, Plan, int, bool]:
     titles = {card.title: name for name, card in ui.cards().items()}
+    titles |= {title: title for title in ui.session_networks()}
     by_title = {TITLES[method]: method for method in METHODS}
     left, right = st.columns(2, gap="large")
     with left:
@@ -115,7 +118,7 @@ def _run(name: str, plan: Plan, count: int) -> None:
     with ui.heavy_work():
         bar, figure = st.progress(0.0, "Reading the checkpoint"), st.empty()
         with ui.stopwatch() as clock:
-            for row in sweep(load(name), images.inputs(), images.targets(), plan):
+            for row in sweep(_network(name), images.inputs(), images.targets(), plan):
                 kept.rows.append(row)
                 st.session_state["sweep"] = kept
                 done = len(kept.rows) / plan.steps
@@ -130,6 +133,12 @@ def _run(name: str, plan: Plan, count: int) -> None:
                 )
         bar.empty()
         figure.empty()
+
+
+def _network(name: str) -> nn.Module:
+    """A network of this session, or a private copy of a shipped one."""
+    here = ui.session_networks()
+    return copy.deepcopy(here[name]).eval() if name in here else load(name)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

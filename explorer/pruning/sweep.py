@@ -225,7 +225,7 @@ def read_evidence(checkpoint: str, folder: Path = SHIPPED) -> Evidence | None:
     """The precomputed sweep of a checkpoint; None if there is none for these weights."""
     path = evidence_path(checkpoint, folder)
     if not path.exists():
-        return None
+        return None  # also for a name that is no checkpoint at all
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("sha256") != card(checkpoint, folder).sha256:

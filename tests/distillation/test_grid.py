@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_a_grid_runs_every_point_once_keeps_each_and_resumes(
     assert set(rows.columns) == {"alpha", "temperature", "mean", "low", "high", "seeds"}
 
 
+def test_a_real_dask_cluster_runs_the_grid(plan: grid.Plan) -> None:
+    distributed = pytest.importorskip("distributed")
+    wanted = grid.points((0.0, 0.5), (4.0,), seeds=1)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        found = list(grid.run_grid(wanted, plan, jobs=1, backend="dask", cluster=cluster.scheduler_address))
+        distributed.get_client().close()
+    assert {(row["alpha"], row["temperature"]) for row in found} == {(0.0, None), (0.5, 4.0)}
+    assert len(list(plan.folder.glob("*.json"))) == 2
+
+
 def test_the_results_of_another_plan_are_refused(plan: grid.Plan) -> None:
     wanted = grid.points((0.5,), (1.0,), seeds=1)
     list(grid.run_grid(wanted, plan, jobs=1, backend="threading"))
@@ -67,9 +80,11 @@ def test_a_run_at_alpha_0_stands_in_every_temperature_and_the_verdict_knows_the_
 def test_backends_that_are_not_here_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExplorerError, match="no backend 'slurm'"):
         grid.register("slurm")
-    monkeypatch.setitem(__import__("sys").modules, "ray.util.joblib", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ExplorerError, match="pip install ray"):
         grid.register("ray")
+    with pytest.raises(ExplorerError, match="--cluster tcp"):
+        grid.register("dask")
     for values in ({"seeds": 0}, {"alphas": ()}, {"temperatures": ()}):
         with pytest.raises(ExplorerError, match="at least one"):
             grid.points(**values)
