@@ -98,6 +98,14 @@ def test_alpha_rewrites_the_formula() -> None:
     assert any("teacher and T have no influence" in info.value for info in app.info)
 
 
+def test_the_three_forms_are_measured_on_the_page() -> None:
+    app = opened("pruning")
+    app.selectbox(key="p_c").set_value("Student under 60,000, labels alone").run()
+    next(button for button in app.button if button.label == "Measure here").click().run()
+    assert not app.exception
+    assert any("physically removed it runs" in text.value for text in app.markdown)
+
+
 def test_a_small_sweep_runs_on_the_page_and_is_kept() -> None:
     app = opened("pruning")
     app.selectbox(key="p_c").set_value("Student under 60,000, labels alone")

@@ -10,7 +10,7 @@ from torch import nn
 from explorer import ui
 from explorer.checkpoints import load
 from explorer.measure import devices
-from explorer.pruning import charts
+from explorer.pruning import charts, forms
 from explorer.pruning.sweep import METHODS, TITLES, Evidence, Plan, Row, read_evidence, sweep, table
 
 RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -51,6 +51,76 @@ def main() -> None:
             st.info(
                 "No sweep of this checkpoint has been precomputed: run it here.", icon=":material/play_arrow:"
             )
+    _three_forms(name)
+
+
+def _three_forms(name: str) -> None:
+    """Masked, zeroed, sliced: measured on this machine at one ratio."""
+    st.subheader("Masked, zeroed, sliced")
+    st.markdown(
+        "The same channels dropped in three ways: with masks left on the weights, with the zeros baked in, and "
+        "with the channels physically removed. Which quantities really change?"
+    )
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    ratio = left.slider(
+        "Share of the channels dropped",
+        0.1,
+        0.9,
+        0.5,
+        0.05,
+        format="percent",
+        key="p_f",
+        bind="query-params",
+        help="The channels with the smallest L1 norms.",
+    )
+    if right.button("Measure here", icon=":material/timer:", width="stretch"):
+        images = ui.images("test").select(slice(500))
+        with ui.heavy_work():
+            bar, found = st.progress(0.0, "Timing the four networks in turn"), []
+            for form in forms.forms(_network(name), images.inputs(), images.targets(), ratio):
+                found.append(form)
+                bar.progress(len(found) / 4, f"{form.name} is measured")
+            bar.empty()
+        st.session_state["forms"] = (name, ratio, found)
+    kept = st.session_state.get("forms")
+    if kept is None or kept[0] != name:
+        st.caption("Nothing has been measured yet: it takes a few seconds.")
+        return
+    _, measured_at, found = kept
+    st.markdown(f"**{forms.answer(found, measured_at)}**")
+    rows = forms.table(found)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
+            "torchinfo says": st.column_config.NumberColumn(format="localized"),
+            "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
+            "file_mb": st.column_config.NumberColumn("file, MB", format="%.2f"),
+            "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.2f"),
+            "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
+            "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
+            "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
+            "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
+        },
+    )
+    st.caption(
+        "A masked network's file grows, because the masks are stored too, and torchinfo counts only the weights "
+        "that its masks leave: fewer parameters on paper for a network that is no smaller and no faster."
+    )
+    _busy(any(form.busy for form in found))
+    ui.provenance("measured", f"first {found[0].total} test images, batch of {forms.BATCH}, in turn.")
+    ui.download("Three forms as CSV", rows, "three_forms.csv")
+
+
+def _busy(busy: bool) -> None:
+    if busy:
+        st.warning(
+            "Other programs used this machine's processors during the timing, so the milliseconds are not to be "
+            "trusted; the accuracies are.",
+            icon=":material/warning:",
+        )
 
 
 class Kept:
@@ -171,12 +241,7 @@ def _show(rows: list[Row], origin: ui.Origin, where: str) -> None:
             "Ratio means the share of weights that is masked, or the share of each layer's channels that is removed. "
             "A masked network multiplies by its zeros; one without the channels has less to multiply.",
         )
-    if any(row.busy for row in rows):
-        st.warning(
-            "Other programs used this machine's processors during the timing, so the milliseconds are not to be "
-            "trusted; the accuracies are.",
-            icon=":material/warning:",
-        )
+    _busy(any(row.busy for row in rows))
     ui.provenance(origin, where)
     _table(data)
 

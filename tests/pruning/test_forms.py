@@ -1,0 +1,45 @@
+import torch
+from torch import nn
+
+from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.pruning import forms
+from explorer.pruning.channels import kept_channels, remove, zero
+
+SPEC = StudentSpec(12, (16, 20, 24, 16), classes=4)
+
+
+def trained_like() -> StudentNet:
+    torch.manual_seed(0)
+    model = StudentNet(SPEC)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias)
+    return model.eval()
+
+
+def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
+    model, images = trained_like(), torch.randn(40, 3, 64, 64)
+    targets = torch.randint(4, (40,))
+    dense, masked, zeroed, sliced = forms.forms(model, images, targets, 0.5, repeats=2)
+    assert [form.name for form in (dense, masked, zeroed, sliced)] == ["dense", "masked", "zeroed", "sliced"]
+    assert dense.params == masked.params == zeroed.params == parameter_count(model) > sliced.params
+    assert dense.mult_adds == masked.mult_adds == zeroed.mult_adds > sliced.mult_adds
+    assert masked.file_bytes > 1.5 * dense.file_bytes, "a masked network stores its masks too"
+    assert abs(zeroed.file_bytes - dense.file_bytes) < 100
+    assert sliced.file_bytes < dense.file_bytes
+    assert zeroed.zipped_bytes < dense.zipped_bytes, "zeros compress"
+    assert zeroed.correct == sliced.correct, "they compute the same"
+    assert masked.torchinfo_params < masked.params, "torchinfo counts the ones of a mask"
+    assert len(forms.table([dense, masked, zeroed, sliced])) == 4
+    text = forms.answer([dense, masked, zeroed, sliced], 0.5)
+    assert f"{dense.ms / sliced.ms:.2f} times as fast" in text
+
+
+def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:
+    """A mask on the filters leaves BatchNorm's shift in place."""
+    model, images = trained_like(), torch.randn(2, 3, 64, 64)
+    kept = kept_channels(model, 0.5)
+    with torch.no_grad():
+        left, right, hooked = (form(model, kept).eval()(images) for form in (zero, remove, forms.masked))
+    assert torch.allclose(left, right, atol=1e-5)
+    assert not torch.allclose(left, hooked, atol=1e-3)
