@@ -177,7 +177,7 @@ def register(backend: str, cluster: str | None = None) -> None:
                 raise ExplorerError(
                     "The dask backend needs the address of its scheduler: --cluster tcp://..."
                 )
-            distributed.Client(cluster)
+            distributed.Client(cluster)  # type: ignore[no-untyped-call]
     except ImportError as error:
         package = {"ray": "ray", "dask": "distributed"}[backend]
         raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error

@@ -65,7 +65,7 @@ def masked(model: nn.Module, kept: dict[Group, Tensor]) -> nn.Module:
             layer = hooked.get_submodule(name)
             mask = torch.zeros_like(layer.weight)  # type: ignore[arg-type]
             mask[channels] = 1
-            prune.custom_from_mask(layer, "weight", mask)
+            prune.custom_from_mask(layer, "weight", mask)  # type: ignore[no-untyped-call]
     return hooked
 
 
