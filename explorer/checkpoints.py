@@ -6,20 +6,23 @@ Weights are read with safetensors, or with ``torch.load(weights_only=True)``, ne
 import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.measure import Accuracy
 from explorer.models import StudentNet, StudentSpec, resnet18_teacher
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
+TEST_IMAGES = 10_000
 Network = Literal["resnet18", "studentnet"]
 
 
@@ -68,6 +71,11 @@ class Card:
         """Name of the weights file, beside the manifest."""
         return f"{self.name}.safetensors"
 
+    @property
+    def test_interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the test accuracy."""
+        return Accuracy(round(self.test_accuracy * TEST_IMAGES), TEST_IMAGES).interval()
+
     def build(self) -> nn.Module:
         """The network this card describes, with fresh weights."""
         return build(self.network, self.classes, self.spec)
@@ -96,6 +104,30 @@ def catalogue(folder: Path = SHIPPED) -> dict[str, Card]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplorerError(f"{path} is not a manifest of checkpoints.") from error
     return {card.name: card for card in cards}
+
+
+def table(cards: Iterable[Card]) -> pd.DataFrame:
+    """The cards for people, one row each.
+
+    Columns network, parameters, trained with, test accuracy, 95 % interval (Wilson).
+    """
+    rows = []
+    for entry in cards:
+        taught = entry.distillation
+        low, high = entry.test_interval
+        rows.append(
+            {
+                "network": entry.title,
+                "parameters": entry.params,
+                "trained with": f"labels and {taught['teacher']}, alpha {taught['alpha']:g}, "
+                f"T {taught['temperature']:g}"
+                if taught
+                else "labels alone",
+                "test accuracy": entry.test_accuracy,
+                "95 % interval": f"{low:.4f} to {high:.4f}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def card(name: str, folder: Path = SHIPPED) -> Card:

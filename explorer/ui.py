@@ -93,6 +93,23 @@ def session_networks() -> dict[str, nn.Module]:
     return found
 
 
+def networks_table() -> None:
+    """The shipped networks with their measured accuracies, and where those come from."""
+    st.dataframe(
+        checkpoints.table(cards().values()),
+        hide_index=True,
+        column_config={
+            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+    provenance(
+        "precomputed",
+        "trained on Fashion-MNIST (MIT licence), one seed each, measured on its 10,000 test images; "
+        "<code>python -m explorer verify</code> recomputes every accuracy.",
+    )
+
+
 def chart(figure: Any, alt_text: str, caption: str) -> None:
     """An Altair chart with its text alternative, and under it the sentence that says what to see."""
     st.altair_chart(figure, width="stretch", alt=alt_text)

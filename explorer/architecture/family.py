@@ -5,9 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from explorer.checkpoints import Card
-from explorer.measure import Accuracy
 
-TEST_IMAGES = 10_000
 WAYS = ("labels alone", "distilled")
 
 
@@ -21,7 +19,7 @@ def family(cards: Iterable[Card]) -> pd.DataFrame:
     for card in cards:
         if card.network != "studentnet":
             continue
-        low, high = Accuracy(round(card.test_accuracy * TEST_IMAGES), TEST_IMAGES).interval()
+        low, high = card.test_interval
         rows.append(
             {
                 "network": card.title,

@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from explorer import ui
-from explorer.distillation import charts, grid, knowledge, soften
+from explorer.distillation import charts, grid, knowledge
 from explorer.distillation.scene import Scene
 
 
@@ -40,20 +40,7 @@ def evidence(scene: Scene) -> None:
     st.subheader("Calibration at T = 1")
     _calibration(scene)
     st.subheader("The shipped networks")
-    table = soften.trained_students(list(ui.cards().values()))
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={
-            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "parameters": st.column_config.NumberColumn(format="localized"),
-        },
-    )
-    ui.provenance(
-        "precomputed",
-        "one seed each, on the 10,000 test images, from the cards; recompute with "
-        "<code>python -m explorer verify</code>.",
-    )
+    ui.networks_table()
 
 
 @st.cache_data(show_spinner=False)

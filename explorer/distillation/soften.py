@@ -3,7 +3,6 @@
 ``p_i = exp(v_i / T) / sum_j exp(v_j / T)``. Source: Hinton, Vinyals, Dean 2015, arXiv 1503.02531.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -12,12 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from explorer.checkpoints import Card
 from explorer.distillation.loss import LossParts, check_temperature, loss_parts
 from explorer.errors import ExplorerError
-from explorer.measure import Accuracy
 
-TEST_IMAGES = 10_000
 LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
 PARTS = ("soft term", "hard term")
 
@@ -167,27 +163,3 @@ def weighted_parts(
         )
     ]
     return image, mean, pd.DataFrame(rows)
-
-
-def trained_students(cards: Sequence[Card]) -> pd.DataFrame:
-    """The trained networks as their cards have them, one row each.
-
-    Columns: network, parameters, trained with, test accuracy, 95 % interval (Wilson).
-    """
-    rows = []
-    for card in cards:
-        taught = card.distillation
-        low, high = Accuracy(round(card.test_accuracy * TEST_IMAGES), TEST_IMAGES).interval()
-        rows.append(
-            {
-                "network": card.title,
-                "parameters": card.params,
-                "trained with": f"labels and {taught['teacher']}, alpha {taught['alpha']:g}, "
-                f"T {taught['temperature']:g}"
-                if taught
-                else "labels alone",
-                "test accuracy": card.test_accuracy,
-                "95 % interval": f"{low:.4f} to {high:.4f}",
-            }
-        )
-    return pd.DataFrame(rows)

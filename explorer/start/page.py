@@ -28,20 +28,7 @@ def main() -> None:
         with column.container(border=True, height="stretch"):
             lesson()
     st.subheader("The networks")
-    cards = ui.cards().values()
-    st.dataframe(
-        soften.trained_students(list(cards)),
-        hide_index=True,
-        column_config={
-            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "parameters": st.column_config.NumberColumn(format="localized"),
-        },
-    )
-    ui.provenance(
-        "precomputed",
-        "trained on Fashion-MNIST (MIT licence), measured on its 10,000 test images, from the cards; "
-        "<code>python -m explorer verify</code> recomputes every accuracy.",
-    )
+    ui.networks_table()
 
 
 def _architecture() -> None:
