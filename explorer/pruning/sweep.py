@@ -104,6 +104,11 @@ class Row:
     busy: bool
 
     @property
+    def accuracy(self) -> Accuracy:
+        """The right answers as an accuracy."""
+        return Accuracy(self.correct, self.total)
+
+    @property
     def speed_up(self) -> float:
         """How many times faster than the dense network, measured in the same turn."""
         return self.dense_ms / self.ms
@@ -173,13 +178,12 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows as a table for people: one line per network, accuracy with its 95 % interval."""
     lines = []
     for row in rows:
-        found = Accuracy(row.correct, row.total)
-        low, high = found.interval()
+        low, high = row.accuracy.interval()
         lines.append(
             {
                 "method": TITLES[row.method],
                 "ratio": row.ratio,
-                "accuracy": found.value,
+                "accuracy": row.accuracy.value,
                 "accuracy_low": low,
                 "accuracy_high": high,
                 "images": row.total,

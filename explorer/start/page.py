@@ -80,13 +80,16 @@ def _pruning() -> None:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
     else:
         rows = table(found.rows)
-        masked = rows[rows["method"].str.contains("global")].nlargest(1, "ratio").iloc[0]
-        fewer = rows[rows["method"].str.contains("removed") & (rows["ratio"] > 0)]
-        removed = fewer.nsmallest(1, "ratio").iloc[0]
+        masked = min(
+            (row for row in found.rows if row.method == "global-l1"), key=lambda row: abs(row.ratio - 0.8)
+        )
+        removed = min(
+            (row for row in found.rows if row.method == "channels-l1"), key=lambda row: abs(row.ratio - 0.5)
+        )
         st.markdown(
-            f"**{masked['ratio']:.0%}** of the teacher's weights masked: accuracy **{masked['accuracy']:.1%}**, "
-            f"speed **{masked['speed_up']:.2f}x**. Only **{removed['ratio']:.0%}** of its channels removed: "
-            f"accuracy **{removed['accuracy']:.1%}**, speed **{removed['speed_up']:.2f}x**."
+            f"**{masked.ratio:.0%}** of the teacher's weights masked: accuracy **{masked.accuracy.value:.1%}**, "
+            f"but **{masked.speed_up:.2f}** times as fast. **{removed.ratio:.0%}** of its channels removed: "
+            f"**{removed.speed_up:.2f}** times as fast, but accuracy **{removed.accuracy.value:.1%}**."
         )
         ui.chart(
             pruning_charts.accuracy_curve(rows),
