@@ -15,6 +15,7 @@ from explorer.models import MAX_WIDTH, StudentSpec
 REPORT = StudentSpec()
 TINY = StudentSpec(8, (8, 16, 32, 18))
 KERNELS = (3, 5, 7)
+OWN = "own"
 MIN_LIMIT = 2_500  # below it not every number of classes has a network at all
 
 TABS: dict[str, Callable[[Design], None]] = {
@@ -52,14 +53,7 @@ def main() -> None:
 
 
 def _controls() -> tuple[StudentSpec, int, int]:
-    limit = _number(
-        "Limit, parameters",
-        LIMITS["Spring 2023"],
-        MIN_LIMIT,
-        10_000_000,
-        "a_lim",
-        "; ".join(f"{value:,} in {term}" for term, value in LIMITS.items()),
-    )
+    limit = _limit()
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for title, spec in _presets(limit).items():
             listed = ", ".join(map(str, spec.widths))
@@ -104,6 +98,22 @@ def _controls() -> tuple[StudentSpec, int, int]:
             help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
         )
     return StudentSpec(stem, tuple(widths), classes, kernel, bias), size, limit
+
+
+def _limit() -> int:
+    terms = {f"{term}: {value:,}": value for term, value in LIMITS.items()}
+    term = st.segmented_control(
+        "Limit, parameters",
+        [*terms, OWN],
+        default=next(iter(terms)),
+        required=True,
+        key="a_term",
+        bind="query-params",
+        help="What the homework allowed in that term, or a limit of your own.",
+    )
+    if term in terms:
+        return terms[term]
+    return _number("Own limit, parameters", LIMITS["Spring 2023"], MIN_LIMIT, 10_000_000, "a_lim", "At most.")
 
 
 def _number(label: str, value: int, low: int, high: int, key: str, text: str) -> int:

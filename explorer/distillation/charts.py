@@ -164,8 +164,7 @@ def split_areas(rows: pd.DataFrame, limit: float, temperature: float) -> alt.Lay
 
 def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """The mean soft label per true class, the diagonal left out; hovering shows an example image."""
-    classes = list(dict.fromkeys(rows["true"]))
-    order = sorted(classes, key=list(dict.fromkeys([*rows["other"], *classes])).index)
+    order = list(dict.fromkeys(rows["true"]))
     base = alt.Chart(rows).encode(
         x=alt.X("other:N", sort=order, title="Class the teacher also sees", axis=alt.Axis(labelAngle=-40)),
         y=alt.Y("true:N", sort=order, title="True class"),

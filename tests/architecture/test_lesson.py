@@ -127,6 +127,15 @@ def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
     assert "Within the limit" in app.success[0].value
 
 
+def test_the_limit_is_a_terms_or_ones_own() -> None:
+    app = opened()
+    app.get_by_key("a_term").set_value("Spring 2022: 100,000").run()
+    assert "940 parameters to spare" in app.success[0].value
+    app.get_by_key("a_term").set_value("own").run()
+    app.number_input(key="a_lim").set_value(99_059).run()
+    assert "by 1 parameters" in app.error[0].value
+
+
 @pytest.mark.parametrize(
     ("preset", "stem"), [("Tiny", 8), ("Shipped", 48), ("The largest of its shape", 48), ("The report", 64)]
 )
