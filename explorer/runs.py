@@ -73,6 +73,13 @@ class Update:
 STUDENT_RECIPE = Recipe(epochs=18, max_lr=0.2, weight_decay=2e-4, seed=1)
 UNDER_60K = StudentSpec(48, (48, 96, 192, 106), classes=10)
 REPORT = StudentSpec(classes=10)
+# Smaller networks of the report's proportions, for accuracy against parameters.
+SMALLER = {
+    "5k": StudentSpec(10, (10, 20, 40, 22), classes=10),
+    "10k": StudentSpec(16, (16, 32, 64, 35), classes=10),
+    "20k": StudentSpec(25, (25, 50, 100, 55), classes=10),
+    "40k": StudentSpec(38, (38, 76, 152, 84), classes=10),
+}
 
 SHIPPED_RUNS = {
     run.name: run
@@ -110,6 +117,20 @@ SHIPPED_RUNS = {
             STUDENT_RECIPE,
             spec=REPORT,
             teacher="teacher",
+        ),
+        *(
+            Run(f"student-{size}", f"Student of about {size}, labels alone", STUDENT_RECIPE, spec=spec)
+            for size, spec in SMALLER.items()
+        ),
+        *(
+            Run(
+                f"student-{size}-kd",
+                f"Student of about {size}, distilled",
+                STUDENT_RECIPE,
+                spec=spec,
+                teacher="teacher",
+            )
+            for size, spec in SMALLER.items()
         ),
     )
 }
