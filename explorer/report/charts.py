@@ -1,0 +1,76 @@
+"""The charts of the report, and a chart as SVG without a browser."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+from explorer import palette
+from explorer.architecture.charts import budget_bar
+from explorer.ledger import Axis
+from explorer.pruning.charts import accuracy_curve
+
+WIDTH = 620
+
+
+def figure(kind: str, rows: pd.DataFrame, limit: int = 0) -> Any:
+    """The chart of an answer by its kind: ``budget`` or ``sweep``, the very ones of the lessons."""
+    return budget_bar(rows, limit) if kind == "budget" else accuracy_curve(rows)
+
+
+def svg(chart: Any) -> str:
+    """A chart as SVG text, drawn in this process; it refers to no other file."""
+    spec = chart.properties(width=WIDTH, background="white").to_dict()
+    return str(
+        vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0])
+    )
+
+
+def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetChart:
+    """The ledger's states on two axes; those that nothing beats are joined by a line.
+
+    ``rows`` is ``ledger.table`` with a boolean column ``front``.
+    """
+
+    def position(channel: type[alt.X] | type[alt.Y], axis: Axis) -> Any:
+        title = f"{axis.title}, {axis.unit}" if axis.unit else axis.title
+        share = axis.column == "accuracy"
+        return channel(
+            f"{axis.column}:Q",
+            title=title,
+            scale=alt.Scale(zero=False, type="linear" if share else "log"),
+            axis=alt.Axis(format=".1%" if share else "~s"),
+        )
+
+    known = rows.dropna(subset=[x.column, y.column])
+    base = alt.Chart(known).encode(x=position(alt.X, x), y=position(alt.Y, y))
+    line = (
+        base.transform_filter("datum.front")
+        .mark_line(color=palette.DENSE, strokeDash=[4, 4])
+        .encode(order=alt.Order(f"{x.column}:Q"))
+    )
+    points = base.mark_point(size=90, filled=True, opacity=1).encode(
+        color=alt.Color(
+            "lesson:N",
+            title=None,
+            scale=alt.Scale(
+                domain=["architecture", "distillation", "pruning"],
+                range=[palette.DENSE, palette.STUDENT, palette.REMOVED],
+            ),
+            legend=alt.Legend(orient="top"),
+        ),
+        shape=alt.Shape("origin:N", title=None, legend=alt.Legend(orient="top")),
+        tooltip=[
+            alt.Tooltip("title:N", title="State"),
+            alt.Tooltip("network:N", title="Network"),
+            alt.Tooltip("parameters:Q", title="Parameters stored", format=","),
+            alt.Tooltip("nonzero:Q", title="Parameters not zero", format=","),
+            alt.Tooltip("mult_adds:Q", title="Multiply-adds", format=","),
+            alt.Tooltip("ms_per_image:Q", title="ms per image", format=".3f"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
+            alt.Tooltip("origin:N", title="Figures"),
+        ],
+    )
+    names = base.mark_text(align="left", dx=8, dy=-6, limit=160, color=palette.DENSE).encode(text="title:N")
+    return alt.layer(line, points, names).properties(height=420)
