@@ -30,5 +30,11 @@ st.navigation(
             icon=":material/content_cut:",
             url_path="pruning",
         ),
+        st.Page(
+            "explorer/report/page.py",
+            title="Ledger and report",
+            icon=":material/summarize:",
+            url_path="report",
+        ),
     ]
 ).run()

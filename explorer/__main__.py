@@ -21,6 +21,7 @@ from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
 from explorer.pruning import command as pruning
+from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, Update, execute, follow
 from explorer.training import Loss, Recipe
 
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     architecture.add(commands)
     distillation.add(commands)
     pruning.add(commands)
+    report.add(commands)
 
     evidence = commands.add_parser("evidence", help="compute the logits that ship with the checkpoints")
     evidence.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")

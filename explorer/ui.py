@@ -5,8 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -16,13 +18,15 @@ from explorer import checkpoints, evidence
 from explorer.checkpoints import Card
 from explorer.data import ImageSet, fashion_mnist
 from explorer.errors import ExplorerError
+from explorer.ledger import State
 
-Origin = Literal["measured", "precomputed", "estimated", "computed"]
+Origin = Literal["measured", "precomputed", "estimated", "computed", "carried"]
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
     "precomputed": ":blue-badge[:material/inventory_2: precomputed]",
     "estimated": ":orange-badge[:material/straighten: estimated]",
+    "carried": ":gray-badge[:material/link: from a file or link]",
     "computed": ":green-badge[:material/calculate: computed here]",
 }
 
@@ -126,6 +130,46 @@ def download(label: str, rows: pd.DataFrame, file: str) -> None:
 def provenance(origin: Origin, text: str) -> None:
     """Say where the figures above come from: how they were got, on what, with which settings."""
     st.markdown(f"{_BADGES[origin]} <small>{text}</small>", unsafe_allow_html=True)
+
+
+def pinned() -> list[State]:
+    """The states pinned in this session, in order; a copy."""
+    return list(st.session_state.get("ledger", []))
+
+
+def set_pinned(states: list[State]) -> None:
+    """Replace the pinned states of this session."""
+    st.session_state["ledger"] = list(states)
+
+
+def pin(state: State, prefix: str) -> None:
+    """A button that pins ``state``, with a link to this page as it is.
+
+    ``prefix`` is that of the page's keys in the address ("p_").
+    """
+    if st.button(
+        "Pin to the ledger",
+        icon=":material/keep:",
+        key=f"pin_{prefix}{state.lesson}",
+        help="Adds this state as a row to compare with others, on the page Ledger and report.",
+    ):
+        values = {
+            key: value
+            for key, value in st.session_state.items()
+            if isinstance(key, str) and key.startswith(prefix) and isinstance(value, str | int | float | list)
+        }
+        set_pinned([*pinned(), replace(state, link=f"{state.lesson}?{urlencode(values, doseq=True)}")])
+        st.toast(f"Pinned: {state.title}", icon=":material/keep:")
+
+
+def remember(lesson: str, value: object) -> None:
+    """Keep what a lesson now shows, for the report."""
+    st.session_state[f"now_{lesson}"] = value
+
+
+def remembered(lesson: str) -> Any:
+    """What a lesson last showed in this session; None if it was not opened."""
+    return st.session_state.get(f"now_{lesson}")
 
 
 class _Queue:

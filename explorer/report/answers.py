@@ -19,6 +19,7 @@ from explorer.architecture.fit import cost, fit
 from explorer.architecture.source import source
 from explorer.distillation.loss import check_alpha, check_temperature, loss_fn_kd
 from explorer.distillation.soften import LADDER, effective_classes, entropy
+from explorer.ledger import Origin
 from explorer.models import StudentSpec
 from explorer.pruning import forms as three_forms
 from explorer.pruning.forms import Form
@@ -90,6 +91,14 @@ Block = Prose | Code | Rows | Figure | Verdict
 
 
 @dataclass(frozen=True)
+class Where:
+    """How figures were got, and on what: one sentence."""
+
+    origin: Origin
+    text: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer to one question.
 
@@ -99,14 +108,14 @@ class Answer:
         blocks: the answer.
         audit: the seed report's answer, held against the same measurements.
         facts: the numbers of the answer by name, as the engine gave them.
-        origin: where they come from, one sentence.
+        where: how they were got.
     """
 
     number: str
     question: str
     blocks: tuple[Block, ...]
     audit: Verdict
-    origin: str
+    where: Where
     facts: dict[str, float] = field(default_factory=dict)
 
 
@@ -118,6 +127,23 @@ class Batch:
     student: Tensor
     labels: Tensor
     source: str
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep of the pruned network, and where it was measured."""
+
+    rows: tuple[Row, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Formed:
+    """Dense, masked, zeroed and sliced at one share of dropped channels, and where that was measured."""
+
+    rows: tuple[Form, ...]
+    ratio: float
+    where: Where
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +158,8 @@ class Homework:
         temperature: T.
         batch: real logits.
         pruned: title of the network that was pruned.
-        sweep: its sweep, and where that was measured.
-        sweep_origin: one sentence.
-        forms: dense, masked, zeroed and sliced.
-        forms_ratio: share of the channels that was dropped.
-        forms_origin: one sentence.
+        sweep: its sweep; None if there is none.
+        forms: its three forms; None if they were not measured.
     """
 
     spec: StudentSpec
@@ -146,11 +169,8 @@ class Homework:
     temperature: float
     batch: Batch
     pruned: str
-    sweep: tuple[Row, ...]
-    sweep_origin: str
-    forms: tuple[Form, ...]
-    forms_ratio: float
-    forms_origin: str
+    sweep: Swept | None
+    forms: Formed | None
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -185,7 +205,7 @@ def _architecture(state: Homework) -> Answer:
         Verdict(
             f"The report's code runs; its network has {cost(StudentSpec()).params:,} parameters.", holds=True
         ),
-        "computed: the file asserts its own number of parameters when it is run",
+        Where("computed", "the file asserts its own number of parameters when it is run."),
         {"total_params": params},
     )
 
@@ -230,7 +250,7 @@ def _table(state: Homework) -> Answer:
             + ". Nor is 0.38M 38,000.",
             holds=False,
         ),
-        f"computed by torchinfo for one image of 3 x {state.size} x {state.size}",
+        Where("computed", f"by torchinfo, for one image of 3 x {state.size} x {state.size}."),
         {"total_params": found.total_params, "limit": state.limit, "mult_adds": found.mult_adds},
     )
 
@@ -288,7 +308,7 @@ def _loss(state: Homework) -> Answer:
             "alpha weighs the soft term and what it computes is KL(teacher || student).",
             holds=bool(worst < 1e-9),
         ),
-        f"computed on precomputed logits of {state.batch.source}",
+        Where("computed", f"from precomputed logits of {state.batch.source}."),
         {"alpha": state.alpha, "temperature": state.temperature, "loss": float(values["loss"].iloc[0])},
     )
 
@@ -327,17 +347,29 @@ def _temperature(state: Homework) -> Answer:
             ),
         ),
         Verdict(f"The report answers “{quoted.TEMPERATURE}”", holds=rises),
-        f"computed on precomputed logits of {state.batch.source}",
+        Where("computed", f"from precomputed logits of {state.batch.source}."),
         {"temperature": state.temperature, "entropy": float(here["entropy"])},
     )
 
 
-def _curve(state: Homework) -> Answer:
-    rows = sweep_table(state.sweep)
-    shown = rows[["method", "ratio", "accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]]
-    dense = max(
-        row.accuracy.value for row in state.sweep if row.ratio == min(each.ratio for each in state.sweep)
+def _unmeasured(number: str, what: str) -> Answer:
+    """An answer that has to wait, and where to get it."""
+    return Answer(
+        number,
+        quoted.question(number),
+        (Verdict(f"Not measured yet: run {what} in the pruning lesson.", holds=False),),
+        Verdict("It can be held against a measurement once there is one.", holds=False),
+        Where("computed", "nothing yet."),
     )
+
+
+def _curve(state: Homework) -> Answer:
+    if state.sweep is None:
+        return _unmeasured("3-1", "a sweep of this network")
+    found = state.sweep.rows
+    rows = sweep_table(found)
+    shown = rows[["method", "ratio", "accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]]
+    dense = max(row.accuracy.value for row in found if row.ratio == min(each.ratio for each in found))
     text = "; ".join(
         f"{method}: {part['accuracy'].iloc[-1]:.1%} at {part['ratio'].iloc[-1]:.0%}"
         for method, part in rows.sort_values("ratio").groupby("method", sort=False)
@@ -350,7 +382,7 @@ def _curve(state: Homework) -> Answer:
                 "sweep",
                 rows,
                 f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
-                f"{state.pruned}, {state.sweep[0].total:,} images, no retraining; bands are 95 % intervals.",
+                f"{state.pruned}, {found[0].total:,} images, no retraining; bands are 95 % intervals.",
             ),
             Prose(f"Dense **{dense:.1%}**. At the highest ratio, {text}."),
             Rows(
@@ -362,15 +394,18 @@ def _curve(state: Homework) -> Answer:
             ),
         ),
         Verdict("The report's plot is missing.", holds=False),
-        state.sweep_origin,
-        {f"accuracy, {row.method} at {row.ratio:g}": row.accuracy.value for row in state.sweep},
+        state.sweep.where,
+        {f"accuracy, {row.method} at {row.ratio:g}": row.accuracy.value for row in found},
     )
 
 
 def _speed(state: Homework) -> Answer:
-    rows = three_forms.table(list(state.forms))
-    named = {form.name: form for form in state.forms}
-    sentence = three_forms.answer(list(state.forms), state.forms_ratio)
+    if state.forms is None:
+        return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
+    found, ratio = list(state.forms.rows), state.forms.ratio
+    rows = three_forms.table(found)
+    named = {form.name: form for form in found}
+    sentence = three_forms.answer(found, ratio)
     return Answer(
         "3-2",
         quoted.question("3-2"),
@@ -378,7 +413,7 @@ def _speed(state: Homework) -> Answer:
             Prose(f"**{sentence}**"),
             Rows(
                 rows,
-                f"{state.pruned} with {state.forms_ratio:.0%} of its channels dropped in three ways.",
+                f"{state.pruned} with {ratio:.0%} of its channels dropped in three ways.",
                 {"accuracy": ".4f", "file_mb": ".2f", "zipped_mb": ".2f", "speed_up": ".2f"}
                 | dict.fromkeys(("parameters", "torchinfo says", "mult_adds"), ",")
                 | dict.fromkeys(("ms", "ms_low", "ms_high"), ".2f"),
@@ -389,10 +424,10 @@ def _speed(state: Homework) -> Answer:
             "structured masks are as slow as dense, as measured above.",
             holds=_faster(named, "sliced") and not _faster(named, "masked"),
         ),
-        state.forms_origin,
+        state.forms.where,
         {
             f"{quantity}, {form.name}": value
-            for form in state.forms
+            for form in found
             for quantity, value in (
                 ("parameters", form.params),
                 ("mult_adds", form.mult_adds),

@@ -103,7 +103,7 @@ def markdown(document: Document) -> str:
         parts.append(f"## Question {answer.number}: {answer.question}")
         parts += [_markdown_block(answer, block) for block in answer.blocks]
         parts.append(f"*The seed report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}")
-        parts.append(f"<small>{answer.origin}</small>")
+        parts.append(f"<small>{answer.where.origin}: {answer.where.text}</small>")
     if document.states:
         alt = f"{document.axes[1].title} against {document.axes[0].title} of the pinned states"
         parts += ["## Ledger", f"![{alt}](figures/ledger.svg)", _markdown_table(ledger_rows(document))]

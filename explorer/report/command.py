@@ -1,0 +1,104 @@
+"""The report from a terminal: ``report``, without a browser."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from explorer.architecture.budget import LIMITS
+from explorer.checkpoints import SHIPPED, load
+from explorer.data import fashion_mnist
+from explorer.errors import ExplorerError
+from explorer.ledger import State, from_json
+from explorer.models import StudentSpec
+from explorer.pruning.forms import forms
+from explorer.pruning.sweep import Plan, sweep
+from explorer.report.answers import Formed, Swept, Where, answers
+from explorer.report.current import Choices, Pruned, Taught, homework
+from explorer.report.render import Document, archive, html, numbers
+
+REPORT = StudentSpec()
+RENDERERS: dict[str, Callable[[Document], str | bytes]] = {".html": html, ".zip": archive, ".json": numbers}
+RATIO = 0.5
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``report`` to the terminal's commands."""
+    parser = commands.add_parser(
+        "report", help="answer the six questions; exit status 1 when the network is over the limit"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("report.html"), help="a .html, .zip (Markdown) or .json file"
+    )
+    parser.add_argument("--stem", type=int, default=REPORT.stem, help="channels of the stem")
+    parser.add_argument("--widths", type=_whole, default=REPORT.widths, help="channels of the four blocks")
+    parser.add_argument("--classes", type=int, default=REPORT.classes)
+    parser.add_argument("--size", type=int, default=224, help="input size, pixels")
+    parser.add_argument("--limit", type=int, default=LIMITS["Spring 2023"], help="parameters at most")
+    parser.add_argument("--alpha", type=float, default=0.5, help="weight of the soft term")
+    parser.add_argument("--temperature", type=float, default=1.0, help="T of the soft term")
+    parser.add_argument("--student", default="student-60k-kd", help="checkpoint beside the teacher")
+    parser.add_argument("--checkpoint", default="teacher", help="the network that is pruned")
+    parser.add_argument(
+        "--measure", action="store_true", help="prune and measure here, not from the evidence"
+    )
+    parser.add_argument("--images", type=int, default=1000, help="test images for --measure")
+    parser.add_argument("--ratios", type=_shares, default=Plan().ratios, help="0,0.5,0.8, for --measure")
+    parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
+    parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.set_defaults(command=_report)
+
+
+def _whole(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _report(options: argparse.Namespace) -> int:
+    render = RENDERERS.get(options.out.suffix)
+    if render is None:
+        raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
+    spec = StudentSpec(options.stem, options.widths, options.classes)
+    pruned = _measured(options) if options.measure else Pruned(options.checkpoint)
+    states: tuple[State, ...] = ()
+    if options.ledger is not None:
+        if not options.ledger.is_file():
+            raise ExplorerError(f"There is no ledger {options.ledger}.")
+        states = from_json(options.ledger.read_bytes())
+    state = homework(
+        Choices(spec, options.size, options.limit),
+        Taught(options.student, options.alpha, options.temperature),
+        pruned,
+        options.checkpoints,
+    )
+    found = answers(state)
+    document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), states)
+    content = render(document)
+    options.out.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if options.json:
+        print(numbers(document), end="")
+    else:
+        print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(found)} answers")
+    total = found[1].facts["total_params"]
+    return 0 if total <= options.limit else 1
+
+
+def _measured(options: argparse.Namespace) -> Pruned:
+    model, test = load(options.checkpoint, options.checkpoints), fashion_mnist.load("test")
+    if not 1 <= options.images <= len(test):
+        raise ExplorerError(f"There are {len(test):,} test images: take 1 to {len(test):,} of them.")
+    images = test.select(slice(options.images))
+    plan = Plan(ratios=options.ratios)
+    steps = sweep(model, images.inputs(), images.targets(), plan)
+    rows = tuple(tqdm(steps, desc="pruned networks", total=plan.steps, file=sys.stderr))
+    found = tuple(tqdm(forms(model, images.inputs(), images.targets(), RATIO), desc="forms", total=4))
+    where = Where("measured", f"first {len(images):,} test images, {torch.get_num_threads()} CPU threads.")
+    return Pruned(options.checkpoint, Swept(rows, where), Formed(found, RATIO, where))

@@ -1,0 +1,31 @@
+"""Report: every pinned state side by side, and the homework's questions answered from what was done here."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer import ui
+from explorer.report import page_answers, page_ledger
+
+TABS: dict[str, Callable[[], None]] = {
+    "Ledger": page_ledger.ledger_tab,
+    "The six answers": page_answers.answers_tab,
+}
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Ledger and report")
+    st.markdown(
+        "What did each step cost and bring? The lessons pin a state here as a row; the report answers the "
+        "homework's six questions from the current state of the lessons."
+    )
+    tabs = st.tabs(list(TABS), key="r_tab", on_change="rerun", bind="query-params")
+    for name, tab in zip(TABS, tabs, strict=True):
+        if tab.open:
+            with tab:
+                TABS[name]()
+
+
+with ui.page():
+    main()

@@ -1,0 +1,105 @@
+"""The six answers on the page, drawn from the same blocks as the files that are downloaded."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+import torch
+
+from explorer import ui
+from explorer.report import charts
+from explorer.report.answers import Answer, Block, Code, Figure, Homework, Prose, Rows, Verdict, answers
+from explorer.report.current import Choices, Pruned, Taught, homework
+from explorer.report.render import Document, archive, cells, html, numbers
+
+
+def answers_tab() -> None:
+    """Every answer with the seed report's beside it, and the report as files."""
+    state = _state()
+    found = answers(state)
+    st.markdown(
+        f"About StudentNet ({state.spec.stem}; {', '.join(map(str, state.spec.widths))}), alpha {state.alpha:g}, "
+        f"T {state.temperature:g} and the pruned {state.pruned}: what the lessons now show. Change it there."
+    )
+    document = Document(found, datetime.now(UTC).date().isoformat(), torch.__version__, tuple(ui.pinned()))
+    page, text, values = st.columns(3)
+    # Built when pressed: drawing the figures takes a second or two.
+    page.download_button(
+        "Report as HTML",
+        lambda: html(document),
+        "report.html",
+        "text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        type="primary",
+        width="stretch",
+        help="One file with everything in it; prints on A4.",
+    )
+    text.download_button(
+        "Report as Markdown",
+        lambda: archive(document),
+        "report.zip",
+        "application/zip",
+        on_click="ignore",
+        icon=":material/folder_zip:",
+        width="stretch",
+        help="report.md with its figures, the listings, the numbers.",
+    )
+    values.download_button(
+        "Numbers as JSON",
+        lambda: numbers(document),
+        "numbers.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/data_object:",
+        width="stretch",
+        help="Every number of the answers, as the engine gave it.",
+    )
+    for answer in found:
+        _draw(answer)
+
+
+def _state() -> Homework:
+    return homework(
+        ui.remembered("architecture") or Choices(),
+        ui.remembered("distillation") or Taught(),
+        ui.remembered("pruning") or Pruned(),
+    )
+
+
+def _draw(answer: Answer) -> None:
+    st.subheader(f"{answer.number}  {answer.question}")
+    ours, theirs = st.columns([2, 1], gap="large")
+    with ours:
+        for block in answer.blocks:
+            _block(block)
+        if answer.facts:
+            ui.provenance(answer.where.origin, answer.where.text)
+    with theirs, st.container(border=True):
+        st.markdown("**The seed report, audited**")
+        (st.success if answer.audit.holds else st.warning)(
+            answer.audit.text, icon=":material/check:" if answer.audit.holds else ":material/priority_high:"
+        )
+
+
+def _block(block: Block) -> None:
+    if isinstance(block, Prose):
+        st.markdown(block.text)
+    elif isinstance(block, Verdict):
+        (st.success if block.holds else st.error)(block.text)
+    elif isinstance(block, Code):
+        with st.expander(block.file, expanded=len(block.text) < 800):
+            st.code(block.text, "python" if block.file.endswith(".py") else None)
+    elif isinstance(block, Figure):
+        ui.chart(charts.figure(block.kind, block.frame, block.limit), block.alt, block.caption)
+    else:
+        _table(block)
+
+
+def _table(rows: Rows) -> None:
+    # As text, the way the report prints it; alignment and sorting are the lessons' business.
+    shown: dict[str, Any] = dict(
+        zip(map(str, rows.frame.columns), zip(*cells(rows), strict=True), strict=True)
+    )
+    st.dataframe(shown, hide_index=True)
+    st.caption(rows.caption)

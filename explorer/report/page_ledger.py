@@ -1,0 +1,183 @@
+"""The ledger on the page: one chart, one table, and ways to keep it."""
+
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer import ledger, ui
+from explorer.errors import ExplorerError
+from explorer.ledger import AXES, State
+from explorer.report import charts, rebuild
+from explorer.report.receipt import receipt
+
+BY_TITLE = {axis.title: axis for axis in AXES}
+
+
+def ledger_tab() -> None:
+    """Chart, table, downloads, links, receipts."""
+    _open_link()
+    pinned = ui.pinned()
+    left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
+    x = BY_TITLE[_axis(left, "Across", "r_x", 0)]
+    y = BY_TITLE[_axis(middle, "Up", "r_y", len(AXES) - 1)]
+    shipped = right.toggle(
+        "With the shipped networks",
+        True,
+        key="r_s",
+        bind="query-params",
+        help="The trained ones, from their cards.",
+    )
+    states = [*(_shipped() if shipped else ()), *pinned]
+    if not states:
+        st.info("Nothing is pinned yet: every lesson has a button for it.", icon=":material/keep:")
+        return
+    rows = ledger.table(states)
+    rows = rows.assign(front=ledger.front(rows, x, y))
+    known = rows.dropna(subset=[x.column, y.column])
+    best = ", ".join(known[known["front"]]["title"].head(4))
+    ui.chart(
+        charts.pareto(rows, x, y),
+        f"{y.title} against {x.title} of {len(known)} states; nothing beats {best or 'none'}.",
+        f"No other state is as good on both axes and better on one: **{best or 'none'}** (joined by the dashed "
+        f"line). {len(rows) - len(known)} of {len(rows)} states lack one of the two figures.",
+    )
+    ui.provenance("computed", "each row says where its figures come from, in its last columns.")
+    _edit(pinned)
+    _keep(states, pinned)
+    _receipts(states)
+
+
+def _axis(column: DeltaGenerator, label: str, key: str, index: int) -> str:
+    text = "A quantity to compare by."
+    return str(column.selectbox(label, list(BY_TITLE), index, key=key, bind="query-params", help=text))
+
+
+@st.cache_data(show_spinner="Counting the shipped networks")
+def _shipped() -> tuple[State, ...]:
+    return rebuild.shipped()
+
+
+def _edit(pinned: list[State]) -> None:
+    """The pinned rows as a table whose titles can be changed and whose rows can be deleted."""
+    st.subheader("Pinned here")
+    if not pinned:
+        st.caption(
+            "Nothing is pinned yet: every lesson has a button for it. Open a ledger below, or go on with one."
+        )
+        return
+    rows = ledger.table(pinned)
+    rows.insert(0, "row", range(len(rows)))
+    edited = st.data_editor(
+        rows,
+        num_rows="delete",
+        hide_index=True,
+        disabled=[column for column in rows.columns if column != "title"],
+        column_config={
+            "row": None,
+            "title": st.column_config.TextColumn(help="Click to rename; select rows to delete them."),
+            "link": st.column_config.LinkColumn("opens at", display_text="open"),
+            "accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
+            "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
+            "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
+            "ms_per_image": st.column_config.NumberColumn("ms per image", format="%.3f"),
+            **{
+                name: st.column_config.NumberColumn(format="localized")
+                for name in ("parameters", "nonzero", "mult_adds", "file_bytes", "zipped_bytes", "images")
+            },
+        },
+        key=f"ledger_table_{len(pinned)}",
+        alt="The pinned states",
+    )
+    kept = [
+        replace(pinned[int(row["row"])], title=str(row["title"] or "untitled")[:200])
+        for row in edited.to_dict("records")
+    ]
+    if kept != pinned:
+        ui.set_pinned(kept)
+        st.rerun()
+
+
+def _keep(states: list[State], pinned: list[State]) -> None:
+    """Downloads, the link, a file to open, and recomputing what was carried here."""
+    csv, saved, clear = st.columns(3)
+    with csv:
+        ui.download("Ledger as CSV", ledger.table(states), "ledger.csv")
+    saved.download_button(
+        "Ledger as JSON",
+        ledger.to_json(pinned),
+        "ledger.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/download:",
+        disabled=not pinned,
+        help="The pinned rows; the file opens again here.",
+    )
+    if clear.button("Remove all pinned", icon=":material/delete:", disabled=not pinned):
+        ui.set_pinned([])
+        st.rerun()
+    if pinned:
+        with st.expander("A link to this ledger"):
+            base = (st.context.url or "").split("?")[0]
+            st.code(f"{base}?l={ledger.to_link(pinned)}", None, wrap_lines=True)
+    upload = st.file_uploader(
+        "Open a ledger", "json", max_upload_size=1, help="A JSON file that was downloaded here."
+    )
+    if upload is not None and st.session_state.get("ledger_opened") != upload.file_id:
+        rows = ledger.from_json(upload.getvalue())
+        st.session_state["ledger_opened"] = upload.file_id
+        ui.set_pinned([*pinned, *rows])
+        st.rerun()
+    carried = [state for state in pinned if state.origin == "carried"]
+    if carried:
+        st.caption(
+            f"{len(carried)} rows came in a file or link: their figures are whatever it says, until recomputed here."
+        )
+        if st.button("Recompute them here", icon=":material/replay:"):
+            _recompute(pinned)
+
+
+def _recompute(pinned: list[State]) -> None:
+    with ui.heavy_work():
+        bar, problems = st.progress(0.0, "Rebuilding"), []
+        for number, state in enumerate(pinned):
+            bar.progress((number + 1) / len(pinned), f"Rebuilding {state.title}")
+            if state.origin != "carried":
+                continue
+            try:
+                pinned[number] = rebuild.recompute(state)
+            except ExplorerError as error:
+                problems.append(f"{state.title}: {error}")
+            ui.set_pinned(pinned)
+        bar.empty()
+    if problems:
+        st.warning("\n\n".join(problems), icon=":material/warning:")
+    else:
+        st.rerun()
+
+
+def _open_link() -> None:
+    """Take the rows in the link once; they stay in the session after that."""
+    value = st.query_params.get("l")
+    if value is None or st.session_state.get("ledger_link") == value:
+        return
+    st.session_state["ledger_link"] = value
+    ui.set_pinned([*ui.pinned(), *ledger.from_link(value)])
+
+
+def _receipts(states: list[State]) -> None:
+    st.subheader("Receipt")
+    st.markdown(
+        "A short script that rebuilds one state from its checkpoint or widths and asserts its numbers."
+    )
+    possible = {f"{number}. {state.title}": state for number, state in enumerate(states, 1) if state.recipe}
+    if not possible:
+        st.caption("None of these rows can be rebuilt from a checkpoint.")
+        return
+    title = st.selectbox("State", list(possible), key="r_receipt", help="Rows that say how they were made.")
+    text = receipt(possible[title])
+    st.download_button(
+        "receipt.py", text, "receipt.py", "text/x-python", on_click="ignore", icon=":material/download:"
+    )
+    st.code(text, "python")

@@ -1,0 +1,147 @@
+"""From a ledger's row back to the network: rebuilt from its recipe, counted and measured again.
+
+A recipe is plain values: ``{"spec": {...}}`` for a design that was not trained, or
+``{"checkpoint": name, "sha256": ...}`` for a trained network, with ``method``, ``ratio`` and ``seed``
+if it was pruned.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import torch
+from torch import nn
+
+from explorer.checkpoints import SHIPPED, TEST_IMAGES, card, catalogue, load
+from explorer.data import INPUT_SIZE, fashion_mnist
+from explorer.errors import ExplorerError
+from explorer.ledger import State
+from explorer.measure import accuracy, logits, multiply_adds, state_bytes
+from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.pruning import channels, masks
+from explorer.pruning.sweep import METHODS
+
+BUNDLED = {f"Fashion-MNIST, {split}": split for split in fashion_mnist.SPLITS}
+"""Names of image sets that every copy of the explorer has."""
+
+
+def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
+    """The network of a recipe, in eval mode.
+
+    Raises:
+        ExplorerError: the recipe is not complete, or its checkpoint is not here or has other weights.
+    """
+    if "spec" in recipe:
+        return StudentNet(_spec(recipe["spec"])).eval()
+    name = recipe.get("checkpoint")
+    if not isinstance(name, str):
+        raise ExplorerError("This row cannot be rebuilt: it does not say from which checkpoint.")
+    expected = recipe.get("sha256")
+    if expected is not None and card(name, folder).sha256 != expected:
+        raise ExplorerError(f"The checkpoint {name!r} here has other weights than the one in this row.")
+    model, method = load(name, folder), recipe.get("method")
+    if method is None:
+        return model
+    ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
+    if method not in METHODS or not isinstance(ratio, int | float) or not isinstance(seed, int):
+        raise ExplorerError("This row cannot be rebuilt: its method, ratio or seed is not one of ours.")
+    if method in get_args(masks.Method):
+        masks.Masker(model, cast(masks.Method, method), seed).apply(ratio)
+        return model
+    ranking = cast(channels.Ranking, method.removeprefix("channels-"))
+    return channels.remove(model, channels.kept_channels(model, ratio, ranking, seed))
+
+
+def _spec(values: Any) -> StudentSpec:
+    try:
+        return StudentSpec.from_dict(values)
+    except (TypeError, KeyError) as error:
+        raise ExplorerError(
+            "This row cannot be rebuilt: its widths are not those of a StudentNet."
+        ) from error
+
+
+def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
+    """Parameters, those that are not zero, and multiply-adds for one image of ``size`` x ``size`` pixels."""
+    shapes = copy.deepcopy(model).to("meta")
+    return (
+        parameter_count(model),
+        sum(int(torch.count_nonzero(part)) for part in model.parameters()),
+        multiply_adds(shapes, torch.zeros(1, 3, size, size, device="meta")),
+    )
+
+
+def recompute(state: State, folder: Path = SHIPPED) -> State:
+    """The row with its counts, and its accuracy if it had one, computed here from its recipe.
+
+    Milliseconds belong to the machine they were measured on, so they are dropped.
+
+    Raises:
+        ExplorerError: as for ``rebuild``, or its images are not bundled.
+    """
+    model = rebuild(state.recipe, folder)
+    trained = "checkpoint" in state.recipe
+    file_bytes, zipped_bytes = state_bytes(model.state_dict())
+    params, nonzero, mult_adds = counts(model, state.input_size)
+    correct = total = None
+    if state.total is not None:
+        if state.images not in BUNDLED:
+            raise ExplorerError(f"{state.title}: the images {state.images!r} are not here.")
+        images = fashion_mnist.load(BUNDLED[state.images]).select(slice(state.total))
+        found = accuracy(logits(model, images.inputs()), images.targets())
+        correct, total = found.correct, found.total
+    return replace(
+        state,
+        params=params,
+        nonzero=nonzero,
+        mult_adds=mult_adds,
+        file_bytes=file_bytes,
+        zipped_bytes=zipped_bytes if trained else None,
+        ms=None,
+        ms_low=None,
+        ms_high=None,
+        batch=None,
+        correct=correct,
+        total=total,
+        origin="computed",
+        where="recomputed here from its recipe",
+    )
+
+
+def shipped(folder: Path = SHIPPED) -> tuple[State, ...]:
+    """The shipped networks as rows: counts and bytes computed here, test accuracies from their cards."""
+    states = []
+    for name, entry in catalogue(folder).items():
+        model = load(name, folder)
+        file_bytes, zipped_bytes = state_bytes(model.state_dict())
+        states.append(
+            State(
+                entry.title,
+                "distillation",
+                described(model),
+                *counts(model, INPUT_SIZE),
+                INPUT_SIZE,
+                origin="precomputed",
+                where=f"test accuracy from its card, torch {entry.torch}",
+                file_bytes=file_bytes,
+                zipped_bytes=zipped_bytes,
+                correct=round(entry.test_accuracy * TEST_IMAGES),
+                total=TEST_IMAGES,
+                images="Fashion-MNIST, test",
+                recipe={"checkpoint": name, "sha256": entry.sha256},
+            )
+        )
+    return tuple(states)
+
+
+def described(model: nn.Module) -> str:
+    """The kind of a network, with the widths of a StudentNet.
+
+    >>> described(StudentNet(StudentSpec(8, (8, 16, 32, 18))))
+    'StudentNet (8; 8, 16, 32, 18)'
+    """
+    if isinstance(model, StudentNet):
+        return f"StudentNet ({model.spec.stem}; {', '.join(map(str, model.spec.widths))})"
+    return "ResNet-18"
