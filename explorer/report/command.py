@@ -17,8 +17,9 @@ from explorer.ledger import State, from_json
 from explorer.models import StudentSpec
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import Plan, sweep
-from explorer.report.answers import Formed, Swept, Where, answers
-from explorer.report.current import Choices, Pruned, Taught, homework
+from explorer.report.answers import answers
+from explorer.report.blocks import Where
+from explorer.report.current import Choices, Formed, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, html, numbers
 
 REPORT = StudentSpec()

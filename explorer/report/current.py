@@ -3,15 +3,76 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import Tensor
+
 from explorer.architecture.budget import LIMITS
 from explorer.checkpoints import SHIPPED, catalogue
 from explorer.data import fashion_mnist
+from explorer.distillation.loss import check_alpha, check_temperature
 from explorer.evidence import read_logits
 from explorer.models import StudentSpec
 from explorer.pruning import stored
 from explorer.pruning.forms import Form
-from explorer.pruning.sweep import read_evidence
-from explorer.report.answers import Batch, Formed, Homework, Swept, Where
+from explorer.pruning.sweep import Row, read_evidence
+from explorer.report.blocks import Where
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Real logits for questions 2-1 and 2-2: teacher's and student's (N, C), labels (N,), and of what."""
+
+    teacher: Tensor
+    student: Tensor
+    labels: Tensor
+    source: str
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep of the pruned network, and where it was measured."""
+
+    rows: tuple[Row, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Formed:
+    """Dense, masked, zeroed and sliced at one share of dropped channels, and where that was measured."""
+
+    rows: tuple[Form, ...]
+    ratio: float
+    where: Where
+
+
+@dataclass(frozen=True, eq=False)
+class Homework:
+    """The state that the report is about.
+
+    Attributes:
+        spec: the student network.
+        size: side of its input in pixels.
+        limit: parameters at most.
+        alpha: weight of the soft term.
+        temperature: T.
+        batch: real logits.
+        pruned: title of the network that was pruned.
+        sweep: its sweep; None if there is none.
+        forms: its three forms; None if they were not measured.
+    """
+
+    spec: StudentSpec
+    size: int
+    limit: int
+    alpha: float
+    temperature: float
+    batch: Batch
+    pruned: str
+    sweep: Swept | None
+    forms: Formed | None
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+        check_temperature(self.temperature)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import torch
 
 from explorer import ui
 from explorer.report import charts
-from explorer.report.answers import Answer, Block, Code, Figure, Homework, Prose, Rows, Verdict, answers
-from explorer.report.current import Choices, Pruned, Taught, homework
+from explorer.report.answers import answers
+from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict
+from explorer.report.current import Choices, Homework, Pruned, Taught, homework
 from explorer.report.render import Document, archive, cells, html, numbers
 
 

@@ -1,7 +1,5 @@
 """What the seed report says, quoted, so that it can be held against what is measured."""
 
-from explorer.errors import ExplorerError
-
 QUESTIONS = {
     "1-1": "The architecture of the student network",
     "1-2": "Its torchsummary table; the total must not exceed the limit",
@@ -31,14 +29,3 @@ SPEED = (
     "pruning [...] the inference speed is not significantly improved."
 )
 """The heart of the report's answer 3-2."""
-
-
-def question(number: str) -> str:
-    """The question in short.
-
-    Raises:
-        ExplorerError: the homework has no such question.
-    """
-    if number not in QUESTIONS:
-        raise ExplorerError(f"The homework has no question {number}; there are {', '.join(QUESTIONS)}.")
-    return QUESTIONS[number]

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from explorer import ledger
 from explorer.ledger import AXES, Axis, State
 from explorer.report import charts
-from explorer.report.answers import Answer, Code, Figure, Prose, Rows, Verdict, facts
+from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, facts
 
 TITLE = "Network compression: the six questions of HW13, answered by measurement"
 CAPTIONS = {True: "holds", False: "does not hold"}

@@ -1,0 +1,102 @@
+"""Questions 3-1 and 3-2: what pruning does to accuracy and to speed, from measured rows."""
+
+from explorer.pruning import forms as three_forms
+from explorer.pruning.forms import Form
+from explorer.pruning.sweep import table as sweep_table
+from explorer.report import quoted
+from explorer.report.blocks import Answer, Figure, Prose, Rows, Verdict, Where
+from explorer.report.current import Homework
+
+
+def _unmeasured(number: str, what: str) -> Answer:
+    """An answer that has to wait, and where to get it."""
+    return Answer(
+        number,
+        quoted.QUESTIONS[number],
+        (Verdict(f"Not measured yet: run {what} in the pruning lesson.", holds=False),),
+        Verdict("It can be held against a measurement once there is one.", holds=False),
+        Where("computed", "nothing yet."),
+    )
+
+
+def curve(state: Homework) -> Answer:
+    """Question 3-1: accuracy against the pruning ratio."""
+    if state.sweep is None:
+        return _unmeasured("3-1", "a sweep of this network")
+    found = state.sweep.rows
+    rows = sweep_table(found)
+    shown = rows[["method", "ratio", "accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]]
+    dense = max(row.accuracy.value for row in found if row.ratio == min(each.ratio for each in found))
+    text = "; ".join(
+        f"{method}: {part['accuracy'].iloc[-1]:.1%} at {part['ratio'].iloc[-1]:.0%}"
+        for method, part in rows.sort_values("ratio").groupby("method", sort=False)
+    )
+    return Answer(
+        "3-1",
+        quoted.QUESTIONS["3-1"],
+        (
+            Figure(
+                "sweep",
+                rows,
+                f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
+                f"{state.pruned}, {found[0].total:,} images, no retraining; bands are 95 % intervals.",
+            ),
+            Prose(f"Dense **{dense:.1%}**. At the highest ratio, {text}."),
+            Rows(
+                shown,
+                "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
+                "channels that is removed.",
+                {"ratio": ".0%", "nonzero": ",", "parameters": ","}
+                | dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), ".4f"),
+            ),
+        ),
+        Verdict("The report's plot is missing.", holds=False),
+        state.sweep.where,
+        {f"accuracy, {row.method} at {row.ratio:g}": row.accuracy.value for row in found},
+    )
+
+
+def speed(state: Homework) -> Answer:
+    """Question 3-2: masked, zeroed and sliced, timed."""
+    if state.forms is None:
+        return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
+    found, ratio = list(state.forms.rows), state.forms.ratio
+    rows = three_forms.table(found)
+    named = {form.name: form for form in found}
+    sentence = three_forms.answer(found, ratio)
+    return Answer(
+        "3-2",
+        quoted.QUESTIONS["3-2"],
+        (
+            Prose(f"**{sentence}**"),
+            Rows(
+                rows,
+                f"{state.pruned} with {ratio:.0%} of its channels dropped in three ways.",
+                {"accuracy": ".4f", "file_mb": ".2f", "zipped_mb": ".2f", "speed_up": ".2f"}
+                | dict.fromkeys(("parameters", "torchinfo says", "mult_adds"), ",")
+                | dict.fromkeys(("ms", "ms_low", "ms_high"), ".2f"),
+            ),
+        ),
+        Verdict(
+            f"The report: “{quoted.SPEED}” Right where structured means that channels are physically removed; "
+            "structured masks are as slow as dense, as measured above.",
+            holds=_faster(named, "sliced") and not _faster(named, "masked"),
+        ),
+        state.forms.where,
+        {
+            f"{quantity}, {form.name}": value
+            for form in found
+            for quantity, value in (
+                ("parameters", form.params),
+                ("mult_adds", form.mult_adds),
+                ("ms", form.ms),
+            )
+            if value is not None
+        },
+    )
+
+
+def _faster(named: dict[str, Form], name: str) -> bool:
+    """Whether a form is clearly faster than the dense network: by a tenth."""
+    dense, form = named["dense"].ms, named[name].ms
+    return bool(dense and form and dense / form > 1.1)

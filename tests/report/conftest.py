@@ -1,0 +1,38 @@
+"""One state of the homework, with everything measured, small and quick."""
+
+from dataclasses import replace
+
+import pytest
+
+from explorer.checkpoints import load
+from explorer.data import fashion_mnist
+from explorer.models import StudentSpec
+from explorer.pruning.forms import forms
+from explorer.pruning.sweep import Plan, sweep
+from explorer.report.blocks import Where
+from explorer.report.current import Choices, Formed, Homework, Pruned, Swept, Taught, homework
+
+
+@pytest.fixture(scope="session")
+def measured() -> Pruned:
+    """A shipped student really pruned, on a few images."""
+    model, images = load("student-60k"), fashion_mnist.load("test").select(slice(40))
+    inputs, targets = images.inputs(), images.targets()
+    where = Where("measured", "in a test")
+    rows = tuple(sweep(model, inputs, targets, Plan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
+    return Pruned(
+        "student-60k", Swept(rows, where), Formed(tuple(forms(model, inputs, targets, 0.5, 2)), 0.5, where)
+    )
+
+
+@pytest.fixture(scope="session")
+def state(measured: Pruned) -> Homework:
+    return homework(
+        Choices(StudentSpec(48, (48, 96, 192, 105))), Taught(alpha=0.9, temperature=3.0), measured
+    )
+
+
+@pytest.fixture
+def bare(state: Homework) -> Homework:
+    """The same with nothing measured."""
+    return replace(state, sweep=None, forms=None)

@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pytest
+
+from explorer.architecture.budget import budget
+from explorer.distillation.loss import loss_fn_kd
+from explorer.distillation.soften import entropy
+from explorer.errors import ExplorerError
+from explorer.evidence import read_logits
+from explorer.models import StudentSpec
+from explorer.report import quoted
+from explorer.report.answers import answers, checked_values
+from explorer.report.blocks import Code, Verdict, facts
+from explorer.report.current import Homework, Pruned, homework
+
+
+def test_six_answers_whose_numbers_are_the_engines(state: Homework) -> None:
+    found = {answer.number: answer for answer in answers(state)}
+    assert list(found) == list(quoted.QUESTIONS)
+    engine = budget(state.spec, state.size)
+    assert found["1-1"].facts == {"total_params": engine.total_params}
+    assert found["1-2"].facts["mult_adds"] == engine.mult_adds
+    teacher, student = read_logits("teacher")[:8].double(), read_logits("student-60k-kd")[:8].double()
+    expected = loss_fn_kd(student, state.batch.labels[:8], teacher, 0.9, 3.0).item()
+    assert found["2-1"].facts["loss"] == pytest.approx(expected, abs=1e-12)
+    assert found["2-2"].facts["entropy"] == pytest.approx(entropy(read_logits("teacher"), 3.0).mean().item())
+    assert state.sweep is not None
+    for row in state.sweep.rows:
+        assert found["3-1"].facts[f"accuracy, {row.method} at {row.ratio:g}"] == row.correct / row.total
+    assert state.forms is not None
+    for form in state.forms.rows:
+        assert found["3-2"].facts[f"parameters, {form.name}"] == form.params
+    assert len(facts(list(found.values()))) == sum(len(answer.facts) for answer in found.values())
+
+
+def test_the_report_network_is_over_the_limit_and_its_answers_are_audited(state: Homework) -> None:
+    found = {answer.number: answer for answer in answers(replace(state, spec=StudentSpec()))}
+    verdict = next(block for block in found["1-2"].blocks if isinstance(block, Verdict))
+    assert not verdict.holds
+    assert "39,060 over" in verdict.text
+    assert {number: answer.audit.holds for number, answer in found.items() if number < "3"} == {
+        "1-1": True,
+        "1-2": False,
+        "2-1": True,
+        "2-2": True,
+    }
+    assert "40,756" in found["1-2"].audit.text
+
+
+def test_a_loss_with_a_mistake_fails_the_audit(state: Homework, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report's function is really run: with its reduction changed, the audit does not hold."""
+    monkeypatch.setattr(quoted, "LOSS", quoted.LOSS.replace("batchmean", "sum"))
+    assert not answers(state)[2].audit.holds
+
+
+def test_the_shown_loss_is_the_checked_one(state: Homework) -> None:
+    answer = answers(state)[2]
+    text = next(block.text for block in answer.blocks if isinstance(block, Code))
+    assert "alpha=0.9, temperature=3" in text
+    assert checked_values(text, state)["difference"].max() < 1e-12
+
+
+def test_what_was_not_measured_says_where_to_measure_it(bare: Homework) -> None:
+    found = answers(bare)
+    for answer in found[4:]:
+        assert not answer.facts
+        assert "Not measured yet" in answer.blocks[0].text
+
+
+def test_a_session_that_measured_nothing_gets_the_shipped_evidence() -> None:
+    state = homework(pruned=Pruned("teacher"))
+    assert state.sweep is not None
+    assert state.sweep.where.origin == "precomputed"
+    assert homework(pruned=Pruned("one of mine")).sweep is None
+    with pytest.raises(ExplorerError, match="alpha"):
+        replace(state, alpha=2.0)

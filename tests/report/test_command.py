@@ -1,0 +1,54 @@
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from explorer.__main__ import main
+from explorer.ledger import to_json
+from tests.test_ledger import DENSE
+
+
+def test_the_terminal_writes_the_report_and_its_status_is_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = tmp_path / "ledger.json"
+    ledger.write_text(to_json([DENSE]), encoding="utf-8")
+    page = tmp_path / "report.html"
+    assert main(["report", "--out", str(page), "--ledger", str(ledger), "--json"]) == 1, (
+        "99,060 is over 60,000"
+    )
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["answers"]["1-2"]["total_params"] == 99_060
+    assert "Ledger" in page.read_text(encoding="utf-8")
+    archive = tmp_path / "report.zip"
+    fitting = ["--stem", "48", "--widths", "48,96,192,105"]
+    assert main(["report", "--out", str(archive), *fitting]) == 0
+    assert "report.md" in zipfile.ZipFile(archive).namelist()
+
+
+def test_the_terminal_measures_when_asked(tmp_path: Path) -> None:
+    out = tmp_path / "numbers.json"
+    arguments = ["--measure", "--checkpoint", "student-60k", "--images", "20", "--ratios", "0,0.5"]
+    main(["report", "--out", str(out), *arguments])
+    found = json.loads(out.read_text(encoding="utf-8"))["answers"]
+    assert set(found["3-1"]) >= {"accuracy, global-l1 at 0", "accuracy, random at 0.5"}
+    assert found["3-2"]["parameters, sliced"] < found["3-2"]["parameters, dense"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--out", "report.pdf"], ".html, .zip or .json"),
+        (["--ledger", "nowhere.json"], "no ledger nowhere.json"),
+        (["--alpha", "2"], "between 0 and 1"),
+        (["--widths", "1,2"], "needs 4 widths"),
+        (["--student", "nobody"], "nobody"),
+        (["--measure", "--images", "0"], "1 to 10,000"),
+    ],
+)
+def test_bad_input_gets_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
