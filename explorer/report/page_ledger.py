@@ -1,6 +1,8 @@
 """The ledger on the page: one chart, one table, and ways to keep it."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -125,10 +127,9 @@ def _keep(states: list[State], pinned: list[State]) -> None:
         "Open a ledger", "json", max_upload_size=1, help="A JSON file that was downloaded here."
     )
     if upload is not None and st.session_state.get("ledger_opened") != upload.file_id:
-        rows = ledger.from_json(upload.getvalue())
         st.session_state["ledger_opened"] = upload.file_id
-        ui.set_pinned([*pinned, *rows])
-        st.rerun()
+        if _add(ledger.from_json, upload.getvalue()):
+            st.rerun()
     carried = [state for state in pinned if state.origin == "carried"]
     if carried:
         st.caption(
@@ -163,7 +164,17 @@ def _open_link() -> None:
     if value is None or st.session_state.get("ledger_link") == value:
         return
     st.session_state["ledger_link"] = value
-    ui.set_pinned([*ui.pinned(), *ledger.from_link(value)])
+    _add(ledger.from_link, value)
+
+
+def _add(read: Callable[[Any], tuple[State, ...]], content: object) -> bool:
+    """Pin what a file or link holds; what cannot be read is said, and the pinned rows stay."""
+    try:
+        ui.set_pinned([*ui.pinned(), *read(content)])
+    except ExplorerError as error:
+        st.error(str(error), icon=":material/error:")
+        return False
+    return True
 
 
 def _receipts(states: list[State]) -> None:

@@ -1,0 +1,79 @@
+"""The report in a real browser: its numbers read back, nothing asked of any host, A4 when printed."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from explorer.report.answers import answers
+from explorer.report.blocks import facts
+from explorer.report.current import homework
+from explorer.report.render import Document, html
+from tests.browser.conftest import Visit
+from tests.test_ledger import DENSE
+
+A4_POINTS = (595.0, 842.0)
+
+
+@pytest.fixture(scope="module")
+def document() -> Document:
+    return Document(answers(homework()), "2026-01-01", "2.x", (DENSE,))
+
+
+def test_the_report_shows_the_engines_numbers_and_asks_for_nothing(
+    browser: Browser, document: Document, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(html(document), encoding="utf-8")
+    page = browser.new_page()
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(path.as_uri())
+    expected = facts(document.answers)
+    shown = [float(text.replace(",", "")) for text in page.locator("#numbers data").all_inner_texts()]
+    exact = page.locator("#numbers data").evaluate_all("all => all.map(each => Number(each.value))")
+    assert exact == pytest.approx(expected["value"].tolist(), rel=1e-12)
+    assert shown == pytest.approx(expected["value"].tolist(), rel=1e-4)
+    assert "99,060" in page.locator("#q1-2 .verdict").inner_text()
+    assert asked == [path.as_uri()]
+    assert said == []
+    for figure in page.locator("figure svg").all():
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["width"] > 300
+        assert box["height"] > 100
+    page.set_viewport_size({"width": 360, "height": 780})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_the_report_prints_on_a4(browser: Browser, document: Document, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(html(document), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    printed = page.pdf(prefer_css_page_size=True)
+    page.close()
+    boxes = re.findall(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)\s*\]", printed)
+    assert len(boxes) >= 3
+    for width, height in boxes:
+        assert (float(width), float(height)) == pytest.approx(A4_POINTS, abs=1)
+
+
+def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> None:
+    visit.open("architecture?a_stem=32")
+    visit.page.get_by_role("button", name="Pin to the ledger").click()
+    visit.settle()
+    visit.page.get_by_role("link", name="Ledger and report").click()
+    visit.page.get_by_text("Pinned here").wait_for()
+    visit.settle()
+    link = visit.page.locator('[data-testid="stCode"]').first
+    visit.page.get_by_text("A link to this ledger").click()
+    link.wait_for()
+    address = link.inner_text().strip()
+    assert address.startswith(f"{visit.address}/report?l=")
+    visit.open(address.removeprefix(visit.address).lstrip("/"))
+    visit.page.get_by_text("came in a file or link").wait_for()
+    assert visit.errors == []

@@ -1,0 +1,74 @@
+"""The page Ledger and report through Streamlit's own test runner."""
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+
+from explorer.checkpoints import card
+from explorer.ledger import State, to_link
+from tests.test_ledger import DENSE, DESIGN
+
+STUDENT = replace(
+    DENSE,
+    title="a student",
+    params=1,
+    correct=20,
+    total=30,
+    images="Fashion-MNIST, test",
+    recipe={"checkpoint": "student-60k", "sha256": card("student-60k").sha256},
+)
+
+
+def opened(*states: State, **link: str) -> AppTest:
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=300)
+    app.session_state["ledger"] = list(states)
+    app.run()
+    for key, value in link.items():
+        app.query_params[key] = value
+    app.switch_page("explorer/report/page.py").run()
+    assert not app.exception
+    return app
+
+
+def test_with_zero_clicks_the_shipped_networks_are_compared() -> None:
+    app = opened()
+    chart = app.get("vega_lite_chart")[0].proto
+    assert "nothing beats" in chart.alt
+    assert any("Teacher" in caption.value for caption in app.caption)
+    assert not app.error
+
+
+def test_a_pinned_row_is_in_the_table_and_can_be_removed() -> None:
+    app = opened(DENSE, DESIGN)
+    assert app.get("data_editor") or app.dataframe
+    app.toggle(key="r_s").set_value(False).run()
+    assert "nothing beats teacher" in app.get("vega_lite_chart")[0].proto.alt
+    next(button for button in app.button if button.label == "Remove all pinned").click().run()
+    assert app.session_state["ledger"] == []
+    assert any("Nothing is pinned yet" in info.value for info in app.info)
+
+
+def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
+    app = opened(l=to_link([STUDENT]))
+    assert app.session_state["ledger"] == [replace(STUDENT, origin="carried")]
+    app.run()
+    assert len(app.session_state["ledger"]) == 1, "taken once"
+    next(button for button in app.button if button.label == "Recompute them here").click().run()
+    (row,) = app.session_state["ledger"]
+    assert row.origin == "computed"
+    assert row.params == 59_026
+    assert row.correct > 20
+
+
+def test_a_broken_link_gets_one_sentence() -> None:
+    app = opened(DENSE, l="nonsense")
+    assert "link's ledger cannot be read" in app.error[0].value
+    assert app.session_state["ledger"] == [DENSE], "nothing is lost"
+
+
+def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
+    app = opened(r_tab="The six answers")
+    assert [subheader.value[:3] for subheader in app.subheader] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
+    assert any("39,060 over" in error.value for error in app.error)
+    assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
+    assert len(app.get("download_button")) == 3
