@@ -42,7 +42,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--limit", type=int, default=LIMITS["Spring 2023"], help="parameters at most")
     parser.add_argument("--alpha", type=float, default=0.5, help="weight of the soft term")
     parser.add_argument("--temperature", type=float, default=1.0, help="T of the soft term")
-    parser.add_argument("--student", default="student-60k-kd", help="checkpoint beside the teacher")
     parser.add_argument("--checkpoint", default="teacher", help="the network that is pruned")
     parser.add_argument(
         "--measure", action="store_true", help="prune and measure here, not from the evidence"
@@ -76,7 +75,7 @@ def _report(options: argparse.Namespace) -> int:
         states = from_json(options.ledger.read_bytes())
     state = homework(
         Choices(spec, options.size, options.limit),
-        Taught(options.student, options.alpha, options.temperature),
+        Taught(options.alpha, options.temperature),
         pruned,
         options.checkpoints,
     )

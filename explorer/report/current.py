@@ -84,13 +84,13 @@ class Choices:
     limit: int = LIMITS["Spring 2023"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Taught:
-    """Of the distillation lesson: the student's checkpoint, the weight of the soft term, and T."""
+    """Of the distillation lesson: the weight of the soft term, T, and logits; None for the shipped ones."""
 
-    student: str = "student-60k-kd"
     alpha: float = 0.5
     temperature: float = 1.0
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,6 @@ def homework(
     Raises:
         ExplorerError: there is no such checkpoint, or its stored results cannot be read.
     """
-    labels = fashion_mnist.load("validation").targets()
-    batch = Batch(
-        read_logits("teacher", folder=folder),
-        read_logits(taught.student, folder=folder),
-        labels,
-        f"the {len(labels):,} validation images of Fashion-MNIST, teacher and {taught.student}",
-    )
     sweep, forms = pruned.sweep, pruned.forms
     if sweep is None and (evidence := read_evidence(pruned.checkpoint, folder)):
         where = f"{evidence.date}, {evidence.machine}, torch {evidence.torch}; test images."
@@ -130,11 +123,18 @@ def homework(
         design.limit,
         taught.alpha,
         taught.temperature,
-        batch,
+        taught.batch or shipped_batch(folder),
         title(pruned.checkpoint, folder),
         sweep,
         forms,
     )
+
+
+def shipped_batch(folder: Path = SHIPPED) -> Batch:
+    """The stored logits of the shipped teacher and distilled student on the validation images."""
+    labels = fashion_mnist.load("validation").targets()
+    teacher, student = (read_logits(name, folder=folder) for name in ("teacher", "student-60k-kd"))
+    return Batch(teacher, student, labels, f"the {len(labels):,} validation images of Fashion-MNIST")
 
 
 def title(checkpoint: str, folder: Path = SHIPPED) -> str:

@@ -43,7 +43,7 @@ def test_the_terminal_measures_when_asked(tmp_path: Path) -> None:
         (["--ledger", "nowhere.json"], "no ledger nowhere.json"),
         (["--alpha", "2"], "between 0 and 1"),
         (["--widths", "1,2"], "needs 4 widths"),
-        (["--student", "nobody"], "nobody"),
+        (["--checkpoint", "nobody", "--measure"], "nobody"),
         (["--measure", "--images", "0"], "1 to 10,000"),
     ],
 )
