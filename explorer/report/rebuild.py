@@ -5,21 +5,19 @@ A recipe is plain values: ``{"spec": {...}}`` for a design that was not trained,
 if it was pruned.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import torch
 from torch import nn
 
 from explorer.checkpoints import SHIPPED, TEST_IMAGES, card, catalogue, load
 from explorer.data import INPUT_SIZE, fashion_mnist
 from explorer.errors import ExplorerError
-from explorer.ledger import State
-from explorer.measure import accuracy, logits, multiply_adds, state_bytes
-from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.ledger import State, counts, of_network
+from explorer.measure import Accuracy, accuracy, logits, state_bytes
+from explorer.models import StudentNet, StudentSpec
 from explorer.pruning import channels, masks
 from explorer.pruning.sweep import METHODS
 
@@ -61,16 +59,6 @@ def _spec(values: Any) -> StudentSpec:
         raise ExplorerError(
             "This row cannot be rebuilt: its widths are not those of a StudentNet."
         ) from error
-
-
-def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
-    """Parameters, those that are not zero, and multiply-adds for one image of ``size`` x ``size`` pixels."""
-    shapes = copy.deepcopy(model).to("meta")
-    return (
-        parameter_count(model),
-        sum(int(torch.count_nonzero(part)) for part in model.parameters()),
-        multiply_adds(shapes, torch.zeros(1, 3, size, size, device="meta")),
-    )
 
 
 def recompute(state: State, folder: Path = SHIPPED) -> State:
@@ -115,33 +103,17 @@ def shipped(folder: Path = SHIPPED) -> tuple[State, ...]:
     states = []
     for name, entry in catalogue(folder).items():
         model = load(name, folder)
-        file_bytes, zipped_bytes = state_bytes(model.state_dict())
         states.append(
-            State(
+            of_network(
                 entry.title,
                 "distillation",
-                described(model),
-                *counts(model, INPUT_SIZE),
+                model,
                 INPUT_SIZE,
+                Accuracy(round(entry.test_accuracy * TEST_IMAGES), TEST_IMAGES),
+                "Fashion-MNIST, test",
                 origin="precomputed",
                 where=f"test accuracy from its card, torch {entry.torch}",
-                file_bytes=file_bytes,
-                zipped_bytes=zipped_bytes,
-                correct=round(entry.test_accuracy * TEST_IMAGES),
-                total=TEST_IMAGES,
-                images="Fashion-MNIST, test",
                 recipe={"checkpoint": name, "sha256": entry.sha256},
             )
         )
     return tuple(states)
-
-
-def described(model: nn.Module) -> str:
-    """The kind of a network, with the widths of a StudentNet.
-
-    >>> described(StudentNet(StudentSpec(8, (8, 16, 32, 18))))
-    'StudentNet (8; 8, 16, 32, 18)'
-    """
-    if isinstance(model, StudentNet):
-        return f"StudentNet ({model.spec.stem}; {', '.join(map(str, model.spec.widths))})"
-    return "ResNet-18"

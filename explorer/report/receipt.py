@@ -11,7 +11,8 @@ _IMPORTS = '''"""Rebuilds one state and asserts its numbers. Run it in the explo
 
 from pathlib import Path
 {more}
-from explorer.report.rebuild import counts, rebuild
+from explorer.ledger import counts
+from explorer.report.rebuild import rebuild
 '''
 
 _COUNTS = """

@@ -8,9 +8,9 @@ import torch
 
 from explorer.checkpoints import card
 from explorer.errors import ExplorerError
-from explorer.ledger import State
+from explorer.ledger import State, counts, described
 from explorer.models import StudentSpec, parameter_count
-from explorer.report.rebuild import counts, described, rebuild, recompute, shipped
+from explorer.report.rebuild import rebuild, recompute, shipped
 from explorer.report.receipt import receipt
 
 ROOT = Path(__file__).parent.parent.parent

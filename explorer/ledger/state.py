@@ -1,29 +1,17 @@
-"""The ledger: every state of a network worth comparing is a row, from whatever lesson it comes.
+"""A row of the ledger, the table of all rows, and which of them nothing beats."""
 
-The lessons write rows and the report reads them, so the rows are part of the foundation. A ledger
-travels as a file or inside a link; what arrives that way says so until it has been recomputed.
-"""
-
-import base64
-import json
-import re
-import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
 
 Lesson = Literal["architecture", "distillation", "pruning"]
 Origin = Literal["computed", "measured", "precomputed", "carried"]
-VERSION = 1
-MOST_ROWS = 100
-MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -152,102 +140,3 @@ def front(rows: pd.DataFrame, x: Axis, y: Axis) -> pd.Series:
         beaten = (values <= here).all(axis=1) & (values < here).any(axis=1)
         result.append(bool(known[number] and not beaten[known].any()))
     return pd.Series(result, index=rows.index)
-
-
-def to_json(states: Sequence[State]) -> str:
-    """The ledger as the text of a file."""
-    return json.dumps(
-        {"compression_explorer_ledger": VERSION, "rows": [asdict(state) for state in states]}, indent=1
-    )
-
-
-def from_json(text: str | bytes) -> tuple[State, ...]:
-    """The rows of a file that ``to_json`` wrote; each is marked as carried.
-
-    Raises:
-        ExplorerError: it is not a ledger, of another version, too long, or a row has impossible values.
-    """
-    if len(text) > MOST_BYTES:
-        raise ExplorerError(f"A ledger has at most {MOST_BYTES:,} bytes, this file has {len(text):,}.")
-    try:
-        content = json.loads(text)
-        version, rows = content["compression_explorer_ledger"], content["rows"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ExplorerError("This is not a ledger: open a JSON file that was downloaded here.") from error
-    if version != VERSION:
-        raise ExplorerError(f"This ledger is of version {version!r}; this explorer reads version {VERSION}.")
-    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-        raise ExplorerError(f"A ledger is a list of at most {MOST_ROWS} rows.")
-    return tuple(_state(row, number) for number, row in enumerate(rows, start=1))
-
-
-def to_link(states: Sequence[State]) -> str:
-    """The ledger as one value for a link; about 150 bytes a row."""
-    return base64.urlsafe_b64encode(zlib.compress(to_json(states).encode(), 9)).decode().rstrip("=")
-
-
-def from_link(value: str) -> tuple[State, ...]:
-    """The rows in a link's value, marked as carried; errors as for ``from_json``."""
-    try:
-        packed = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-        text = zlib.decompressobj().decompress(packed, MOST_BYTES + 1)
-    except (ValueError, zlib.error) as error:
-        raise ExplorerError("The link's ledger cannot be read: copy the whole link again.") from error
-    return from_json(text)
-
-
-_WHOLE = (
-    "params",
-    "nonzero",
-    "mult_adds",
-    "input_size",
-    "file_bytes",
-    "zipped_bytes",
-    "batch",
-    "correct",
-    "total",
-)
-_TEXT = ("title", "network", "where", "images", "link")
-
-
-def _state(row: Any, number: int) -> State:
-    known = {entry.name: entry for entry in fields(State)}
-    required = {
-        "title",
-        "lesson",
-        "network",
-        "params",
-        "nonzero",
-        "mult_adds",
-        "input_size",
-        "origin",
-        "where",
-    }
-    if not isinstance(row, dict) or not required <= set(row) <= set(known):
-        raise ExplorerError(f"Row {number} of the ledger does not have the fields of a ledger's row.")
-    for name, value in row.items():
-        if not _possible(name, value):
-            raise ExplorerError(f"Row {number} of the ledger has an impossible {name}: {str(value)[:40]!r}.")
-    if row.get("correct") is not None and not row["correct"] <= (row.get("total") or 0):
-        raise ExplorerError(f"Row {number} of the ledger has more right answers than images.")
-    return State(**row | {"origin": "carried"})
-
-
-def _possible(name: str, value: Any) -> bool:
-    if name in _WHOLE:
-        required = name in ("params", "nonzero", "mult_adds", "input_size")
-        whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
-        return whole or (value is None and not required)
-    if name in ("ms", "ms_low", "ms_high"):
-        return value is None or (isinstance(value, int | float) and 0 <= value < 1e9)
-    if name in ("lesson", "origin"):
-        return value in get_args(Lesson if name == "lesson" else Origin)
-    if name == "recipe":
-        return isinstance(value, dict)
-    if name == "link":
-        # Never an address of another host, or a script.
-        return isinstance(value, str) and (not value or bool(_LINK.fullmatch(value)))
-    return name in _TEXT and isinstance(value, str) and len(value) <= 1000
-
-
-_LINK = re.compile(rf"({'|'.join(get_args(Lesson))})(\?[^\s\"'<>]*)?")
