@@ -9,12 +9,14 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -185,6 +187,12 @@ def _others(
         return None
     whole, busy, own = (b - a for a, b in zip(before, after, strict=True))
     return max(0.0, (busy - own) / whole)
+
+
+def state_bytes(state: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Size in bytes of a state_dict as a safetensors file, and of that file through zlib (level 1)."""
+    data = save({key: tensor.cpu().contiguous() for key, tensor in state.items()})
+    return len(data), len(zlib.compress(data, 1))
 
 
 def multiply_adds(model: nn.Module, inputs: Tensor) -> int:

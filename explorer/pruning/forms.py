@@ -6,18 +6,16 @@ BatchNorm's shift of the dropped channels included. *Sliced* has the channels ph
 """
 
 import copy
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
 import torchinfo
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from explorer.measure import Accuracy, accuracy, latencies, logits, multiply_adds
+from explorer.measure import Accuracy, accuracy, latencies, logits, multiply_adds, state_bytes
 from explorer.models import parameter_count
 from explorer.pruning.channels import Group, kept_channels, remove, zero
 
@@ -37,10 +35,11 @@ class Form:
         mult_adds: multiply-adds of convolutions and linear layers for one image.
         file_bytes: size of its state_dict as safetensors.
         zipped_bytes: the same through zlib.
-        ms: median milliseconds for a batch of 32, measured in turn with the other forms.
+        ms: median milliseconds for a batch of 32, measured in turn with the other forms; None where
+            the machine was too busy to tell.
         ms_low: first quartile.
         ms_high: third quartile.
-        busy: whether other processes disturbed the clock.
+        busy: whether other processes took so much of the machine that nothing could be timed.
     """
 
     name: str
@@ -51,9 +50,9 @@ class Form:
     mult_adds: int
     file_bytes: int
     zipped_bytes: int
-    ms: float
-    ms_low: float
-    ms_high: float
+    ms: float | None
+    ms_low: float | None
+    ms_high: float | None
     busy: bool
 
 
@@ -93,7 +92,6 @@ def forms(
     times = dict(zip(networks, latencies(list(networks.values()), inputs[:BATCH], repeats), strict=True))
     for name, network in networks.items():
         found: Accuracy = accuracy(logits(network, inputs), targets)
-        state = save({key: tensor.contiguous() for key, tensor in network.state_dict().items()})
         counted = torchinfo.summary(
             copy.deepcopy(network), (1, *inputs.shape[1:]), device="cpu", verbose=0
         ).total_params
@@ -105,8 +103,7 @@ def forms(
             parameter_count(network),
             counted,
             multiply_adds(network, inputs),
-            len(state),
-            len(zlib.compress(state)),
+            *state_bytes(network.state_dict()),
             timed.median,
             timed.low,
             timed.high,
@@ -130,7 +127,7 @@ def table(found: list[Form]) -> pd.DataFrame:
                 "ms": form.ms,
                 "ms_low": form.ms_low,
                 "ms_high": form.ms_high,
-                "speed_up": dense.ms / form.ms,
+                "speed_up": _speed_up(form, dense),
             }
             for form in found
         ]
@@ -139,11 +136,18 @@ def table(found: list[Form]) -> pd.DataFrame:
 
 def answer(found: list[Form], ratio: float) -> str:
     """The answer to question 3-2 in one sentence, with the numbers measured here."""
-    named = {form.name: form for form in found}
-    dense = named["dense"].ms
-    times = {name: dense / form.ms for name, form in named.items()}
+    times = {form.name: speed_up for form in found if (speed_up := _speed_up(form, found[0])) is not None}
+    if len(times) < len(found):
+        return (
+            "Other programs kept this machine too busy to time the networks: their parameters, bytes, "
+            "multiply-adds and accuracies stand, the milliseconds have to be measured again."
+        )
     return (
         f"With {ratio:.0%} of the channels dropped, masks alone run {times['masked']:.2f} times as fast as the "
         f"dense network and baked-in zeros {times['zeroed']:.2f} times, since the machine still multiplies by "
         f"every zero; with the channels physically removed it runs {times['sliced']:.2f} times as fast."
     )
+
+
+def _speed_up(form: Form, dense: Form) -> float | None:
+    return None if form.ms is None or dense.ms is None else dense.ms / form.ms

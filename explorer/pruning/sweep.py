@@ -5,16 +5,27 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from explorer.checkpoints import SHIPPED, card
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
-from explorer.measure import BATCH, Accuracy, accuracy, devices, latencies, logits, multiply_adds
+from explorer.measure import (
+    BATCH,
+    Accuracy,
+    accuracy,
+    devices,
+    has_bfloat16,
+    latencies,
+    logits,
+    multiply_adds,
+    state_bytes,
+)
 from explorer.models import parameter_count
 from explorer.pruning import channels, masks
 from explorer.pruning.masks import Masker, check_ratio
@@ -30,6 +41,27 @@ TITLES: dict[Method, str] = {
     "channels-random": "removed channels at random",
 }
 TIMED_BATCH = 32
+MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
+
+Precision = Literal["float32", "bfloat16"]
+Recovery = Literal["none", "recalibrated", "fine-tuned"]
+
+
+def with_baseline(methods: Sequence[Method]) -> tuple[Method, ...]:
+    """The methods together with the random baseline of each kind, which any ranking has to beat.
+
+    >>> with_baseline(["global-l1", "layer-l1"])
+    ('global-l1', 'layer-l1', 'random')
+    >>> with_baseline(["channels-l2"])
+    ('channels-l2', 'channels-random')
+    """
+    found = list(dict.fromkeys(methods))
+    masked = any(method in masks.METHODS for method in found)
+    removed = any(method not in masks.METHODS for method in found)
+    for wanted, baseline in ((masked, "random"), (removed, "channels-random")):
+        if wanted and baseline not in found:
+            found.append(cast(Method, baseline))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -40,8 +72,11 @@ class Plan:
         methods: how to prune.
         ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
         device: where the network runs.
-        repeats: timed forward passes per network.
+        repeats: timed forward passes per network; 0 for no clock at all.
         seed: of the random methods.
+        precision: of weights and images in the passes that are counted and timed.
+        recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
+        finetune: SGD steps of a short fine-tuning, 0 to 500.
     """
 
     methods: tuple[Method, ...] = ("global-l1", "random", "channels-l1")
@@ -49,6 +84,9 @@ class Plan:
     device: str = "cpu"
     repeats: int = 15
     seed: int = 0
+    precision: Precision = "float32"
+    recalibrate: int = 0
+    finetune: int = 0
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -60,11 +98,32 @@ class Plan:
             raise ExplorerError("A sweep needs at least one method and one ratio.")
         if self.device not in devices():
             raise ExplorerError(f"There is no device {self.device!r} here; there are {', '.join(devices())}.")
+        if self.precision not in get_args(Precision):
+            raise ExplorerError(f"The precision is float32 or bfloat16, not {self.precision!r}.")
+        if self.precision == "bfloat16" and self.device == "cpu" and not has_bfloat16():
+            raise ExplorerError("This CPU has no bfloat16 arithmetic: take float32.")
+        if not 0 <= self.recalibrate <= MAX_RECALIBRATE:
+            raise ExplorerError(f"BatchNorm is recalibrated on 0 to {MAX_RECALIBRATE} batches.")
+        if not 0 <= self.finetune <= MAX_FINETUNE:
+            raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
+
+    @property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """The states in which each pruned network is measured, in order.
+
+        >>> Plan(recalibrate=1, finetune=50).recoveries
+        ('none', 'recalibrated', 'fine-tuned')
+        """
+        switched: tuple[tuple[Recovery, int], ...] = (
+            ("recalibrated", self.recalibrate),
+            ("fine-tuned", self.finetune),
+        )
+        return ("none", *(name for name, amount in switched if amount))
 
     @property
     def steps(self) -> int:
-        """How many networks are measured."""
-        return len(self.methods) * len(self.ratios)
+        """How many networks are measured: the rows of the sweep."""
+        return len(self.methods) * len(self.ratios) * len(self.recoveries)
 
 
 @dataclass(frozen=True)
@@ -79,13 +138,18 @@ class Row:
         params: parameters that are stored, zeros included.
         nonzero: parameters that are not zero.
         mult_adds: multiply-adds for one image; masked weights count in full.
-        ms: median milliseconds for a batch.
+        ms: median milliseconds for a batch; None where the machine was too busy to tell.
         ms_low: first quartile.
         ms_high: third quartile.
         dense_ms: median milliseconds of the dense network, timed in turn with this one.
         batch: images in the timed batch.
         threads: CPU threads.
-        busy: whether other processes took so much of the machine that ``ms`` is not to be trusted.
+        busy: whether other processes took so much of the machine that nothing could be timed.
+        file_bytes: size of its state_dict as safetensors.
+        zipped_bytes: the same through zlib.
+        recovery: what was done to it after the pruning.
+        precision: of the passes that were counted and timed.
+        agreement: with bfloat16, the share of predictions that equal float32's on the same images.
     """
 
     method: Method
@@ -95,13 +159,18 @@ class Row:
     params: int
     nonzero: int
     mult_adds: int
-    ms: float
-    ms_low: float
-    ms_high: float
-    dense_ms: float
+    ms: float | None
+    ms_low: float | None
+    ms_high: float | None
+    dense_ms: float | None
     batch: int
     threads: int
     busy: bool
+    file_bytes: int = 0
+    zipped_bytes: int = 0
+    recovery: Recovery = "none"
+    precision: Precision = "float32"
+    agreement: float | None = None
 
     @property
     def accuracy(self) -> Accuracy:
@@ -109,12 +178,14 @@ class Row:
         return Accuracy(self.correct, self.total)
 
     @property
-    def speed_up(self) -> float:
-        """How many times faster than the dense network, measured in the same turn."""
-        return self.dense_ms / self.ms
+    def speed_up(self) -> float | None:
+        """How many times faster than the dense network, measured in the same turn; None if untimed."""
+        return None if self.ms is None or self.dense_ms is None else self.dense_ms / self.ms
 
 
-def sweep(model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan) -> Iterator[Row]:
+def sweep(
+    model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan, *, shard: ImageSet | None = None
+) -> Iterator[Row]:
     """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
 
     Args:
@@ -122,6 +193,7 @@ def sweep(model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan) -> Iter
         inputs: images (N, 3, H, W).
         targets: labels (N,).
         plan: methods, ratios, device.
+        shard: training images, for the recoveries.
     """
     dense = _ready(copy.deepcopy(model), plan.device)
     for method in plan.methods:
@@ -171,6 +243,7 @@ def _measure(
         timed.batch,
         timed.threads,
         timed.busy,
+        *state_bytes(pruned.state_dict()),
     )
 
 
@@ -195,6 +268,11 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
                 "ms_high": row.ms_high,
                 "speed_up": row.speed_up,
                 "busy": row.busy,
+                "file_mb": row.file_bytes / 1e6,
+                "zipped_mb": row.zipped_bytes / 1e6,
+                "recovery": row.recovery,
+                "precision": row.precision,
+                "agreement": row.agreement,
             }
         )
     return pd.DataFrame(lines)
