@@ -7,6 +7,7 @@ latencies are clock readings.
 import ctypes
 import math
 import os
+import statistics
 import sys
 import time
 import zlib
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 BATCH = 250
+BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
+BLOCK = 0.25  # seconds; /proc/stat counts hundredths, so a shorter interval says little
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,10 @@ def keep_freed_memory() -> None:
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one forward pass, measured.
+    """Time of one forward pass, measured, unless the machine was too busy to tell.
 
     Attributes:
-        median: milliseconds for the whole batch.
+        median: milliseconds for the whole batch; None if every reading was disturbed.
         low: first quartile, milliseconds.
         high: third quartile, milliseconds.
         batch: images in the batch.
@@ -119,9 +122,9 @@ class Latency:
             None where the system does not tell.
     """
 
-    median: float
-    low: float
-    high: float
+    median: float | None
+    low: float | None
+    high: float | None
     batch: int
     repeats: int
     threads: int
@@ -129,36 +132,69 @@ class Latency:
 
     @property
     def busy(self) -> bool:
-        """Whether so much else ran meanwhile that the figure should not be trusted."""
-        return self.others is not None and self.others > 0.1
+        """Whether so much else ran meanwhile that there is no figure."""
+        return self.median is None
 
 
 @torch.inference_mode()
-def latencies(models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15) -> tuple[Latency, ...]:
+def latencies(
+    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = 5
+) -> tuple[Latency, ...]:
     """The latency of several networks on one batch (N, 3, H, W), measured in turn.
 
     The networks take turns within each round, and every other round in reverse order, so that a
-    machine that slows down slows all of them; two rounds warm up and are not counted.
+    machine that slows down slows all of them; two rounds warm up and are not counted. Rounds come in
+    blocks of a quarter of a second or more, until there are ``repeats`` of them. A block in which other
+    processes used over a tenth of the machine is thrown away; after ``patience`` of them there is no
+    figure, only how busy the machine was.
     """
     keep_freed_memory()
-    times: list[list[float]] = [[] for _ in models]
     device = next(models[0].parameters()).device
     batch = inputs.to(device)
-    before = _cpu_time()
-    for turn in range(repeats + 2):
-        order = range(len(models)) if turn % 2 else reversed(range(len(models)))
-        for number in order:
-            started = time.perf_counter()
-            models[number](batch)
-            _finish(device)
-            if turn >= 2:
-                times[number].append(1000 * (time.perf_counter() - started))
-    others = _others(before, _cpu_time())
-    quartiles = [torch.tensor(each).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist() for each in times]
+    for _ in range(2):
+        _round(models, batch, device)
+    rounds: list[list[float]] = []
+    quiet: list[float | None] = []
+    disturbed: list[float] = []
+    while len(rounds) < repeats and len(disturbed) < patience:
+        before, started = cpu_time(), time.perf_counter()
+        block: list[list[float]] = []
+        while time.perf_counter() - started < BLOCK:
+            block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
+        others = others_between(before, cpu_time())
+        if others is not None and others > BUSY:
+            disturbed.append(others)
+            time.sleep(BLOCK)
+        else:
+            rounds += block
+            quiet.append(others)
+    threads, size = torch.get_num_threads(), len(inputs)
+    if len(rounds) < repeats:
+        nothing = Latency(None, None, None, size, len(rounds), threads, statistics.median(disturbed))
+        return (nothing,) * len(models)
+    share = max((others for others in quiet if others is not None), default=None)
     return tuple(
-        Latency(median, low, high, len(inputs), repeats, torch.get_num_threads(), others)
-        for low, median, high in quartiles
+        Latency(*_quartiles(times), size, len(rounds), threads, share) for times in zip(*rounds, strict=True)
     )
+
+
+def _round(
+    models: Sequence[nn.Module], batch: Tensor, device: torch.device, backwards: bool = False
+) -> list[float]:
+    """Milliseconds of one pass of each network."""
+    times = [0.0] * len(models)
+    order = range(len(models))
+    for number in reversed(order) if backwards else order:
+        started = time.perf_counter()
+        models[number](batch)
+        _finish(device)
+        times[number] = 1000 * (time.perf_counter() - started)
+    return times
+
+
+def _quartiles(times: Sequence[float]) -> tuple[float, float, float]:
+    low, median, high = torch.tensor(times).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+    return median, low, high  # in the order of Latency
 
 
 def _finish(device: torch.device) -> None:
@@ -169,20 +205,23 @@ def _finish(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _cpu_time() -> tuple[float, float, float] | None:
-    """Clock ticks of all processors so far: (all, busy, this process's); None without /proc/stat."""
+Ticks = tuple[float, float, float]
+"""Clock ticks of all processors so far: (all, busy, this process's)."""
+
+
+def cpu_time() -> Ticks | None:
+    """The ticks so far; None without /proc/stat."""
     try:
         fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:]
     except OSError:
         return None
     ticks = [float(field) for field in fields[:8]]
-    own = os.times()
-    return sum(ticks), sum(ticks) - ticks[3] - ticks[4], (own.user + own.system) * os.sysconf("SC_CLK_TCK")
+    own = time.process_time() * os.sysconf("SC_CLK_TCK")
+    return sum(ticks), sum(ticks) - ticks[3] - ticks[4], own
 
 
-def _others(
-    before: tuple[float, float, float] | None, after: tuple[float, float, float] | None
-) -> float | None:
+def others_between(before: Ticks | None, after: Ticks | None) -> float | None:
+    """Share of the machine's CPU time, 0 to 1, that other processes used; None if it cannot be told."""
     if before is None or after is None or after[0] == before[0]:
         return None
     whole, busy, own = (b - a for a, b in zip(before, after, strict=True))

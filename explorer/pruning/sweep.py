@@ -16,19 +16,20 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
 from explorer.measure import (
-    BATCH,
     Accuracy,
+    Latency,
     accuracy,
-    devices,
-    has_bfloat16,
+    keep_freed_memory,
     latencies,
     logits,
     multiply_adds,
     state_bytes,
 )
 from explorer.models import parameter_count
-from explorer.pruning import channels, masks
-from explorer.pruning.masks import Masker, check_ratio
+from explorer.pruning import masks
+from explorer.pruning.engine import Precision, Pruned, Setting, prunings
+from explorer.pruning.masks import check_ratio
+from explorer.pruning.recovery import finetune, recalibrate
 
 Method = Literal["global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -41,9 +42,9 @@ TITLES: dict[Method, str] = {
     "channels-random": "removed channels at random",
 }
 TIMED_BATCH = 32
+AGREEMENT_IMAGES = 500  # enough to tell, few enough that bfloat16 still saves time
 MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
 
-Precision = Literal["float32", "bfloat16"]
 Recovery = Literal["none", "recalibrated", "fine-tuned"]
 
 
@@ -96,16 +97,18 @@ class Plan:
             check_ratio(ratio)
         if not self.methods or not self.ratios:
             raise ExplorerError("A sweep needs at least one method and one ratio.")
-        if self.device not in devices():
-            raise ExplorerError(f"There is no device {self.device!r} here; there are {', '.join(devices())}.")
-        if self.precision not in get_args(Precision):
-            raise ExplorerError(f"The precision is float32 or bfloat16, not {self.precision!r}.")
-        if self.precision == "bfloat16" and self.device == "cpu" and not has_bfloat16():
-            raise ExplorerError("This CPU has no bfloat16 arithmetic: take float32.")
+        _ = self.setting  # refuses what is not here
+        if self.repeats < 0:
+            raise ExplorerError("A network is timed 0 times or more.")
         if not 0 <= self.recalibrate <= MAX_RECALIBRATE:
             raise ExplorerError(f"BatchNorm is recalibrated on 0 to {MAX_RECALIBRATE} batches.")
         if not 0 <= self.finetune <= MAX_FINETUNE:
             raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
+
+    @property
+    def setting(self) -> Setting:
+        """Device and precision."""
+        return Setting(self.device, self.precision)
 
     @property
     def recoveries(self) -> tuple[Recovery, ...]:
@@ -138,7 +141,8 @@ class Row:
         params: parameters that are stored, zeros included.
         nonzero: parameters that are not zero.
         mult_adds: multiply-adds for one image; masked weights count in full.
-        ms: median milliseconds for a batch; None where the machine was too busy to tell.
+        ms: median milliseconds for a batch, BatchNorm folded; None where it was not timed, or where the
+            machine was too busy to tell.
         ms_low: first quartile.
         ms_high: third quartile.
         dense_ms: median milliseconds of the dense network, timed in turn with this one.
@@ -149,7 +153,8 @@ class Row:
         zipped_bytes: the same through zlib.
         recovery: what was done to it after the pruning.
         precision: of the passes that were counted and timed.
-        agreement: with bfloat16, the share of predictions that equal float32's on the same images.
+        agreement: with bfloat16, the share of predictions that equal float32's, of the same network on
+            the first 500 of the images.
     """
 
     method: Method
@@ -189,62 +194,90 @@ def sweep(
     """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
 
     Args:
-        model: in eval mode; it is only read, every pruning works on a copy.
+        model: in eval mode, on the CPU; it is only read, every pruning works on a copy.
         inputs: images (N, 3, H, W).
         targets: labels (N,).
-        plan: methods, ratios, device.
-        shard: training images, for the recoveries.
+        plan: methods, ratios, recoveries, device, precision.
+        shard: training images; the recoveries need them.
+
+    Raises:
+        ExplorerError: the plan asks for a recovery and there are no training images.
     """
-    dense = _ready(copy.deepcopy(model), plan.device)
+    if shard is None and len(plan.recoveries) > 1:
+        raise ExplorerError("A recovery needs training images: give the training shard.")
+    keep_freed_memory()
+    meter = _Meter(model, inputs, targets, plan)
     for method in plan.methods:
-        masker = None
-        masked = copy.deepcopy(model)
-        if method in masks.METHODS:
-            masker = Masker(masked, method, plan.seed)
-        for ratio in plan.ratios:
-            if masker is not None:
-                masker.apply(ratio)
-                pruned = _ready(copy.deepcopy(masked), plan.device)
-            else:
-                ranking = method.removeprefix("channels-")
-                kept = channels.kept_channels(model, ratio, ranking, plan.seed)  # type: ignore[arg-type]
-                pruned = _ready(channels.remove(model, kept), plan.device)
-            yield _measure(pruned, dense, inputs, targets, method, ratio, plan.repeats)
+        for pruned in prunings(model, method, plan.ratios, plan.seed, plan.setting):
+            yield meter.row(method, pruned, "none")
+            if shard is not None:
+                for recovery, network in _recovered(pruned, plan, shard):
+                    yield meter.row(method, network, recovery)
 
 
-def _ready(model: nn.Module, device: str) -> nn.Module:
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.eval()
+def _recovered(pruned: Pruned, plan: Plan, shard: ImageSet) -> Iterator[tuple[Recovery, Pruned]]:
+    """The pruned network after each recovery of the plan, one on top of the other, on a private copy."""
+    if len(plan.recoveries) == 1:
+        return
+    network = copy.deepcopy(pruned.plain())
+    for recovery in plan.recoveries[1:]:
+        if recovery == "recalibrated":
+            recalibrate(network, shard, plan.recalibrate)
+        else:
+            for _ in finetune(network, shard, plan.finetune, plan.seed):
+                pass
+        yield recovery, Pruned(pruned.ratio, plan.setting.ready(network), lambda: network)
 
 
-def _measure(
-    pruned: nn.Module,
-    dense: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    method: Method,
-    ratio: float,
-    repeats: int,
-) -> Row:
-    found: Accuracy = accuracy(logits(pruned, inputs, BATCH), targets)
-    timed, reference = latencies((pruned, dense), inputs[:TIMED_BATCH], repeats)
-    return Row(
-        method,
-        ratio,
-        found.correct,
-        found.total,
-        parameter_count(pruned),
-        sum(int(torch.count_nonzero(parameter)) for parameter in pruned.parameters()),
-        multiply_adds(pruned, inputs),
-        timed.median,
-        timed.low,
-        timed.high,
-        reference.median,
-        timed.batch,
-        timed.threads,
-        timed.busy,
-        *state_bytes(pruned.state_dict()),
-    )
+class _Meter:
+    """Measures one pruned network after another, on the same images and beside the same dense network."""
+
+    def __init__(self, model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan) -> None:
+        self.plan, self.targets = plan, targets
+        self.inputs = plan.setting.prepare(inputs)
+        self.some = inputs[:AGREEMENT_IMAGES]
+        self.dense = plan.setting.ready(model)
+
+    def row(self, method: Method, pruned: Pruned, recovery: Recovery) -> Row:
+        """Everything a row says of this network."""
+        scores = logits(pruned.fast, self.inputs)
+        found: Accuracy = accuracy(scores, self.targets)
+        plain = pruned.plain()
+        timed, reference = self._times(pruned.fast)
+        return Row(
+            method,
+            pruned.ratio,
+            found.correct,
+            found.total,
+            parameter_count(plain),
+            sum(int(torch.count_nonzero(parameter)) for parameter in plain.parameters()),
+            multiply_adds(plain, self.some),
+            timed.median,
+            timed.low,
+            timed.high,
+            reference.median,
+            timed.batch,
+            timed.threads,
+            bool(self.plan.repeats) and timed.busy,
+            *state_bytes(plain.state_dict()),
+            recovery,
+            self.plan.precision,
+            self._agreement(plain, scores),
+        )
+
+    def _times(self, fast: nn.Module) -> tuple[Latency, ...]:
+        batch = self.inputs[:TIMED_BATCH]
+        if not self.plan.repeats:
+            untimed = Latency(None, None, None, len(batch), 0, torch.get_num_threads(), None)
+            return untimed, untimed
+        return latencies((fast, self.dense), batch, self.plan.repeats)
+
+    def _agreement(self, plain: nn.Module, scores: Tensor) -> float | None:
+        if self.plan.precision == "float32":
+            return None
+        exact = Setting(self.plan.device)
+        expected = logits(exact.ready(plain), exact.prepare(self.some)).argmax(1)
+        return float((scores[: len(expected)].argmax(1) == expected).float().mean())
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -1,0 +1,138 @@
+"""The fast path of a sweep: one network pruned at many ratios, each time ready to run.
+
+BatchNorm is folded into the convolutions before it. Masking commutes with that: a folded weight is
+w * s with one s for each output channel, so a mask on w is the same mask on w * s, and the folded
+bias stays. So a network is folded once, its weights are sorted once, and each ratio after that is a
+look-up in the sorted weights and a masked write in place.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from explorer.errors import ExplorerError
+from explorer.measure import devices, has_bfloat16
+from explorer.pruning import channels, masks
+from explorer.pruning.masks import Masker, bake, prunable, write
+
+Precision = Literal["float32", "bfloat16"]
+CHANNELS = "channels-"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how precisely networks run."""
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if self.device not in devices():
+            raise ExplorerError(f"There is no device {self.device!r} here; there are {', '.join(devices())}.")
+        if self.precision not in get_args(Precision):
+            raise ExplorerError(f"The precision is float32 or bfloat16, not {self.precision!r}.")
+        if self.precision == "bfloat16" and self.device == "cpu" and not has_bfloat16():
+            raise ExplorerError("This CPU has no bfloat16 arithmetic: take float32.")
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """The images (N, 3, H, W) on the device, in the precision, in channels_last memory format."""
+        return inputs.to(self.device, getattr(torch, self.precision), memory_format=torch.channels_last)
+
+    def ready(self, model: nn.Module) -> nn.Module:
+        """A folded copy of ``model`` for these inputs, in eval mode; ``model`` is only read."""
+        network = fold(model)
+        return network.to(  # type: ignore[call-overload,no-any-return]
+            device=self.device, dtype=getattr(torch, self.precision), memory_format=torch.channels_last
+        )
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A network at one ratio.
+
+    Attributes:
+        ratio: the share that was asked for.
+        fast: folded and ready to run, until the next ratio is asked for.
+        plain: gives the same network with its BatchNorm, float32, on the CPU, until the next ratio.
+    """
+
+    ratio: float
+    fast: nn.Module
+    plain: Callable[[], nn.Module]
+
+
+def fold(model: nn.Module) -> nn.Module:
+    """A copy of ``model`` in eval mode whose BatchNorm layers are folded into the convolutions before them.
+
+    For networks that register each BatchNorm right after its convolution, as both of ours do.
+    """
+    folded = copy.deepcopy(model).eval()
+    last: tuple[str, nn.Conv2d] | None = None
+    for name, module in list(folded.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            last = name, module
+        elif isinstance(module, nn.BatchNorm2d) and last is not None:
+            folded.set_submodule(last[0], fuse_conv_bn_eval(last[1], module))
+            folded.set_submodule(name, nn.Identity())
+            last = None
+    return folded
+
+
+def prunings(
+    model: nn.Module, method: str, ratios: Sequence[float], seed: int = 0, setting: Setting | None = None
+) -> Iterator[Pruned]:
+    """``model`` pruned by one method at each ratio, in this order; ``model`` is only read.
+
+    Args:
+        model: in eval mode, float32, on the CPU.
+        method: of ``masks.METHODS``, or "channels-" and one of ``channels.RANKINGS``.
+        ratios: shares from 0 to below 1.
+        seed: of the random methods.
+        setting: device and precision of the fast networks.
+    """
+    setting = setting or Setting()
+    if method.startswith(CHANNELS):
+        return _removed(model, cast(channels.Ranking, method.removeprefix(CHANNELS)), ratios, seed, setting)
+    return _masked(model, cast(masks.Method, method), ratios, seed, setting)
+
+
+def _masked(
+    model: nn.Module, method: masks.Method, ratios: Sequence[float], seed: int, setting: Setting
+) -> Iterator[Pruned]:
+    ranked = Masker(model, method, seed)
+    fast = setting.ready(model)
+    weights = prunable(fast)
+    dense = {name: weight.detach().clone() for name, weight in weights.items()}
+    plain = _Baked(model)
+    for ratio in ratios:
+        found = ranked.masks(ratio)
+        write(weights, dense, found)
+        yield Pruned(ratio, fast, lambda found=found: plain.at(found))  # type: ignore[misc]
+
+
+class _Baked:
+    """A private copy of a network, made when it is first asked for, and masked in place."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.private: nn.Module | None = None
+
+    def at(self, found: dict[str, Tensor]) -> nn.Module:
+        """The copy with these masks baked in."""
+        if self.private is None:
+            self.private = copy.deepcopy(self.model)
+        bake(prunable(self.private), prunable(self.model), found)
+        return self.private
+
+
+def _removed(
+    model: nn.Module, ranking: channels.Ranking, ratios: Sequence[float], seed: int, setting: Setting
+) -> Iterator[Pruned]:
+    for ratio in ratios:
+        small = channels.remove(model, channels.kept_channels(model, ratio, ranking, seed))
+        yield Pruned(ratio, setting.ready(small), lambda small=small: small)  # type: ignore[misc]
