@@ -20,8 +20,9 @@ from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
+from explorer.progress import Update, follow
 from explorer.pruning import command as pruning
-from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, Update, execute, follow
+from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.training import Loss, Recipe
 
 
