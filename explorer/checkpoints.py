@@ -17,12 +17,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from explorer.data import INPUT_SIZE
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
 from explorer.models import StudentNet, StudentSpec, resnet18_teacher
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 TEST_IMAGES = 10_000
+SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors")
 Network = Literal["resnet18", "studentnet"]
 
 
@@ -44,9 +46,12 @@ class Card:
         recipe: the training recipe (seed, epochs, augmentation and the rest).
         distillation: teacher, alpha and temperature; empty when trained with labels alone.
         validation_accuracy: on the 5,000 validation images.
-        test_accuracy: on the 10,000 test images.
+        test_accuracy: on the 10,000 test images, or on what ``measured_on`` says.
         torch: version that trained and measured it.
         seconds: wall time of the training.
+        measured_on: the images of the test accuracy.
+        images: how many they are.
+        input_size: side in pixels of what the network was fed.
     """
 
     name: str
@@ -65,6 +70,9 @@ class Card:
     seconds: float
     spec: dict[str, Any] = field(default_factory=dict)
     distillation: dict[str, Any] = field(default_factory=dict)
+    measured_on: str = "Fashion-MNIST, test"
+    images: int = TEST_IMAGES
+    input_size: int = INPUT_SIZE
 
     @property
     def file(self) -> str:
@@ -74,7 +82,7 @@ class Card:
     @property
     def test_interval(self) -> tuple[float, float]:
         """95 % Wilson interval of the test accuracy."""
-        return Accuracy(round(self.test_accuracy * TEST_IMAGES), TEST_IMAGES).interval()
+        return Accuracy(round(self.test_accuracy * self.images), self.images).interval()
 
     def build(self) -> nn.Module:
         """The network this card describes, with fresh weights."""

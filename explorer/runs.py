@@ -138,7 +138,8 @@ def execute(
     """Train, store and measure; yields updates, returns the card that was written to ``out``.
 
     ``work`` keeps what makes the run resumable: its state after each epoch and the teacher's logits.
-    The teacher, if any, is a checkpoint in ``out``. The accuracies on the card are those of the
+    The teacher, if any, is a checkpoint in ``out``. Where there is no test set of its own, ``test``
+    is the validation set again, and the card says so. The accuracies on the card are those of the
     weights as stored.
     """
     torch.manual_seed(run.recipe.seed)
@@ -188,6 +189,9 @@ def execute(
         seconds=round(seconds, 1),
         spec=run.spec_values,
         distillation=run.distillation,
+        measured_on=test.name,
+        images=len(test),
+        input_size=test.input_size,
     )
     entry = write(entry, state, out)
     for resume in finished:
@@ -235,7 +239,7 @@ def teacher_table(
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
     fingerprint = card(teacher, folder).sha256[:12]
-    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}"
+    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}{images.key[:12]}"
     path = work / f"{teacher}-{fingerprint}-{shape}.safetensors"
     if not path.exists():
         views: list[Tensor] = []
