@@ -8,7 +8,10 @@ one's own networks are computed once and kept on disk, by the weights' sha256 an
 import copy
 import hashlib
 import math
+import os
 import re
+import tempfile
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
-from explorer.checkpoints import SUFFIXES, Card, open_own
+from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES, Card, open_own
 from explorer.data import ImageSet, fashion_mnist
 from explorer.data.decode import cache_folder
 from explorer.data.own import Source
@@ -81,6 +84,26 @@ def from_folder(root: Path) -> tuple[dict[str, Own], tuple[str, ...]]:
     return found, tuple(problems)
 
 
+def from_upload(name: str, content: bytes) -> Own:
+    """An uploaded checkpoint; nothing of it stays on disk.
+
+    Raises:
+        ExplorerError: it is too large, cannot be opened safely, or is no network of ours.
+    """
+    file = Path(name.replace("\\", "/")).name
+    if len(content) > MAX_MEGABYTES * 2**20:
+        raise ExplorerError(
+            f"{file} has {len(content) / 2**20:,.0f} MB: at most {MAX_MEGABYTES} MB are taken."
+        )
+    if Path(file).suffix.lower() not in SUFFIXES:
+        raise ExplorerError(f"{file} is not a checkpoint: its name must end in {', '.join(SUFFIXES)}.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file
+        path.write_bytes(content)
+        card, model = open_own(path)
+    return Own(card, model)
+
+
 def trained(title: str, model: nn.Module, classes: int) -> Own:
     """A network that was trained in this session, told apart by its weights."""
     digest = hashlib.sha256()
@@ -107,6 +130,14 @@ class Workspace:
 
     source: Source | None = None
     own: Mapping[str, Own] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Tells workspaces with other images apart, for what a page keeps."""
+        if self.source is None:
+            return "shipped"
+        source = self.source
+        return f"{source.folder.root} {source.validation} {source.training} {source.size}"
 
     @property
     def title(self) -> str:
@@ -233,7 +264,7 @@ def _read(path: Path) -> Tensor | None:
 
 def _write(path: Path, found: Tensor) -> None:
     """Keep logits; where the cache cannot be written they are only computed again next time."""
-    partial = path.with_suffix(f".{id(found)}.partial")
+    partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({"logits": found}, partial)

@@ -1,6 +1,5 @@
 """Pruning: what masking weights and removing channels do to accuracy, size and measured time."""
 
-import copy
 from dataclasses import replace
 
 import pandas as pd
@@ -8,7 +7,6 @@ import streamlit as st
 from torch import nn
 
 from explorer import ui
-from explorer.checkpoints import load
 from explorer.measure import devices
 from explorer.pruning import charts, forms
 from explorer.pruning.sweep import METHODS, TITLES, Evidence, Plan, Row, read_evidence, sweep, table
@@ -132,8 +130,7 @@ class Kept:
 
 
 def _controls() -> tuple[str, Plan, int, bool]:
-    titles = {card.title: name for name, card in ui.cards().items()}
-    titles |= {title: title for title in ui.session_networks()}
+    titles = {card.title: name for name, card in ui.networks().items()}
     by_title = {TITLES[method]: method for method in METHODS}
     left, right = st.columns(2, gap="large")
     with left:
@@ -206,9 +203,8 @@ def _run(name: str, plan: Plan, count: int) -> None:
 
 
 def _network(name: str) -> nn.Module:
-    """A network of this session, or a private copy of a shipped one."""
-    here = ui.session_networks()
-    return copy.deepcopy(here[name]).eval() if name in here else load(name)
+    """A private copy of a network of the workspace."""
+    return ui.network(name)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
