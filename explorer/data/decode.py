@@ -155,11 +155,17 @@ def _fill(items: Sequence[Item], root: Path, size: int, place: Path) -> Generato
 
 
 def _trim(folder: Path) -> None:
-    """Forget the sets that were not used for longest, beyond 4 GB together."""
+    """Forget the sets that were not used for longest, beyond 4 GB together; the newest stays."""
+    sets: list[tuple[float, int, Path]] = []
+    for place in folder.iterdir():
+        with suppress(OSError):  # another process may be at work here
+            if not place.name.startswith("partial-"):
+                size = sum(path.stat().st_size for path in place.iterdir())
+                sets.append((place.stat().st_mtime, size, place))
     together = 0
-    for place in sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True):
-        together += sum(path.stat().st_size for path in place.iterdir()) if place.is_dir() else 0
-        if together > CACHE_BYTES and not place.name.startswith("partial-"):
+    for number, (_, size, place) in enumerate(sorted(sets, reverse=True)):
+        together += size
+        if number and together > CACHE_BYTES:
             shutil.rmtree(place, ignore_errors=True)
 
 
