@@ -180,6 +180,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
             return _plain(load_file(path), path.name)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if not zipfile.is_zipfile(path) and path.read_bytes()[:1] != pickle.PROTO:
+            raise ExplorerError(
+                f"{path.name} cannot be read: it is truncated or not a checkpoint."
+            ) from error
         raise ExplorerError(
             f"{path.name} holds more than weights, so it was not opened: save "
             "model.state_dict() and load that."

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -159,7 +160,10 @@ def _trim(folder: Path) -> None:
     sets: list[tuple[float, int, Path]] = []
     for place in folder.iterdir():
         with suppress(OSError):  # another process may be at work here
-            if not place.name.startswith("partial-"):
+            if place.name.startswith("partial-"):
+                if time.time() - place.stat().st_mtime > 86_400:  # of a process that was killed
+                    shutil.rmtree(place)
+            else:
                 size = sum(path.stat().st_size for path in place.iterdir())
                 sets.append((place.stat().st_mtime, size, place))
     together = 0
