@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from explorer.own.page_sidebar import choose_workspace
+
 # A local file: a named icon would be fetched from another host.
 st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
-st.navigation(
+page = st.navigation(
     [
         st.Page(
             "explorer/start/page.py",
@@ -36,5 +38,13 @@ st.navigation(
             icon=":material/summarize:",
             url_path="report",
         ),
+        st.Page(
+            "explorer/own/page.py",
+            title="Your own",
+            icon=":material/folder_open:",
+            url_path="own",
+        ),
     ]
-).run()
+)
+choose_workspace()
+page.run()

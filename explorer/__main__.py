@@ -7,22 +7,27 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tqdm import tqdm
+import torch
 
 from explorer.architecture import bench as architecture_bench
 from explorer.architecture import command as architecture
 from explorer.checkpoints import SHIPPED, catalogue, load
-from explorer.data import fashion_mnist
+from explorer.data import command as data
+from explorer.data import fashion_mnist, own
+from explorer.data.folder import Folder, scan
+from explorer.data.own import Source
 from explorer.distillation import command as distillation
 from explorer.distillation.live import Race
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature, labels_alone
 from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
-from explorer.measure import accuracy, keep_freed_memory, logits
+from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
+from explorer.progress import follow
 from explorer.pruning import command as pruning
 from explorer.report import command as report
-from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, Update, execute, follow
+from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
+from explorer.terminal import Bars, data_options
 from explorer.training import Loss, Recipe
 
 
@@ -42,11 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    data = commands.add_parser("data", help="build or check the bundled images")
-    data.add_argument("action", choices=["build", "check"])
-    _data_option(data)
-    data.add_argument("--out", type=Path, default=fashion_mnist.BUNDLED, help="folder to write to")
-    data.set_defaults(command=_data)
+    data.add(commands)
 
     train = commands.add_parser("train", help="train a network and write its checkpoint and card")
     train.add_argument(
@@ -63,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--max-lr", type=float, help="peak of the one-cycle schedule")
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)
-    _data_option(train)
+    data_options(train)
+    train.add_argument(
+        "--network", choices=["resnet18", "studentnet"], default="studentnet", help="on a folder of your own"
+    )
+    train.add_argument("--ckpt", type=Path, help="also save a plain PyTorch state_dict there")
     train.add_argument("--out", type=Path, default=Path("runs"), help="folder of checkpoints")
     train.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of unfinished runs")
     train.set_defaults(command=_train)
@@ -91,65 +96,66 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _data_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, help="folder with the original Fashion-MNIST files")
-
-
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _data(options: argparse.Namespace) -> int:
-    originals = fashion_mnist.find_originals(options.data)
-    if options.action == "build":
-        files = list(fashion_mnist.build(originals, options.out))
-        for path, size in files:
-            print(f"{size:>10,} bytes  {path.name}")
-        print(f"{sum(size for _, size in files):>10,} bytes together")
-        return 0
-    same = True
-    for name, images, labels in fashion_mnist.original_splits(originals):
-        bundled = fashion_mnist.load(name, options.out)
-        equal = bool((bundled.images == images).all() and (bundled.labels == labels).all())
-        print(f"{name}: {len(labels):,} images, {'equal' if equal else 'NOT EQUAL'}")
-        same &= equal
-    return 0 if same else 1
-
-
 def _train(options: argparse.Namespace) -> int:
-    run = _run(options)
-    steps = execute(
-        run,
-        _loss(run),
-        fashion_mnist.training_set(options.data),
-        fashion_mnist.load("validation"),
-        fashion_mnist.load("test"),
-        out=options.out,
-        work=options.work,
+    folder = _own_folder(options)
+    bars = Bars()
+    if folder is None:
+        run = _run(options)
+        images = fashion_mnist.training_set(options.data)
+        validation, test = fashion_mnist.load("validation"), fashion_mnist.load("test")
+    else:
+        count = len(folder.training) if options.training_images is None else options.training_images
+        source = Source(folder, options.images, max(1, count), options.size)
+        run = _own_run(options, folder, source.size)
+        images, _ = follow(source.read("training"), bars)
+        validation, _ = follow(source.read("validation"), bars)
+        test = validation
+    entry = follow(
+        execute(run, _loss(run), images, validation, test, out=options.out, work=options.work), bars
     )
-    bars = _Bars()
-    entry = follow(steps, bars)
     bars.bar.close()
+    if options.ckpt is not None:
+        options.ckpt.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(load(entry.name, options.out).state_dict(), options.ckpt)
     print(
         f"{entry.name}: {entry.params:,} parameters, validation {entry.validation_accuracy:.4f}, "
-        f"test {entry.test_accuracy:.4f}, {entry.bytes:,} bytes, {entry.seconds:.0f} s"
+        f"{'test' if folder is None else 'no test set but that,'} {entry.test_accuracy:.4f}, "
+        f"{entry.bytes:,} bytes, {entry.seconds:.0f} s"
     )
     return 0
 
 
-class _Bars:
-    """Progress bars with the time left, one for each stage of a run."""
+def _own_folder(options: argparse.Namespace) -> Folder | None:
+    """The folder of one's own to train on; None to train on Fashion-MNIST."""
+    path = options.data or (None if options.name in SHIPPED_RUNS else own.named())
+    return None if path is None or fashion_mnist.is_original(path) else scan(path)
 
-    def __init__(self) -> None:
-        self.stage, self.bar = "", tqdm(disable=True)
 
-    def __call__(self, update: Update) -> None:
-        if update.stage != self.stage:
-            self.bar.close()
-            self.stage = update.stage
-            self.bar = tqdm(desc=update.stage, total=update.total, initial=update.done - 1)
-        self.bar.set_postfix(update.figures, refresh=False)
-        self.bar.update(update.done - self.bar.n)
+def _own_run(options: argparse.Namespace, folder: Folder, size: int) -> Run:
+    """A training on a folder of one's own: a ResNet-18, or the StudentNet of --stem and --widths."""
+    if options.name in SHIPPED_RUNS:
+        raise ExplorerError(f"{options.name} is a recipe for Fashion-MNIST: give your network another name.")
+    classes, spec = len(folder.classes), None
+    if options.network == "studentnet":
+        if options.stem is None or options.widths is None:
+            raise ExplorerError("Give --network resnet18, or --stem and --widths for a StudentNet.")
+        spec = StudentSpec(options.stem, options.widths, classes=classes)
+    recipe = Recipe(
+        epochs=30,
+        batch_size=32,
+        max_lr=0.05,
+        # A teacher's logits are looked up per view, so distilling has few views and no erasing.
+        shift=size // 10 if options.teacher is None else 1,
+        diagonal=options.teacher is None,
+        erase=size // 4 if options.teacher is None else 0,
+        precision="bfloat16" if has_bfloat16() else "float32",
+    )
+    run = Run(options.name, options.name, recipe, options.network, classes, spec, teacher=options.teacher)
+    return _changed(run, options)
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -165,6 +171,11 @@ def _run(options: argparse.Namespace) -> Run:
         run = Run(options.name, options.name, STUDENT_RECIPE, spec=spec, teacher=options.teacher)
     elif options.stem is not None or options.widths is not None or options.teacher is not None:
         raise ExplorerError(f"{options.name} is a known recipe: give another one a name of its own.")
+    return _changed(run, options)
+
+
+def _changed(run: Run, options: argparse.Namespace) -> Run:
+    """The run with whatever the options change of its recipe."""
     if run.teacher is not None:
         run = replace(
             run,

@@ -5,7 +5,9 @@ Weights are read with safetensors, or with ``torch.load(weights_only=True)``, ne
 
 import hashlib
 import json
+import math
 import pickle
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,12 +19,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from explorer.data import INPUT_SIZE
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.models import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 TEST_IMAGES = 10_000
+SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors")
+MAX_MEGABYTES = 150  # an upload's limit too (.streamlit/config.toml); a ResNet-18 with Adam's state has 134
+NESTED = ("state_dict", "model_state_dict", "model")
 Network = Literal["resnet18", "studentnet"]
 
 
@@ -44,9 +50,12 @@ class Card:
         recipe: the training recipe (seed, epochs, augmentation and the rest).
         distillation: teacher, alpha and temperature; empty when trained with labels alone.
         validation_accuracy: on the 5,000 validation images.
-        test_accuracy: on the 10,000 test images.
+        test_accuracy: on the 10,000 test images, or on what ``measured_on`` says.
         torch: version that trained and measured it.
         seconds: wall time of the training.
+        measured_on: the images of the test accuracy.
+        images: how many they are.
+        input_size: side in pixels of what the network was fed.
     """
 
     name: str
@@ -65,6 +74,9 @@ class Card:
     seconds: float
     spec: dict[str, Any] = field(default_factory=dict)
     distillation: dict[str, Any] = field(default_factory=dict)
+    measured_on: str = "Fashion-MNIST, test"
+    images: int = TEST_IMAGES
+    input_size: int = INPUT_SIZE
 
     @property
     def file(self) -> str:
@@ -74,7 +86,7 @@ class Card:
     @property
     def test_interval(self) -> tuple[float, float]:
         """95 % Wilson interval of the test accuracy."""
-        return Accuracy(round(self.test_accuracy * TEST_IMAGES), TEST_IMAGES).interval()
+        return Accuracy(round(self.test_accuracy * self.images), self.images).interval()
 
     def build(self) -> nn.Module:
         """The network this card describes, with fresh weights."""
@@ -153,27 +165,56 @@ def load(name: str, folder: Path = SHIPPED) -> nn.Module:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors in a ``.safetensors`` file or a plain PyTorch state_dict, by name.
+    """The tensors in a ``.safetensors`` file or a PyTorch state_dict, by name.
+
+    The state_dict may be plain or lie under one of ``NESTED``, and its keys may begin with ``module.``.
 
     Raises:
-        ExplorerError: the file is missing, truncated, or holds anything but tensors.
+        ExplorerError: the file is missing, too large, truncated, or holds anything but tensors.
     """
     if not path.is_file():
         raise ExplorerError(f"There is no file {path}.")
+    _check_size(path)
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return _plain(load_file(path), path.name)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if not zipfile.is_zipfile(path) and path.read_bytes()[:1] != pickle.PROTO:
+            raise ExplorerError(
+                f"{path.name} cannot be read: it is truncated or not a checkpoint."
+            ) from error
         raise ExplorerError(
             f"{path.name} holds more than weights, so it was not opened: save "
             "model.state_dict() and load that."
         ) from error
-    except (safetensors.SafetensorError, OSError, EOFError, RuntimeError, ValueError) as error:
+    except (safetensors.SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise ExplorerError(f"{path.name} cannot be read: it is truncated or not a checkpoint.") from error
+    return _plain(state, path.name)
+
+
+def _check_size(path: Path) -> None:
+    """Refuse by its size what would fill the memory, also when it is packed small."""
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(entry.file_size for entry in archive.infolist()))
+    if size > MAX_MEGABYTES * 2**20:
+        raise ExplorerError(
+            f"{path.name} has {size / 2**20:,.0f} MB, a checkpoint may have {MAX_MEGABYTES} MB: save "
+            "model.state_dict() alone, without the optimizer."
+        )
+
+
+def _plain(state: object, source: str) -> dict[str, Tensor]:
+    """The state_dict in what was loaded, without the prefix of DataParallel."""
+    if isinstance(state, dict):
+        state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ExplorerError(f"{path.name} is not a plain state_dict of tensors.")
-    return state
+        raise ExplorerError(f"{source} is not a state_dict of tensors: save model.state_dict().")
+    if not state:
+        raise ExplorerError(f"{source} is empty: it holds no tensor.")
+    return {str(key).removeprefix("module."): tensor for key, tensor in state.items()}
 
 
 def fit(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module:
@@ -194,6 +235,7 @@ def fit(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module
     for key in state:
         if key not in expected:
             raise ExplorerError(f"{source}: this network has no {key!r}.")
+    _check_kinds(state, source)
     model.load_state_dict(dict(state))
     return model
 
@@ -244,6 +286,71 @@ def _check(model: nn.Module, source: str) -> nn.Module:
     except RuntimeError as error:
         raise ExplorerError(f"{source}: the widths of its layers do not fit each other.") from error
     return model
+
+
+def _check_kinds(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that cannot be copied into a network: not dense or not floating point."""
+    for key, tensor in state.items():
+        if not key.endswith("num_batches_tracked") and not tensor.is_floating_point():
+            raise ExplorerError(f"{source}: {key!r} is {_kind(tensor)}, not floating point.")
+        if tensor.layout != torch.strided or tensor.is_meta:
+            raise ExplorerError(f"{source}: {key!r} is {'empty' if tensor.is_meta else 'sparse'}, not dense.")
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def check_values(model: nn.Module, source: str) -> None:
+    """Refuse a network whose weights are NaN or infinite."""
+    for key, tensor in model.state_dict().items():
+        if not bool(tensor.isfinite().all()):
+            raise ExplorerError(
+                f"{source}: {key!r} has values that are NaN or infinite, so its training has diverged: "
+                "take the checkpoint of an earlier epoch."
+            )
+
+
+def open_own(path: Path) -> tuple[Card, nn.Module]:
+    """A checkpoint of one's own: what it was recognised to be, and the network in eval mode, float32.
+
+    Its card has no accuracies (NaN): nothing has been measured yet. Its name is told apart from
+    another file of the same name by the beginning of its sha256.
+
+    Raises:
+        ExplorerError: it cannot be opened safely, is no network of ours, or its weights are no numbers.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ExplorerError(f"{path.name} is not a checkpoint: its name must end in {', '.join(SUFFIXES)}.")
+    state = read_state(path)
+    try:
+        model = recognise(state, path.name)
+    except ExplorerError as error:
+        said = str(error)
+        raise error if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}") from error
+    check_values(model, path.name)
+    digest = sha256(path)
+    spec = model.spec.to_dict() if isinstance(model, StudentNet) else {}
+    return (
+        Card(
+            name=f"{path.name}-{digest[:8]}",
+            title=path.name,
+            network="studentnet" if isinstance(model, StudentNet) else "resnet18",
+            classes=len(state["fc.weight"]),
+            params=parameter_count(model),
+            dtype=_kind(state["fc.weight"]),
+            bytes=path.stat().st_size,
+            sha256=digest,
+            dataset="not known: a checkpoint of your own",
+            recipe={},
+            validation_accuracy=math.nan,
+            test_accuracy=math.nan,
+            torch="",
+            seconds=0.0,
+            spec=spec,
+        ),
+        model,
+    )
 
 
 def write(entry: Card, state: Mapping[str, Tensor], folder: Path) -> Card:

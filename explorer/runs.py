@@ -1,10 +1,10 @@
 """The trainings behind the shipped checkpoints, and how a training becomes a checkpoint with a card."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from explorer.checkpoints import Card, Network, build, card, load, stored, write
-from explorer.data import ImageSet, to_inputs
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
-from explorer.measure import accuracy, has_bfloat16, logits
+from explorer.measure import accuracy, at_once, has_bfloat16, logits
 from explorer.models import StudentSpec, parameter_count
+from explorer.progress import Update
 from explorer.training import Loss, Recipe, train, view_logits
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,6 @@ class Run:
         if self.teacher is None:
             return {}
         return {"teacher": self.teacher, "alpha": self.alpha, "temperature": self.temperature}
-
-
-@dataclass(frozen=True)
-class Update:
-    """How far a run is: ``done`` of ``total`` in this stage, and what to say about it."""
-
-    stage: str
-    done: int
-    total: int
-    figures: dict[str, float] = field(default_factory=dict)
 
 
 STUDENT_RECIPE = Recipe(epochs=18, max_lr=0.2, weight_decay=2e-4, seed=1)
@@ -149,7 +138,8 @@ def execute(
     """Train, store and measure; yields updates, returns the card that was written to ``out``.
 
     ``work`` keeps what makes the run resumable: its state after each epoch and the teacher's logits.
-    The teacher, if any, is a checkpoint in ``out``. The accuracies on the card are those of the
+    The teacher, if any, is a checkpoint in ``out``. Where there is no test set of its own, ``test``
+    is the validation set again, and the card says so. The accuracies on the card are those of the
     weights as stored.
     """
     torch.manual_seed(run.recipe.seed)
@@ -180,7 +170,7 @@ def execute(
     model.eval()
     measured = []
     for number, part in enumerate((validation, test), start=1):
-        measured.append(accuracy(logits(model, part.inputs()), part.targets()).value)
+        measured.append(accuracy(logits(model, part.batches()), part.targets()).value)
         yield Update("measuring", number, 2)
     entry = Card(
         name=run.name,
@@ -199,6 +189,9 @@ def execute(
         seconds=round(seconds, 1),
         spec=run.spec_values,
         distillation=run.distillation,
+        measured_on=test.name,
+        images=len(test),
+        input_size=test.input_size,
     )
     entry = write(entry, state, out)
     for resume in finished:
@@ -233,8 +226,9 @@ def average(
             for key in last
         }
     )
-    pixels = torch.from_numpy(images.images[:6000])
-    update_bn((to_inputs(part) for part in torch.split(pixels, 500)), model)
+    inputs = images.select(slice(6000)).batches()
+    step = at_once(images.input_size, 500)
+    update_bn((inputs[start : start + step] for start in range(0, len(inputs), step)), model)
 
 
 def teacher_table(
@@ -245,7 +239,7 @@ def teacher_table(
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
     fingerprint = card(teacher, folder).sha256[:12]
-    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}"
+    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}{images.key[:12]}"
     path = work / f"{teacher}-{fingerprint}-{shape}.safetensors"
     if not path.exists():
         views: list[Tensor] = []
@@ -260,12 +254,3 @@ def teacher_table(
         save_file({"logits": torch.stack(views)}, partial)
         partial.replace(path)
     return path
-
-
-def follow(steps: Generator[Update, None, Result], show: Callable[[Update], object]) -> Result:
-    """Run a generator of updates to its end, showing each, and return its result."""
-    while True:
-        try:
-            show(next(steps))
-        except StopIteration as end:
-            return cast(Result, end.value)

@@ -14,9 +14,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from explorer.data import ImageSet, to_inputs
+from explorer.data import INPUT_SIZE, ImageSet, to_inputs
 from explorer.errors import ExplorerError
-from explorer.measure import accuracy, eval_mode, logit_batches, logits
+from explorer.measure import accuracy, at_once, eval_mode, logit_batches, logits
+
+GREY_MEAN, COLOUR_MEAN = 73, (124, 116, 104)  # the mean pixel that the normalisation takes away
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(student logits (N, C), labels (N,), teacher logits (N, C) or None) -> scalar loss."""
@@ -116,8 +118,9 @@ def train(
     """
     if teacher_logits is not None and recipe.erase:
         raise ExplorerError("Distillation looks the teacher's logits up per view: set erase to 0.")
-    pixels, labels = torch.from_numpy(images.images), images.targets()
-    inputs, targets = validation.inputs(), validation.targets()
+    labels, targets = images.targets(), validation.targets()
+    # Small images are made into inputs once; large ones whenever they are needed, to save memory.
+    inputs = validation.inputs() if validation.input_size <= INPUT_SIZE else validation.batches()
     per_epoch = len(labels) // recipe.batch_size
     if not per_epoch:
         raise ExplorerError(f"{len(labels)} images are fewer than one batch: take a smaller batch.")
@@ -144,7 +147,8 @@ def train(
         order = torch.randperm(len(labels), generator=generator)
         for step, rows in enumerate(torch.split(order, recipe.batch_size)[:per_epoch], start=1):
             chosen = torch.randint(len(recipe.views), (len(rows),), generator=generator)
-            batch = to_inputs(_erase(_view(pixels[rows], chosen, recipe), recipe.erase, generator))
+            shown = _view(images.pixels(rows.numpy()), chosen, recipe)
+            batch = to_inputs(_erase(shown, recipe.erase, generator))
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                 scores = model(batch)
             value = loss(
@@ -174,24 +178,22 @@ def train(
 
 def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterator[Tensor]:
     """The teacher's logits (N, C) for every view of the recipe, view by view; stack them for ``train``."""
-    pixels = torch.from_numpy(images.images)
+    step = at_once(images.input_size)
     for number in range(len(recipe.views)):
-        chosen = torch.full((len(pixels),), number)
-        shown = _view(pixels, chosen, recipe)
-        yield torch.cat(
-            [
-                scores
-                for part in torch.split(shown, 1000)
-                for scores in logit_batches(teacher, to_inputs(part))
-            ]
-        )
+        found: list[Tensor] = []
+        for start in range(0, len(images), step):
+            pixels = images.pixels(slice(start, start + step))
+            shown = _view(pixels, torch.full((len(pixels),), number), recipe)
+            found += logit_batches(teacher, to_inputs(shown))
+        yield torch.cat(found)
 
 
 def _view(pixels: Tensor, chosen: Tensor, recipe: Recipe) -> Tensor:
-    """Each image of (N, H, W) in its chosen view; what a shift uncovers is black, as the border is."""
+    """Each image of (N, H, W) or (N, H, W, 3) in its chosen view; what a shift uncovers is black."""
     margin = recipe.shift
-    height, width = pixels.shape[1:]
-    padded = torch.nn.functional.pad(pixels, (margin, margin, margin, margin))
+    height, width = pixels.shape[1:3]
+    channels = (0, 0) * (pixels.ndim - 3)  # not padded
+    padded = torch.nn.functional.pad(pixels, (*channels, margin, margin, margin, margin))
     flip, down, right = torch.tensor(recipe.views)[chosen].unbind(1)
     rows = torch.arange(height) + (margin - down)[:, None]
     columns = torch.arange(width) + (margin - right)[:, None]
@@ -202,13 +204,15 @@ def _view(pixels: Tensor, chosen: Tensor, recipe: Recipe) -> Tensor:
 def _erase(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
     if not side:
         return pixels
-    height, width = pixels.shape[1:]
+    height, width = pixels.shape[1:3]
     top = torch.randint(1 - side, height, (len(pixels), 1, 1), generator=generator)
     left = torch.randint(1 - side, width, (len(pixels), 1, 1), generator=generator)
     row, column = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
     inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
-    grey = 73  # the mean pixel, so that the square carries no signal after normalisation
-    return pixels.masked_fill(inside, grey)
+    # The mean pixel, so that the square carries no signal after normalisation.
+    if pixels.ndim == 4:
+        return torch.where(inside[..., None], torch.tensor(COLOUR_MEAN, dtype=torch.uint8), pixels)
+    return pixels.masked_fill(inside, GREY_MEAN)
 
 
 class _RunState:

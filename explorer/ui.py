@@ -1,13 +1,12 @@
-"""What the pages share: cached data and models, the provenance line, the turn for heavy work."""
+"""What the pages share: images and networks, the provenance line, the turn for heavy work."""
 
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -16,9 +15,14 @@ from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
 from explorer.checkpoints import Card
-from explorer.data import ImageSet, fashion_mnist
+from explorer.data import ImageSet
+from explorer.data.folder import Folder, Notice, scan
 from explorer.errors import ExplorerError
 from explorer.ledger import State
+from explorer.progress import Update, follow
+from explorer.queue import Queue
+from explorer.training import Recipe
+from explorer.workspace import Own, Use, Workspace, from_folder
 
 Origin = Literal["measured", "precomputed", "estimated", "computed", "carried"]
 
@@ -31,10 +35,67 @@ _BADGES = {
 }
 
 
-@st.cache_resource(show_spinner="Reading the images")
-def images(split: fashion_mnist.Split) -> ImageSet:
-    """A bundled split; shared by all visitors, so only ever read."""
-    return fashion_mnist.load(split)
+Result = TypeVar("Result")
+SHIPPED = Workspace()
+MOST_PREPARED = 48
+
+
+@st.cache_resource(show_spinner="Reading the folder", max_entries=2)
+def read_folder(path: str) -> Folder:
+    """What the folder of one's own holds; ``forget_folder`` makes it be read again."""
+    return scan(Path(path))
+
+
+@st.cache_resource(show_spinner="Reading your checkpoints", max_entries=2)
+def read_checkpoints(
+    root: str, state: tuple[tuple[str, int, int], ...]
+) -> tuple[dict[str, Own], tuple[str, ...]]:
+    """The checkpoints in a folder's root, and what is wrong with the others; read again when one changes."""
+    del state
+    return from_folder(Path(root))
+
+
+def forget_folder() -> None:
+    """Read the folder of one's own again, because its files have changed."""
+    read_folder.clear()
+    _store().clear()
+
+
+def workspace() -> Workspace:
+    """The images and networks that the lessons work on in this session."""
+    found = st.session_state.get("workspace")
+    return found if isinstance(found, Workspace) else SHIPPED
+
+
+def uploads() -> dict[str, Own]:
+    """The networks uploaded in this session, by name."""
+    found: dict[str, Own] = st.session_state.setdefault("uploads", {})
+    return found
+
+
+def images(use: Use) -> ImageSet:
+    """The workspace's images for a use; shared by all visitors, so only ever read."""
+    return _images(workspace(), use)
+
+
+def _images(place: Workspace, use: Use) -> ImageSet:
+    # The test images of a folder of one's own are its validation images.
+    kind = "validation" if place.source and use == "test" else use
+    return _once((place.key, kind), lambda: place.images(use))
+
+
+def image_notices(split: Literal["training", "validation"]) -> tuple[Notice, ...]:
+    """What was noticed about the files of a split of one's own folder when they were opened."""
+    place = workspace()
+    source = place.source
+    if source is None or not getattr(source.folder, split):
+        return ()
+    return _once((place.key, split, "notices"), lambda: source.read(split))[1]
+
+
+def shipped_images(use: Use) -> ImageSet:
+    """A split of the Fashion-MNIST that ships, whatever the workspace is."""
+    return _images(SHIPPED, use)
 
 
 @st.cache_resource(show_spinner=False)
@@ -43,10 +104,25 @@ def cards(folder: Path = checkpoints.SHIPPED) -> dict[str, Card]:
     return checkpoints.catalogue(folder)
 
 
-@st.cache_resource(show_spinner="Reading the checkpoint", max_entries=8)
+def networks() -> dict[str, Card]:
+    """The cards of all networks that can be chosen in this workspace, by name."""
+    return workspace().cards
+
+
 def shared_model(name: str) -> nn.Module:
-    """A shipped network in eval mode; shared by all visitors, so only ever read, never changed."""
-    return checkpoints.load(name)
+    """A network of the workspace in eval mode; shared by all visitors, so only ever read, never changed."""
+    one = workspace().own.get(name)
+    return _shared_model(one.card.sha256 if one else name, workspace(), name)
+
+
+@st.cache_resource(show_spinner="Reading the checkpoint", max_entries=8)
+def _shared_model(weights: str, _place: Workspace, name: str) -> nn.Module:
+    return _place.network(name)
+
+
+def network(name: str) -> nn.Module:
+    """A private copy of a network of the workspace, in eval mode."""
+    return workspace().network(name)
 
 
 @st.cache_data(show_spinner=False)
@@ -55,10 +131,69 @@ def names_with_logits() -> tuple[str, ...]:
     return evidence.names_with_logits()
 
 
-@st.cache_resource(show_spinner="Reading the teacher's and students' logits", max_entries=16)
 def validation_logits(name: str) -> Tensor:
-    """The precomputed logits (5,000, C) of a shipped network; shared, so only ever read."""
-    return evidence.read_logits(name)
+    """The logits (N, C) of a network of the workspace on its validation images; only ever read.
+
+    Stored for shipped networks; computed once, with progress, for one's own.
+    """
+    return _logits(workspace(), name)
+
+
+def shipped_logits(name: str) -> Tensor:
+    """The stored logits (5,000, C) of a shipped network, whatever the workspace is."""
+    return _logits(SHIPPED, name)
+
+
+def _logits(place: Workspace, name: str) -> Tensor:
+    found = _images(place, "validation")
+    one = place.own.get(name)
+    weights = one.card.sha256 if one else name
+    return _once((place.key, weights, "logits"), lambda: place.logits(name, found))
+
+
+def view_logits(name: str, recipe: Recipe) -> Tensor:
+    """The logits (views, N, C) of a teacher on the workspace's training images; only ever read."""
+    place, found = workspace(), images("shard")
+    one = place.own.get(name)
+    key = (place.key, one.card.sha256 if one else name, "views", str(len(recipe.views)))
+    return _once(key, lambda: place.view_logits(name, found, recipe))
+
+
+def origin_of_logits() -> tuple[Origin, str]:
+    """Where the workspace's logits come from, for ``provenance``."""
+    place = workspace()
+    if place.source is None:
+        return "precomputed", "logits of the shipped networks on the 5,000 validation images"
+    return "computed", f"logits of your networks on {images('validation').name}"
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> dict[tuple[str, ...], Any]:
+    """What was prepared for the workspaces, the oldest first."""
+    return {}
+
+
+def _once(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, Result]]) -> Result:
+    """What ``steps`` brings, from memory if it has been brought before, else with a progress bar."""
+    store = _store()
+    if key not in store:
+        with heavy_work(), stopwatch() as clock:
+            bar = st.empty()
+
+            def show(update: Update) -> None:
+                done = update.done / update.total
+                left = clock() / done - clock()
+                bar.progress(
+                    done, f"{update.stage}: {update.done:,} of {update.total:,}, about {left:.0f} s left"
+                )
+
+            found = store[key] if key in store else follow(steps(), show)
+            bar.empty()
+        store[key] = found
+        for old in list(store)[:-MOST_PREPARED]:
+            store.pop(old, None)
+        return found
+    return cast(Result, store[key])
 
 
 @contextmanager
@@ -174,42 +309,12 @@ def remembered(lesson: str) -> Any:
     return st.session_state.get(f"now_{lesson}")
 
 
-class _Queue:
-    """First come, first served: one holder at a time in this process."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._tickets = itertools.count()
-        self._waiting: list[int] = []
-
-    def join(self) -> int:
-        with self._changed:
-            ticket = next(self._tickets)
-            self._waiting.append(ticket)
-            return ticket
-
-    def ahead(self, ticket: int, wait_seconds: float) -> int:
-        """How many are before this ticket, after waiting at most so long for a change."""
-        with self._changed:
-            if self._waiting.index(ticket):
-                self._changed.wait(wait_seconds)
-            return self._waiting.index(ticket)
-
-    def leave(self, ticket: int) -> None:
-        with self._changed:
-            self._waiting.remove(ticket)
-            self._changed.notify_all()
+_turn = threading.local()
 
 
 @st.cache_resource(show_spinner=False)
-def _queue() -> _Queue:
-    return _Queue()
-
-
-@st.cache_resource(show_spinner="Reading the teacher's logits on the shard")
-def shard_views() -> Tensor:
-    """The precomputed logits (views, 5,000, C) of the teacher on the shard; only ever read."""
-    return evidence.read_shard_views()
+def _queue() -> Queue:
+    return Queue()
 
 
 @contextmanager
@@ -223,8 +328,11 @@ def stopwatch() -> Iterator[Callable[[], float]]:
 def heavy_work() -> Iterator[None]:
     """Hold the process's one turn for heavy work; while others are ahead, the page says how many.
 
-    A visitor who leaves or presses stop gives the turn back.
+    A visitor who leaves or presses stop gives the turn back. Inside a turn, another is the same one.
     """
+    if getattr(_turn, "held", False):
+        yield
+        return
     queue, ticket = _queue(), None
     try:
         ticket = queue.join()
@@ -235,7 +343,9 @@ def heavy_work() -> Iterator[None]:
                 icon=":material/hourglass_top:",
             )
         notice.empty()
+        _turn.held = True
         yield
     finally:
+        _turn.held = False
         if ticket is not None:
             queue.leave(ticket)

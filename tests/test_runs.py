@@ -7,7 +7,8 @@ from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
 from explorer.distillation.loss import labels_alone
 from explorer.models import StudentNet, StudentSpec
-from explorer.runs import SHIPPED_RUNS, Run, average, execute, follow
+from explorer.progress import follow
+from explorer.runs import SHIPPED_RUNS, Run, average, execute
 from explorer.training import Recipe
 
 SPEC = StudentSpec(3, (4, 5, 6, 7), classes=10)

@@ -40,7 +40,7 @@ def main() -> None:
         spec, size, limit = _controls()
     found = budget(spec, size)
     # The distillation lesson trains this network, on images of its own classes.
-    st.session_state["architecture_spec"] = replace(spec, classes=len(ui.images("validation").classes))
+    st.session_state["architecture_spec"] = replace(spec, classes=len(ui.workspace().classes))
     with view:
         _verdict(found, limit)
         _ways_out(spec, limit, found)

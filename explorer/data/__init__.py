@@ -1,5 +1,5 @@
-"""The images: the bundled Fashion-MNIST splits, shown as they are and fed at 64x64."""
+"""The images: the bundled Fashion-MNIST splits, and a folder of one's own."""
 
-from explorer.data.imageset import INPUT_SIZE, ImageSet, to_inputs
+from explorer.data.imageset import INPUT_SIZE, ImageSet, Inputs, to_inputs
 
-__all__ = ["INPUT_SIZE", "ImageSet", "to_inputs"]
+__all__ = ["INPUT_SIZE", "ImageSet", "Inputs", "to_inputs"]

@@ -130,7 +130,7 @@ def build(originals: Path, target: Path = BUNDLED) -> Iterator[tuple[Path, int]]
 def find_originals(folder: Path | None = None) -> Path:
     """The folder with the four original files: the one named, Debian's, or torchvision's download."""
     if folder is not None:
-        if not _is_complete(folder):
+        if not is_original(folder):
             raise ExplorerError(
                 f"{folder} does not hold Fashion-MNIST: it needs train-images-idx3-ubyte.gz, "
                 "train-labels-idx1-ubyte.gz and the two t10k files."
@@ -138,7 +138,7 @@ def find_originals(folder: Path | None = None) -> Path:
         return folder
     downloaded = DOWNLOADED / "FashionMNIST" / "raw"
     for candidate in (DEBIAN, downloaded):
-        if _is_complete(candidate):
+        if is_original(candidate):
             return candidate
     from torchvision.datasets import FashionMNIST
 
@@ -157,7 +157,8 @@ def _original(folder: Path, part: str, kind: str) -> Path:
     return folder / f"{part}-{kind}-idx{dimensions}-ubyte.gz"
 
 
-def _is_complete(folder: Path) -> bool:
+def is_original(folder: Path) -> bool:
+    """Whether a folder holds the four original files."""
     return all(
         _original(folder, part, kind).is_file() for part in ("train", "t10k") for kind in ("images", "labels")
     )

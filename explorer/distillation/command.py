@@ -13,7 +13,8 @@ from explorer.checkpoints import SHIPPED
 from explorer.data import fashion_mnist
 from explorer.distillation import grid
 from explorer.models import StudentSpec
-from explorer.runs import STUDENT_RECIPE, follow, teacher_table
+from explorer.progress import follow
+from explorer.runs import STUDENT_RECIPE, teacher_table
 
 GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)
 GRID_RECIPE = replace(STUDENT_RECIPE, epochs=6)

@@ -15,7 +15,7 @@ STEPS: tuple[float, ...] = (
     *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
     *(5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 14.0, 16.0, 18.0, 20.0),
 )
-SCREEN_PIXELS = 8  # per image pixel, so that a 28x28 image is shown as it is, only larger
+SCREEN_PIXELS = 224  # a 28x28 image is shown as it is, only larger
 
 TABS: dict[str, Callable[[Scene], None]] = {
     "Loss": page_loss.loss,
@@ -26,6 +26,7 @@ TABS: dict[str, Callable[[Scene], None]] = {
     "Distil it now": page_try.distil_now,
     "Quiz": page_try.quiz,
 }
+TEACHER_ALONE = ("Dark knowledge", "Distil it now", "Quiz")
 
 
 def main() -> None:
@@ -36,14 +37,23 @@ def main() -> None:
         "it says how much the image could also be a T-shirt or a coat. "
         "The temperature **T** brings that out, and **alpha** decides how much the student listens to it."
     )
+    if not ui.workspace().teachers:
+        st.info(
+            f"{ui.workspace().title} has no teacher yet: add the checkpoint of a ResNet-18 with "
+            f"{len(ui.workspace().classes)} classes.",
+            icon=":material/school:",
+        )
+        st.page_link("explorer/own/page.py", label="Add a checkpoint", icon=":material/folder_open:")
+        return
     view, controls = st.columns([2, 1], gap="large")
     with controls:
         scene = _controls()
     with view:
         _softening(scene)
     _ladder(scene)
+    names = list(TABS) if scene.student_name else list(TEACHER_ALONE)
     for name, tab in zip(
-        TABS, st.tabs(list(TABS), key="d_tab", on_change="rerun", bind="query-params"), strict=True
+        names, st.tabs(names, key="d_tab", on_change="rerun", bind="query-params"), strict=True
     ):
         if tab.open:
             with tab:
@@ -51,16 +61,17 @@ def main() -> None:
 
 
 def _controls() -> Scene:
-    images, teacher = ui.images("validation"), ui.validation_logits("teacher")
+    images, teacher_name = ui.images("validation"), _teacher()
+    teacher = ui.validation_logits(teacher_name)
     name = _student()
-    student = ui.validation_logits(name)
+    student = ui.validation_logits(name) if name else teacher
     choices: list[Choice] = list(Choice)
     choice = st.selectbox(
         "Image",
         choices,
         key="d_by",
         bind="query-params",
-        help="How to choose one of the 5,000 validation images, which no network was trained on.",
+        help=f"How to choose one of the {len(images):,} validation images.",
     )
     found = soften.candidates(choice, teacher, student, images.targets())
     rank = st.number_input(
@@ -75,8 +86,10 @@ def _controls() -> Scene:
         st.warning(f"There are {len(found)} such images, so this is the last one.")
     position = int(found[min(rank, len(found) - 1)])
     label = images.classes[images.labels[position]]
+    shown = images.images[position]
+    times = max(1, SCREEN_PIXELS // len(shown))
     st.image(
-        images.images[position].repeat(SCREEN_PIXELS, 0).repeat(SCREEN_PIXELS, 1),
+        shown.repeat(times, 0).repeat(times, 1),
         caption=f"Validation image {position}, labelled {label}",
     )
     temperature = st.number_input(
@@ -92,20 +105,38 @@ def _controls() -> Scene:
         "The slider beside the bars sets the same T.",
     )
     alpha, reverse, course = _weights()
-    return Scene(images, position, name, teacher, student, float(temperature), alpha, reverse, course)
+    return Scene(
+        images, position, teacher_name, name, teacher, student, float(temperature), alpha, reverse, course
+    )
+
+
+def _teacher() -> str:
+    """The teacher; a choice only where there are several."""
+    titles = {ui.networks()[name].title: name for name in ui.workspace().teachers}
+    if len(titles) == 1:
+        return next(iter(titles.values()))
+    help_text = "ResNet-18s with as many classes as the images have."
+    return titles[st.selectbox("Teacher", list(titles), key="d_te", bind="query-params", help=help_text)]
 
 
 def _student() -> str:
-    cards = {name: ui.cards()[name] for name in ui.names_with_logits()}
-    titles = {card.title: name for name, card in cards.items() if card.network == "studentnet"}
+    """The student; empty where there is none yet."""
+    titles = {ui.networks()[name].title: name for name in ui.workspace().students}
     names = list(titles.values())
+    if not names:
+        st.info(
+            "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
+            "**Your own**. What needs the teacher alone is below.",
+            icon=":material/person_off:",
+        )
+        return ""
     title = st.selectbox(
         "Student",
         list(titles),
-        index=names.index("student-60k-kd"),
+        index=names.index("student-60k-kd") if "student-60k-kd" in names else 0,
         key="d_s",
         bind="query-params",
-        help="All of them were really trained; their cards are under Evidence.",
+        help="All of them were really trained; the shipped ones have their cards under Evidence.",
     )
     return titles[title]
 
@@ -164,7 +195,7 @@ def _softening(scene: Scene) -> None:
     networks = [
         {"name": "teacher", "color": palette.TEACHER, "logits": scene.teacher[position].tolist()},
         {"name": "student", "color": palette.STUDENT, "logits": scene.student[position].tolist()},
-    ]
+    ][: 2 if scene.student_name else 1]
     _component()(
         key="d_bars",
         data={
@@ -178,14 +209,13 @@ def _softening(scene: Scene) -> None:
         on_temperature_change=_released,
     )
     teacher, student = scene.said
+    beside = f", the student **{student}**" if scene.student_name else ""
     st.caption(
-        f"True class **{images.classes[scene.label]}** (▸); the teacher says **{teacher}**, the student "
-        f"**{student}**, at every T: dividing all logits by T changes no ranking. Drag T to see how soft."
+        f"True class **{images.classes[scene.label]}** (▸); the teacher says **{teacher}**{beside}, at every T: "
+        "dividing all logits by T changes no ranking. Drag T to see how soft."
     )
-    ui.provenance(
-        "precomputed",
-        "logits of the shipped networks on the validation images; the softmax is computed in your browser.",
-    )
+    origin, where = ui.origin_of_logits()
+    ui.provenance(origin, f"{where}; the softmax is computed in your browser.")
     rows = soften.distributions(
         scene.teacher[position], scene.student[position], images.classes, scene.label, scene.temperature
     )

@@ -13,7 +13,7 @@ from explorer.distillation.scene import Scene
 
 def dark_knowledge(scene: Scene) -> None:
     """The teacher's mean soft label per true class at T."""
-    rows = _soft_labels(scene.temperature)
+    rows = knowledge.mean_soft_labels(scene.teacher, scene.images, scene.temperature)
     top = rows.nlargest(1, "probability").iloc[0]
     ui.chart(
         charts.soft_label_matrix(rows),
@@ -23,17 +23,12 @@ def dark_knowledge(scene: Scene) -> None:
         f"**{top['probability']:.1%}** of {top['other']}, more than any other pair. Hover a cell for the image "
         "to which it gives the most. A label alone says none of this.",
     )
-    ui.provenance("computed", "from the teacher's precomputed logits on 5,000 validation images.")
+    ui.provenance("computed", f"from the teacher's logits on {len(scene.images):,} validation images.")
     ui.download("Soft labels as CSV", rows.drop(columns="example"), "soft_labels.csv")
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _soft_labels(temperature: float) -> pd.DataFrame:
-    return knowledge.mean_soft_labels(ui.validation_logits("teacher"), ui.images("validation"), temperature)
-
-
 def evidence(scene: Scene) -> None:
-    """The grid of trained students, calibration, and the cards."""
+    """The grid of trained students, calibration, and the cards; the grid and the cards are the shipped ones'."""
     results = _grid()
     if results:
         _show_grid(results)
@@ -52,7 +47,7 @@ def _grid() -> list[dict[str, object]]:
 
 
 def _show_grid(results: list[dict[str, object]]) -> None:
-    st.subheader("Students trained over alpha and T")
+    st.subheader("Students trained over alpha and T, on Fashion-MNIST")
     rows, verdict = grid.summary(results), grid.verdict(results)
     ui.chart(
         charts.grid_map(rows),
@@ -82,12 +77,14 @@ def _calibration(scene: Scene) -> None:
         f"Below the diagonal a network is surer than it should be. The smallest calibration error here is that "
         f"of **{best}**, {found[best].ece:.3f}. Distillation at high T does not make T a calibration setting.",
     )
-    ui.provenance("computed", f"from precomputed logits on {len(labels):,} validation images, 15 bins.")
+    ui.provenance("computed", f"from the logits on {len(labels):,} validation images, 15 bins.")
     ui.download("Reliability as CSV", rows, "reliability.csv")
 
 
 def _pair(scene: Scene) -> dict[str, Tensor]:
-    """The chosen student and its twin trained the other way."""
+    """The chosen student and, of a shipped one, its twin trained the other way."""
+    if scene.student_name not in ui.names_with_logits():
+        return {ui.networks()[scene.student_name].title: scene.student}
     twin = scene.student_name.removesuffix("-kd")
     return {
         name: ui.validation_logits(name) for name in (twin, f"{twin}-kd") if name in ui.names_with_logits()

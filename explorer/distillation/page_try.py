@@ -1,5 +1,7 @@
 """Try it: spot the bug, check your own loss, distil a network now, and the quiz."""
 
+from dataclasses import replace
+
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -62,10 +64,19 @@ def mistakes(scene: Scene) -> None:
 
 def distil_now(scene: Scene) -> None:
     """Train the architecture lesson's network twice side by side, for a bounded time."""
+    place = ui.workspace()
     spec = _spec()
+    images = "the bundled 5,000 images"
+    if place.source is not None:
+        count = min(place.source.training, len(place.source.folder.training))
+        images = f"{count:,} training images of your folder at {place.source.size} pixels"
+        st.caption(
+            f"The teacher first sees each of them in {len(Race(spec).recipe.views)} views, once, with progress: "
+            "fewer or smaller images (in the sidebar) take less time."
+        )
     st.markdown(
         f"A StudentNet of widths ({spec.stem}; {', '.join(map(str, spec.widths))}), the one of the architecture "
-        "lesson, trained on the bundled 5,000 images: once with labels alone, once with the teacher "
+        f"lesson, trained on {images}: once with labels alone, once with the teacher "
         f"(alpha {scene.alpha:g}, T {scene.temperature:g}), from the same weights in the same order."
     )
     left, right = st.columns(2)
@@ -78,22 +89,25 @@ def distil_now(scene: Scene) -> None:
     stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
     area = st.container()
     if started:
-        _run(Race(spec, scene.alpha, scene.temperature, epochs, float(seconds)), area)
-    elif isinstance(kept := st.session_state.get("race"), Kept):
-        _show(kept, area)
+        _run(scene, Race(spec, scene.alpha, scene.temperature, epochs, float(seconds)), area)
+    elif isinstance(kept := st.session_state.get(f"race {place.key}"), Kept):
+        _show(scene, kept, area)
 
 
 def _spec() -> StudentSpec:
     """The network of the architecture lesson, else the shipped student."""
     spec = st.session_state.get("architecture_spec")
-    return spec if isinstance(spec, StudentSpec) else StudentSpec.from_dict(ui.cards()["student-60k"].spec)
+    if not isinstance(spec, StudentSpec):
+        spec = StudentSpec.from_dict(ui.cards()["student-60k"].spec)
+    return replace(spec, classes=len(ui.workspace().classes))
 
 
-def _run(plan: Race, area: DeltaGenerator) -> None:
+def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
     with ui.heavy_work():
-        networks, laps = race(plan, ui.images("shard"), ui.images("validation"), ui.shard_views())
+        table = ui.view_logits(scene.teacher_name, plan.recipe)
+        networks, laps = race(plan, ui.images("shard"), ui.images("validation"), table)
         kept = Kept(plan, networks, [])
-        st.session_state["race"] = kept
+        st.session_state[f"race {ui.workspace().key}"] = kept
         bar = area.progress(0.0, "Starting")
         chart = area.empty()
         for lap in laps:
@@ -111,10 +125,10 @@ def _run(plan: Race, area: DeltaGenerator) -> None:
                     ui.session_networks()[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
-    _show(kept, area)
+    _show(scene, kept, area)
 
 
-def _show(kept: Kept, area: DeltaGenerator) -> None:
+def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
     with area:
         if not kept.laps:
             st.info("The run was stopped before its first epoch ended.")
@@ -125,13 +139,13 @@ def _show(kept: Kept, area: DeltaGenerator) -> None:
         ui.chart(
             charts.race_curves(rows, kept.plan.epochs),
             f"Validation accuracy after each epoch: {text}",
-            f"After epoch {rows['epoch'].max()}: {text}. One seed on 5,000 training images: a gap of a point "
-            "or less can be chance.",
+            f"After epoch {rows['epoch'].max()}: {text}. One seed on {len(ui.images('shard')):,} training "
+            "images: a gap of a point or less can be chance.",
         )
         ui.provenance(
             "measured",
             f"trained here on {torch.get_num_threads()} CPU threads in {rows['seconds'].max():.0f} s; accuracy "
-            "on 5,000 validation images.",
+            f"on {len(scene.images):,} validation images.",
         )
         ui.download("Curves as CSV", rows, "distil_now.csv")
         st.page_link(
@@ -161,4 +175,4 @@ def quiz(scene: Scene) -> None:
         f"{right[:3]} is true. Entropy of the teacher's distribution on this image, in nats: {measured}; "
         f"an even choice among {len(logits)} classes would be {torch.tensor(float(len(logits))).log():.3f}."
     )
-    ui.provenance("computed", "from the teacher's precomputed logits on the chosen image.")
+    ui.provenance("computed", "from the teacher's logits on the chosen image.")

@@ -12,11 +12,13 @@ class Scene:
     """What the controls of the page have chosen.
 
     ``alpha`` is the weight of the soft term in either convention; ``course`` says whether the page
-    calls it so. ``teacher`` and ``student`` are logits (N, C) of all ``images``.
+    calls it so. ``teacher`` and ``student`` are logits (N, C) of all ``images``. Without a student
+    its name is empty and its logits are the teacher's.
     """
 
     images: ImageSet
     position: int
+    teacher_name: str
     student_name: str
     teacher: Tensor
     student: Tensor

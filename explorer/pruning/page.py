@@ -1,10 +1,8 @@
 """Pruning: what masking weights and removing channels do to accuracy, size and measured time."""
 
-import copy
 from collections.abc import Callable
 
 import streamlit as st
-from torch import nn
 
 from explorer import ui
 from explorer.data import ImageSet
@@ -39,8 +37,7 @@ def main() -> None:
 
 
 def _scene() -> Scene:
-    titles = {card.title: name for name, card in ui.cards().items()}
-    titles |= {title: title for title in ui.session_networks()}
+    titles = {card.title: name for name, card in ui.networks().items()}
     left, right = st.columns(2, gap="large")
     title = left.selectbox(
         "Checkpoint", list(titles), key="p_c", bind="query-params", help="Really trained; only ever read."
@@ -54,13 +51,8 @@ def _scene() -> Scene:
         help="The first so many. More images make the intervals narrower and the runs longer.",
     )
     name = titles[title]
-    return Scene(name, title, _network(name), _images(int(count)), name in ui.cards())
-
-
-def _network(name: str) -> nn.Module:
-    """A private copy of a network of this session, or the shared one of a shipped checkpoint."""
-    here = ui.session_networks()
-    return copy.deepcopy(here[name]).eval() if name in here else ui.shared_model(name)
+    shipped = name not in ui.workspace().own
+    return Scene(name, title, ui.shared_model(name), _images(int(count)), shipped)
 
 
 def _images(count: int) -> ImageSet:

@@ -52,8 +52,8 @@ def _architecture() -> None:
 
 
 def _distillation() -> None:
-    images, teacher = ui.images("validation"), ui.validation_logits("teacher")
-    student = ui.validation_logits("student-60k-kd")
+    images, teacher = ui.shipped_images("validation"), ui.shipped_logits("teacher")
+    student = ui.shipped_logits("student-60k-kd")
     position = int(soften.candidates(soften.Choice.AMBIGUOUS, teacher, student, images.targets())[0])
     label = images.classes[images.labels[position]]
     sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (1.0, 4.0))

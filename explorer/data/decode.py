@@ -1,0 +1,217 @@
+"""Image files to pixels, once: cut by the course's test transform, kept in a file mapped into memory.
+
+The cache lies with the user's other caches, never in their folder. Its key covers every file's
+path, size, time of change and label, and the transform, so a changed file is noticed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torchvision.transforms import functional
+
+from explorer.data.folder import Item, Notice
+from explorer.data.imageset import ImageSet
+from explorer.errors import ExplorerError
+from explorer.progress import Update
+
+SIZE = 224
+SIZES = (32, 512)
+MAX_PIXELS = 100_000_000
+MAX_ASPECT = 20
+CACHE_BYTES = 4_000_000_000
+_VERSION = 1  # of the decoding; to be raised when it changes
+
+_CONVERTED = {
+    "1": "is black and white: it was repeated in three equal channels",
+    "L": "is grey: it was repeated in three equal channels",
+    "CMYK": "is CMYK: it was converted to RGB",
+    "P": "has a palette: it was converted to RGB",
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The pixels of a split, and what was noticed about its files."""
+
+    images: ImageSet
+    notices: tuple[Notice, ...]
+
+
+def cache_folder() -> Path:
+    """Where the explorer keeps what can be computed again: in XDG_CACHE_HOME, else in ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "compression-explorer"
+
+
+def decode(
+    items: Sequence[Item], classes: tuple[str, ...], name: str, root: Path, size: int = SIZE
+) -> Generator[Update, None, Decoded]:
+    """Read the image files, several at a time; yields updates, returns the set without the unreadable.
+
+    Args:
+        items: the files, in the order of the set.
+        classes: class names in label order.
+        name: of the set, for captions.
+        root: file names are told relative to it.
+        size: side in pixels that a network is fed: Resize(256 / 224 of it), then CenterCrop.
+
+    Raises:
+        ExplorerError: not one image can be read, or the cache cannot be written.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ExplorerError(f"Images can be fed at {SIZES[0]} to {SIZES[1]} pixels, not {size}.")
+    key = _key(items, size)
+    place = cache_folder() / "images" / key
+    found = _kept(place)
+    if found is None:
+        yield from _fill(items, root, size, place)
+        found = _kept(place)
+    if found is None:
+        raise ExplorerError(
+            f"The cache {place.parent} cannot be written: set XDG_CACHE_HOME to another folder."
+        )
+    pixels, positions, notices = found
+    if not positions:
+        raise ExplorerError(f"Not one of the {len(items):,} images in {root} can be read: {notices[0]}")
+    labels = np.array([items[position].label for position in positions], np.int64)
+    return Decoded(ImageSet(name, pixels, labels, classes, key), notices)
+
+
+def _key(items: Sequence[Item], size: int) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {size}".encode())
+    for item in items:
+        try:
+            state = item.path.stat()
+            stamp = f"{state.st_size} {state.st_mtime_ns}"
+        except OSError:
+            stamp = "gone"
+        digest.update(f"\n{item.path.absolute()} {stamp} {item.label}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _kept(place: Path) -> tuple[npt.NDArray[np.uint8], list[int], tuple[Notice, ...]] | None:
+    """What the cache holds; None if there is nothing or it is damaged."""
+    try:
+        about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+        positions = list(about["positions"])
+        pixels = np.load(place / "images.npy", mmap_mode="r")[: len(positions)]
+        notices = tuple(Notice(**notice) for notice in about["notices"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    with suppress(OSError):
+        os.utime(place)
+    return pixels, positions, notices
+
+
+def _fill(items: Sequence[Item], root: Path, size: int, place: Path) -> Generator[Update, None, None]:
+    """Decode into a folder of its own, then put it in place whole: another process sees all or nothing."""
+    needed = len(items) * size * size * 3
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(place.parent).free < 1.1 * needed:
+            raise ExplorerError(
+                f"The cache {place.parent} needs {needed / 1e6:,.0f} MB: make room, or take fewer images."
+            )
+        partial_place = Path(tempfile.mkdtemp(prefix="partial-", dir=place.parent))
+    except OSError as error:
+        raise ExplorerError(
+            f"The cache {place.parent} cannot be written: set XDG_CACHE_HOME to another folder."
+        ) from error
+    try:
+        positions: list[int] = []
+        notices: list[Notice] = []
+        shape = (max(1, len(items)), size, size, 3)
+        pixels = np.lib.format.open_memmap(partial_place / "images.npy", "w+", np.uint8, shape)
+        with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+            for number, (cut, remarks) in enumerate(pool.imap(partial(_open, size=size), items)):
+                file = items[number].path.relative_to(root).as_posix()
+                notices += [Notice(file, remark, lost=cut is None) for remark in remarks]
+                if cut is not None:
+                    pixels[len(positions)] = cut
+                    positions.append(number)
+                yield Update("reading the images", number + 1, len(items))
+        pixels.flush()
+        about = {"positions": positions, "notices": [asdict(notice) for notice in notices]}
+        (partial_place / "about.json").write_text(json.dumps(about), encoding="utf-8")
+        if _kept(place) is None:
+            shutil.rmtree(place, ignore_errors=True)  # damaged
+            with suppress(OSError):  # another process was first
+                partial_place.rename(place)
+    finally:
+        shutil.rmtree(partial_place, ignore_errors=True)
+    _trim(place.parent)
+
+
+def _trim(folder: Path) -> None:
+    """Forget the sets that were not used for longest, beyond 4 GB together; the newest stays."""
+    sets: list[tuple[float, int, Path]] = []
+    for place in folder.iterdir():
+        with suppress(OSError):  # another process may be at work here
+            if place.name.startswith("partial-"):
+                if time.time() - place.stat().st_mtime > 86_400:  # of a process that was killed
+                    shutil.rmtree(place)
+            else:
+                size = sum(path.stat().st_size for path in place.iterdir())
+                sets.append((place.stat().st_mtime, size, place))
+    together = 0
+    for number, (_, size, place) in enumerate(sorted(sets, reverse=True)):
+        together += size
+        if number and together > CACHE_BYTES:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _open(item: Item, size: int) -> tuple[npt.NDArray[np.uint8] | None, list[str]]:
+    """The pixels (size, size, 3) of a file, None if it cannot be used, and what is to be said of it."""
+    try:
+        with Image.open(item.path) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                return None, [f"has {width:,} x {height:,} pixels, too many to open, so it was left out"]
+            if max(width, height) > MAX_ASPECT * min(width, height):
+                return None, [f"is {width:,} x {height:,} pixels, too narrow to crop, so it was left out"]
+            return _cut(image, size)
+    except FileNotFoundError:
+        return None, ["is gone or a broken link, so it was left out"]
+    except Image.DecompressionBombError:
+        return None, ["has too many pixels to open, so it was left out"]
+    except UnidentifiedImageError:
+        empty = item.path.stat().st_size == 0
+        return None, [
+            f"is {'empty' if empty else 'not an image, whatever its name says'}, so it was left out"
+        ]
+    except Exception as error:  # decoders of hostile files raise whatever they like
+        reason = "is truncated" if "truncated" in str(error) else "is damaged"
+        return None, [f"{reason}, so it was left out"]
+
+
+def _cut(image: Image.Image, size: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """The course's test transform up to ToTensor: upright RGB, Resize, CenterCrop."""
+    image.load()
+    remarks = [_CONVERTED[image.mode]] if image.mode in _CONVERTED else []
+    upright: Image.Image = ImageOps.exif_transpose(image)
+    if image.getexif().get(0x0112, 1) not in (0, 1):
+        remarks.append("was turned upright, as its EXIF orientation says")
+    if upright.mode.startswith("I;16"):
+        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        remarks.append("has 16 bits a pixel: the upper 8 were taken")
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright)
+        remarks.append("is partly transparent: it was laid on white")
+    upright = upright.convert("RGB")
+    upright = functional.center_crop(functional.resize(upright, round(size * 256 / SIZE)), [size, size])
+    return np.asarray(upright), remarks

@@ -1,0 +1,25 @@
+"""Charts of one's own images."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+
+def counts(rows: pd.DataFrame) -> Any:
+    """Images per class, training and validation side by side: columns class, split, images."""
+    order = list(dict.fromkeys(rows["class"]))
+    return (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("images:Q", title="images"),
+            y=alt.Y("class:N", sort=order, title=None),
+            yOffset=alt.YOffset("split:N", sort=["training", "validation"]),
+            color=alt.Color(
+                "split:N", sort=["training", "validation"], title=None, legend=alt.Legend(orient="top")
+            ),
+            tooltip=["class", "split", "images"],
+        )
+        .properties(height=max(140, 34 * len(order)))
+    )

@@ -1,0 +1,198 @@
+"""Your own: a folder of labelled images, and checkpoints, for all lessons to work on."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer import ui
+from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES
+from explorer.data.folder import summary
+from explorer.errors import ExplorerError
+from explorer.measure import accuracy
+from explorer.own import charts
+from explorer.workspace import from_upload, signature
+
+SHOWN_NOTICES = 4
+LAYOUTS = """\
+Food-11/training/0_12.jpg          the homework's layout: label, underscore, index
+Food-11/validation/3_7.jpg
+Food-11/resnet18_teacher.ckpt      checkpoints lie beside the images
+
+Food-11/training/Bread/12.jpg      one folder per class
+dishes/ramen/1.jpg                 without splits: every fifth image of a class is for validation"""
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Your own")
+    st.markdown(
+        "Every lesson also works on **your** images and **your** networks: the homework's Food-11 folder with its "
+        "teacher, or any folder of labelled images. Nothing is sent anywhere, and nothing is written into your folder."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        _images()
+    with right:
+        _upload()
+    _networks()
+
+
+def _images() -> None:
+    place = ui.workspace()
+    st.subheader("Images")
+    if place.source is None:
+        st.markdown(
+            "The lessons use **Fashion-MNIST**. To use a folder of yours, start the app with its path:"
+        )
+        st.code("streamlit run streamlit_app.py -- --data Food-11", "bash")
+        st.caption("Or set the environment variable EXPLORER_DATA. Two layouts are read:")
+        st.code(LAYOUTS, None)
+        rows = pd.concat([_shipped_counts("validation"), _shipped_counts("shard")])
+        name, rule = (
+            "Fashion-MNIST",
+            "A training shard of 5,000 and 5,000 validation images ship with the explorer.",
+        )
+    else:
+        folder = place.source.folder
+        rows, name, rule = folder.counts(), folder.name, folder.rule
+        ui.image_notices("validation")  # opened here, so that what is wrong with a file is known
+    total = rows.groupby("split")["images"].sum()
+    said = ", ".join(f"{count:,} {split}" for split, count in total.items())
+    ui.chart(
+        charts.counts(rows),
+        f"Images per class of {name}: {said}.",
+        f"**{name}**, {len(place.classes)} classes: {said} images. {rule}",
+    )
+    ui.provenance(
+        "computed", "counted here; Food-11's names are given to folders with exactly its 11 classes."
+    )
+    _notices()
+    ui.download("Counts as CSV", rows, "images.csv")
+
+
+def _shipped_counts(use: str) -> pd.DataFrame:
+    images = ui.shipped_images("shard" if use == "shard" else "validation")
+    split = "training" if use == "shard" else "validation"
+    return pd.DataFrame(
+        [
+            {"label": label, "class": name, "split": split, "images": int((images.labels == label).sum())}
+            for label, name in enumerate(images.classes)
+        ]
+    )
+
+
+def _notices() -> None:
+    """What was left out or is good to know: a few sentences, the rest folded away."""
+    place = ui.workspace()
+    if place.source is None:
+        return
+    notices = (*place.source.folder.notices, *ui.image_notices("validation"))
+    sentences = summary(notices)
+    if sentences:
+        lost = any(notice.lost for notice in notices)
+        text = "\n".join(f"- {sentence}" for sentence in sentences[:SHOWN_NOTICES])
+        (st.warning if lost else st.info)(text, icon=":material/warning:" if lost else ":material/info:")
+    if len(sentences) > SHOWN_NOTICES:
+        with st.expander(f"{len(sentences) - SHOWN_NOTICES} more"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in sentences[SHOWN_NOTICES:]))
+    if st.button("Read the folder again", icon=":material/refresh:", help="After files in it have changed."):
+        ui.forget_folder()
+        st.rerun()
+
+
+def _upload() -> None:
+    st.subheader("Networks")
+    files = st.file_uploader(
+        f"A checkpoint, at most {MAX_MEGABYTES} MB",
+        [suffix.removeprefix(".") for suffix in SUFFIXES],
+        accept_multiple_files=True,
+        key="own_upload",
+        on_change=_uploaded,
+        help="A state_dict of a ResNet-18 or a StudentNet of any widths, plain or under state_dict, model_state_dict "
+        "or model. It is opened without running any code in it, and kept for this session only.",
+    )
+    for sentence in st.session_state.get("own_refused", ()) if files else ():
+        st.error(sentence, icon=":material/block:")
+    place = ui.workspace()
+    problems: tuple[str, ...] = ()
+    if place.source is not None:
+        root = place.source.folder.root
+        _, problems = ui.read_checkpoints(str(root), signature(root))
+    for sentence in problems:
+        st.error(sentence, icon=":material/block:")
+    for sentence in place.misfits:
+        st.warning(sentence, icon=":material/category:")
+    if ui.uploads() and st.button("Forget the uploaded networks", icon=":material/delete:"):
+        ui.uploads().clear()
+        st.rerun()
+
+
+def _uploaded() -> None:
+    """Open what was just uploaded; a refused file is told, the others join the session's networks."""
+    refused = []
+    for file in st.session_state["own_upload"]:
+        try:
+            one = from_upload(file.name, file.getvalue())
+            ui.uploads()[one.card.name] = one
+        except ExplorerError as error:
+            refused.append(str(error))
+    st.session_state["own_refused"] = refused
+
+
+def _networks() -> None:
+    """What one's own networks are, and how many images they get right."""
+    place = ui.workspace()
+    if not place.own:
+        st.info(
+            "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use the "
+            "shipped ones."
+            if place.source is None
+            else f"No network of yours is open: put its checkpoint into {place.source.folder.root}, or upload it.",
+            icon=":material/upload_file:",
+        )
+        return
+    st.subheader("Your networks")
+    measured = st.session_state.setdefault("own_measured", {})
+    fitting = {name: one for name, one in place.own.items() if name in place.cards}
+    if fitting and st.button("Measure their accuracy here", icon=":material/timer:", type="primary"):
+        for name, one in fitting.items():
+            targets = ui.images("validation").targets()
+            measured[place.key, one.card.sha256] = accuracy(ui.validation_logits(name), targets)
+    rows = []
+    for name, one in place.own.items():
+        found = measured.get((place.key, one.card.sha256))
+        rows.append(
+            {
+                "network": one.card.title,
+                "kind": "ResNet-18" if one.card.network == "resnet18" else "StudentNet",
+                "classes": one.card.classes,
+                "parameters": one.card.params,
+                "stored as": one.card.dtype,
+                "right": f"{found.correct:,} of {found.total:,}" if found else "not measured",
+                "accuracy": found.value if found else None,
+                "95 % interval": "{:.4f} to {:.4f}".format(*found.interval()) if found else "",
+                "used as": ("teacher" if name in place.teachers else "student")
+                if name in fitting
+                else "counted only",
+            }
+        )
+    table = pd.DataFrame(rows)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "accuracy": st.column_config.NumberColumn(format="%.4f"),
+        },
+    )
+    if measured:
+        ui.provenance("measured", f"on {ui.images('validation').name}.")
+    ui.download("Your networks as CSV", table, "own_networks.csv")
+    for file, label, icon in (
+        ("distillation", "Distil from your teacher", ":material/local_fire_department:"),
+        ("pruning", "Prune your network", ":material/content_cut:"),
+    ):
+        st.page_link(f"explorer/{file}/page.py", label=label, icon=icon)
+
+
+with ui.page():
+    main()

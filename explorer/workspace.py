@@ -1,0 +1,281 @@
+"""What the lessons work on: which images, which networks, and how to get these networks' logits.
+
+Either the Fashion-MNIST that ships with its networks, whose logits are stored, or a folder of one's
+own with the checkpoints that lie in it; uploaded and freshly trained networks join either. Logits of
+one's own networks are computed once and kept on disk, by the weights' sha256 and the images' key.
+"""
+
+import copy
+import hashlib
+import math
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from explorer import checkpoints, evidence
+from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES, Card, open_own
+from explorer.data import ImageSet, fashion_mnist
+from explorer.data.decode import cache_folder
+from explorer.data.own import Source
+from explorer.errors import ExplorerError
+from explorer.measure import logit_batches
+from explorer.models import StudentNet, parameter_count
+from explorer.progress import Update
+from explorer.training import Recipe, view_logits
+
+Use = Literal["test", "validation", "shard"]
+MOST_CHECKPOINTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """A network of one's own: its card without accuracies, and where its weights are.
+
+    Attributes:
+        card: what it was recognised to be.
+        model: the network, if it is kept in memory (uploaded or trained here); only ever read.
+        path: its file, if it lies in the folder.
+    """
+
+    card: Card
+    model: nn.Module | None = None
+    path: Path | None = None
+
+    def network(self) -> nn.Module:
+        """A private copy in eval mode.
+
+        Raises:
+            ExplorerError: its file has changed or is gone.
+        """
+        if self.model is not None:
+            return copy.deepcopy(self.model).eval()
+        assert self.path is not None
+        card, model = open_own(self.path)
+        if card.sha256 != self.card.sha256:
+            raise ExplorerError(f"{self.path.name} has changed since it was read: reload the page.")
+        return model
+
+
+def from_folder(root: Path) -> tuple[dict[str, Own], tuple[str, ...]]:
+    """The checkpoints in a folder's root by name, and a sentence for each that cannot be used."""
+    found: dict[str, Own] = {}
+    problems = []
+    paths = [path for path in sorted(root.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    for path in paths[:MOST_CHECKPOINTS]:
+        try:
+            card, _ = open_own(path)
+            found[card.name] = Own(card, path=path)
+        except ExplorerError as error:
+            problems.append(str(error))
+    if len(paths) > MOST_CHECKPOINTS:
+        problems.append(
+            f"Only the first {MOST_CHECKPOINTS} of {len(paths)} checkpoints in {root} were opened."
+        )
+    return found, tuple(problems)
+
+
+def from_upload(name: str, content: bytes) -> Own:
+    """An uploaded checkpoint; nothing of it stays on disk.
+
+    Raises:
+        ExplorerError: it is too large, cannot be opened safely, or is no network of ours.
+    """
+    file = Path(name.replace("\\", "/")).name
+    if len(content) > MAX_MEGABYTES * 2**20:
+        raise ExplorerError(
+            f"{file} has {len(content) / 2**20:,.0f} MB: at most {MAX_MEGABYTES} MB are taken."
+        )
+    if Path(file).suffix.lower() not in SUFFIXES:
+        raise ExplorerError(f"{file} is not a checkpoint: its name must end in {', '.join(SUFFIXES)}.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file
+        path.write_bytes(content)
+        card, model = open_own(path)
+    return Own(card, model)
+
+
+def trained(title: str, model: nn.Module, classes: int) -> Own:
+    """A network that was trained in this session, told apart by its weights."""
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.contiguous().numpy().tobytes())
+    spec = model.spec.to_dict() if isinstance(model, StudentNet) else {}
+    sha256, params = digest.hexdigest(), parameter_count(model)
+    kind: checkpoints.Network = "studentnet" if spec else "resnet18"
+    return Own(
+        Card(title, title, kind, classes, params, "float32", 4 * params, sha256, "trained here", {},
+             math.nan, math.nan, torch.__version__, 0.0, spec),
+        model,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Images and networks that the lessons work on.
+
+    Attributes:
+        source: the images of a folder of one's own; None for the Fashion-MNIST that ships.
+        own: networks of one's own by name; those for another number of classes are not offered.
+    """
+
+    source: Source | None = None
+    own: Mapping[str, Own] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Tells workspaces with other images apart, for what a page keeps."""
+        if self.source is None:
+            return "shipped"
+        source = self.source
+        return f"{source.folder.root} {source.validation} {source.training} {source.size}"
+
+    @property
+    def title(self) -> str:
+        """What it is called on screen."""
+        return "Fashion-MNIST, shipped" if self.source is None else f"{self.source.folder.name}, your folder"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in label order."""
+        return fashion_mnist.CLASSES if self.source is None else self.source.folder.classes
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """The networks that fit these images, by name: the shipped ones first, where they belong."""
+        found = {} if self.source else checkpoints.catalogue()
+        return found | {name: one.card for name, one in self.own.items() if self._fits(one.card)}
+
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """A sentence for each network of one's own that these images do not suit."""
+        return tuple(
+            f"{one.card.title} tells {one.card.classes} classes apart and {self.title} has {len(self.classes)}, so it "
+            f"can be counted but not measured here: it needs images of {one.card.classes} classes."
+            for one in self.own.values()
+            if not self._fits(one.card)
+        )
+
+    def _fits(self, card: Card) -> bool:
+        return card.classes == len(self.classes)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The ResNet-18s that fit, one called a teacher first."""
+        found = [name for name, card in self.cards.items() if card.network == "resnet18"]
+        return tuple(sorted(found, key=lambda name: "teacher" not in name.lower()))
+
+    @property
+    def students(self) -> tuple[str, ...]:
+        """The StudentNets that fit and whose logits are stored or can be computed."""
+        stored = evidence.names_with_logits() if self.source is None else ()
+        return tuple(
+            name
+            for name, card in self.cards.items()
+            if card.network == "studentnet" and (name in self.own or name in stored)
+        )
+
+    def network(self, name: str) -> nn.Module:
+        """A private copy of a network, in eval mode.
+
+        Raises:
+            ExplorerError: there is none of that name here, or its file is damaged.
+        """
+        if name in self.own:
+            return self.own[name].network()
+        if self.source is not None:
+            raise ExplorerError(f"There is no network {name!r} here; there are {', '.join(self.cards)}.")
+        return checkpoints.load(name)
+
+    def images(self, use: Use) -> Generator[Update, None, ImageSet]:
+        """The images for a use; yields updates while files are decoded.
+
+        In a folder of one's own ``test`` and ``validation`` are the same validation images, and
+        ``shard`` is the training images.
+        """
+        if self.source is None:
+            return fashion_mnist.load(use)
+        images, _ = yield from self.source.read("training" if use == "shard" else "validation")
+        return images
+
+    def logits(self, name: str, images: ImageSet) -> Generator[Update, None, Tensor]:
+        """The logits (N, C) of a network on its validation images: stored, kept on disk, or computed now."""
+        if name not in self.own:
+            return evidence.read_logits(name)
+        card = self.own[name].card
+        path = _kept(card, images, "validation")
+        found = _read(path)
+        if found is None or len(found) != len(images):
+            parts: list[Tensor] = []
+            done = 0
+            for scores in logit_batches(self.network(name), images.batches()):
+                parts.append(scores)
+                done += len(scores)
+                yield Update(f"logits of {card.title}", done, len(images))
+            found = torch.cat(parts)
+            if not bool(found.isfinite().all()):
+                raise ExplorerError(
+                    f"{card.title} answers these images with NaN or infinity: it cannot be used."
+                )
+            _write(path, found)
+        return found
+
+    def view_logits(self, name: str, images: ImageSet, recipe: Recipe) -> Generator[Update, None, Tensor]:
+        """The logits (views, N, C) of a teacher on training images, as ``training.train`` takes them.
+
+        Those of the shipped teacher are stored; others are computed once, float16, and kept on disk.
+        """
+        if name not in self.own:
+            return evidence.read_shard_views()
+        card = self.own[name].card
+        path = _kept(card, images, f"views-{recipe.shift}{'d' if recipe.diagonal else ''}")
+        found = _read(path)
+        if found is None or found.shape[1] != len(images):
+            views: list[Tensor] = []
+            for scores in view_logits(self.network(name), images, recipe):
+                views.append(scores.half())
+                yield Update(f"logits of {card.title} on views", len(views), len(recipe.views))
+            found = torch.stack(views)
+            _write(path, found)
+        return found
+
+
+def _kept(card: Card, images: ImageSet, what: str) -> Path:
+    """Where logits are kept: by weights and images."""
+    key = images.key or re.sub(r"\W+", "-", images.name)
+    return cache_folder() / "logits" / f"{card.sha256[:24]}-{key}-{what}.safetensors"
+
+
+def _read(path: Path) -> Tensor | None:
+    try:
+        return load_file(path)["logits"]
+    except (OSError, KeyError, safetensors.SafetensorError):
+        return None  # not there, or damaged: it is computed again
+
+
+def _write(path: Path, found: Tensor) -> None:
+    """Keep logits; where the cache cannot be written they are only computed again next time."""
+    partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"logits": found}, partial)
+        partial.replace(path)
+    except (OSError, safetensors.SafetensorError):
+        partial.unlink(missing_ok=True)
+
+
+def signature(root: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of change of the checkpoints in a folder's root: changes when one does."""
+    paths: Sequence[Path] = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
+    return tuple(
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.is_file()
+    )
