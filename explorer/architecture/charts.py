@@ -12,7 +12,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     data = parts.assign(position=range(len(parts)))
     bar = (
         alt.Chart(data)
-        .mark_bar(size=36, stroke="white", strokeWidth=1)
+        .mark_bar(size=40, stroke="white", strokeWidth=1)
         .encode(
             x=alt.X("parameters:Q", stack="zero", title="Parameters"),
             color=alt.Color(
@@ -31,12 +31,16 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
             ],
         )
     )
-    line = (
-        alt.Chart(pd.DataFrame({"limit": [limit]}))
-        .mark_rule(color=palette.OVER, strokeWidth=3)
-        .encode(x="limit:Q", tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")])
+    rule = alt.Chart(pd.DataFrame({"limit": [limit], "text": [f"limit {limit:,}"]})).encode(x="limit:Q")
+    # A pale rim, so that the line can be seen on a bar of any shade.
+    rim = rule.mark_rule(color="white", strokeWidth=6)
+    line = rule.mark_rule(color=palette.OVER, strokeWidth=3).encode(
+        tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")]
     )
-    return alt.layer(bar, line).properties(height=190)
+    text = rule.mark_text(color=palette.OVER, fontWeight="bold", baseline="bottom", y=-4).encode(
+        text="text:N"
+    )
+    return alt.layer(bar, rim, line, text).properties(height=220)
 
 
 def shares(rows: pd.DataFrame) -> alt.Chart:
