@@ -12,7 +12,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     data = parts.assign(position=range(len(parts)))
     bar = (
         alt.Chart(data)
-        .mark_bar(size=40, stroke="white", strokeWidth=1)
+        .mark_bar(size=40)
         .encode(
             x=alt.X("parameters:Q", stack="zero", title="Parameters"),
             color=alt.Color(
@@ -20,7 +20,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
                 sort=order,
                 scale=alt.Scale(
                     domain=order,
-                    range=["#9ec5ec", "#6aa5de", palette.TEACHER, "#1f5f9c", "#123a63", palette.DENSE],
+                    range=["#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c", palette.DENSE],
                 ),
                 legend=alt.Legend(orient="top", title=None, columns=3),
             ),

@@ -109,6 +109,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="--",
         column_config={name: st.column_config.NumberColumn(format="localized") for name in numbers},
     )
     best, said = rows.nsmallest(1, "-8: parameters").iloc[0], ""
@@ -117,7 +118,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
             f" 8 fewer in **{best['place']}** save {-int(best['-8: parameters']):,} parameters, more than "
             f"anywhere else, and {-int(best['-8: mult-adds']):,} multiply-adds."
         )
-    st.caption(f"What 8 channels more or 8 fewer in one place change.{said}")
+    st.caption(f"What 8 channels more, or 8 fewer, in one place change.{said}")
     ui.provenance("computed", "in closed form, tested against torchinfo.")
     ui.download("These steps as CSV", rows, "steps.csv")
 

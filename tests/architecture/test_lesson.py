@@ -121,6 +121,15 @@ def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
     assert wider["-8: mult-adds"].iloc[4] == -rows["+8: mult-adds"].iloc[4]
 
 
+def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
+    app = press(opened(), "Tiny")
+    for number in range(1, 5):
+        app.number_input(key=f"a_w{number}").set_value(5)
+    app.run()
+    assert not app.exception
+    assert app.dataframe[0].value["-8: parameters"].isna().all()
+
+
 def test_the_largest_preset_is_the_largest_under_60000_whatever_the_limit() -> None:
     app = opened()
     app.get_by_key("a_term").set_value("Spring 2022").run()
