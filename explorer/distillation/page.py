@@ -7,21 +7,15 @@ from typing import Any
 import streamlit as st
 
 from explorer import palette, ui
-from explorer.distillation import charts, page_evidence, page_loss, page_try, soften
+from explorer.distillation import page_bugs, page_evidence, page_loss, page_try, soften
+from explorer.distillation.page_controls import STEPS, controls
 from explorer.distillation.scene import Scene
-from explorer.distillation.soften import Choice
-
-STEPS: tuple[float, ...] = (
-    *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
-    *(5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 14.0, 16.0, 18.0, 20.0),
-)
-SCREEN_PIXELS = 8  # per image pixel, so that a 28x28 image is shown as it is, only larger
 
 TABS: dict[str, Callable[[Scene], None]] = {
     "Loss": page_loss.loss,
     "Why T²": page_loss.why_t_squared,
     "Dark knowledge": page_evidence.dark_knowledge,
-    "Spot the bug": page_try.mistakes,
+    "Spot the bug": page_bugs.mistakes,
     "Evidence": page_evidence.evidence,
     "Distil it now": page_try.distil_now,
     "Quiz": page_try.quiz,
@@ -36,108 +30,17 @@ def main() -> None:
         "it says how much the image could also be a T-shirt or a coat. "
         "The temperature **T** brings that out, and **alpha** decides how much the student listens to it."
     )
-    view, controls = st.columns([2, 1], gap="large")
-    with controls:
-        scene = _controls()
+    view, side = st.columns([2, 1], gap="large")
+    with side:
+        scene = controls()
     with view:
         _softening(scene)
-    _ladder(scene)
     for name, tab in zip(
         TABS, st.tabs(list(TABS), key="d_tab", on_change="rerun", bind="query-params"), strict=True
     ):
         if tab.open:
             with tab:
                 TABS[name](scene)
-
-
-def _controls() -> Scene:
-    images, teacher = ui.images("validation"), ui.validation_logits("teacher")
-    name = _student()
-    student = ui.validation_logits(name)
-    choices: list[Choice] = list(Choice)
-    choice = st.selectbox(
-        "Image",
-        choices,
-        key="d_by",
-        bind="query-params",
-        help="How to choose one of the 5,000 validation images, which no network was trained on.",
-    )
-    found = soften.candidates(choice, teacher, student, images.targets())
-    rank = st.number_input(
-        "Index" if choice is Choice.INDEX else "Place in that order",
-        0,
-        len(images) - 1,
-        key="d_n",
-        bind="query-params",
-        help="0 is the most telling one.",
-    )
-    if rank >= len(found):
-        st.warning(f"There are {len(found)} such images, so this is the last one.")
-    position = int(found[min(rank, len(found) - 1)])
-    label = images.classes[images.labels[position]]
-    st.image(
-        images.images[position].repeat(SCREEN_PIXELS, 0).repeat(SCREEN_PIXELS, 1),
-        caption=f"Validation image {position}, labelled {label}",
-    )
-    temperature = st.number_input(
-        "Temperature T, exactly",
-        STEPS[0],
-        STEPS[-1],
-        4.0,
-        0.1,
-        format="%g",
-        key="d_t",
-        bind="query-params",
-        help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
-        "The slider beside the bars sets the same T.",
-    )
-    alpha, reverse, course = _weights()
-    return Scene(images, position, name, teacher, student, float(temperature), alpha, reverse, course)
-
-
-def _student() -> str:
-    cards = {name: ui.cards()[name] for name in ui.names_with_logits()}
-    titles = {card.title: name for name, card in cards.items() if card.network == "studentnet"}
-    names = list(titles.values())
-    title = st.selectbox(
-        "Student",
-        list(titles),
-        index=names.index("student-60k-kd"),
-        key="d_s",
-        bind="query-params",
-        help="All of them were really trained; their cards are under Evidence.",
-    )
-    return titles[title]
-
-
-def _weights() -> tuple[float, bool, bool]:
-    """The weight of the soft term, whether the KL is reversed, whether alpha is the course's."""
-    with st.expander("Conventions: what alpha weighs, which way the KL goes"):
-        reverse = st.toggle(
-            "Reverse KL(student || teacher)",
-            key="d_rev",
-            bind="query-params",
-            help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
-        )
-        other = st.toggle(
-            "alpha weighs the hard term",
-            key="d_conv",
-            bind="query-params",
-            help="The course, and half the literature, lets alpha weigh the soft term; the rest does not.",
-        )
-    alpha = st.slider(
-        f"alpha, the weight of the {'hard' if other else 'soft'} term",
-        0.0,
-        1.0,
-        0.5,
-        0.05,
-        key="d_a",
-        bind="query-params",
-        help="How much of the loss comes from the labels."
-        if other
-        else "How much of the loss comes from the teacher.",
-    )
-    return (1 - alpha if other else alpha), reverse, not other
 
 
 @st.cache_resource(show_spinner=False)
@@ -174,34 +77,29 @@ def _softening(scene: Scene) -> None:
             "steps": STEPS,
             "temperature": scene.temperature,
             "log": log,
+            "ladder": soften.LADDER,
+            "disabled": scene.alpha == 0,
         },
         on_temperature_change=_released,
     )
     teacher, student = scene.said
+    top = [soften.soften(scene.teacher[position], step).max().item() for step in soften.LADDER]
     st.caption(
         f"True class **{images.classes[scene.label]}** (▸); the teacher says **{teacher}**, the student "
-        f"**{student}**, at every T: dividing all logits by T changes no ranking. Drag T to see how soft."
+        f"**{student}**, at every T: dividing all logits by T changes no ranking. The teacher's largest "
+        f"probability falls from **{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** at T = 16. Drag T to see it fall."
     )
     ui.provenance(
         "precomputed",
         "logits of the shipped networks on the validation images; the softmax is computed in your browser.",
     )
+    pair = {"teacher": scene.teacher[position], "student": scene.student[position]}
     rows = soften.distributions(
-        scene.teacher[position], scene.student[position], images.classes, scene.label, scene.temperature
+        pair["teacher"], pair["student"], images.classes, scene.label, scene.temperature
     )
-    ui.download("Distributions as CSV", rows, "distributions.csv")
-
-
-def _ladder(scene: Scene) -> None:
-    st.subheader("The same image up the ladder of temperatures")
-    teacher = scene.teacher[scene.position]
-    top = [soften.soften(teacher, step).max().item() for step in soften.LADDER]
-    ui.chart(
-        charts.ladder_map(soften.ladder(teacher, scene.images.classes)),
-        f"Teacher's probabilities at T = 1 to 16; the largest falls from {top[0]:.2f} to {top[-1]:.2f}.",
-        f"The teacher's largest probability falls from **{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** "
-        "at T = 16; what it takes away goes to the classes it finds similar first.",
-    )
+    with st.container(horizontal=True):
+        ui.download("Distributions as CSV", rows, "distributions.csv")
+        ui.download("Five temperatures as CSV", soften.ladder(pair, images.classes), "ladder.csv")
 
 
 with ui.page():
