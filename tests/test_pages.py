@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.models import StudentSpec
+
 PAGES = ("start", "architecture", "distillation", "pruning")
 
 
@@ -88,14 +90,58 @@ def test_every_tab_of_the_distillation_lesson_draws(tab: str) -> None:
     assert all(chart.alt.strip() for chart in charts(app))
 
 
-def test_alpha_rewrites_the_formula() -> None:
+def test_alpha_rewrites_the_formula_and_says_what_has_no_influence() -> None:
     app = opened("distillation")
     before = app.latex[0].value
+    assert not app.number_input(key="d_t").disabled
     app.slider(key="d_a").set_value(1.0).run()
     assert app.latex[0].value != before
     assert any("labels have no influence" in info.value for info in app.info)
+    assert not app.number_input(key="d_t").disabled
     app.toggle(key="d_conv").set_value(True).run()
     assert any("teacher and T have no influence" in info.value for info in app.info)
+    assert app.number_input(key="d_t").disabled
+    assert "hard term" in app.slider(key="d_a").label
+
+
+def test_the_switches_rewrite_formula_labels_and_numbers() -> None:
+    app = opened("distillation", d_t="1")
+    table, gradients = app.dataframe[0].value, charts(app)[0].spec
+    app.toggle(key="d_rev").set_value(True).run()
+    assert r"\mathrm{KL}(q_{student} \| p_{teacher})" in app.latex[0].value
+    assert "alpha T\\u00b2 KL(student || teacher)" in charts(app)[0].spec.replace("²", "\\u00b2")
+    assert charts(app)[0].spec != gradients
+    assert (app.dataframe[0].value["KL"] != table["KL"]).all()
+    assert (app.dataframe[0].value["CE"] == table["CE"]).all()
+
+
+def test_the_quiz_reveals_only_what_was_committed() -> None:
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
+    app.run()
+    app.query_params["d_tab"] = "Quiz"
+    app.switch_page("explorer/distillation/page.py").run()
+    commit = next(button for button in app.button if "Commit" in button.label)
+    assert commit.disabled
+    app.radio(key="d_quiz").set_value(app.radio(key="d_quiz").options[1]).run()
+    assert not app.error, "nothing is told before the answer is committed"
+    next(button for button in app.button if "Commit" in button.label).click().run()
+    assert "(a) is true" in app.error[0].value
+    assert app.radio(key="d_quiz").disabled
+    next(button for button in app.button if "again" in button.label).click().run()
+    assert app.radio(key="d_quiz").value is None
+
+
+def test_a_network_distilled_on_the_page_is_kept_for_the_other_lessons() -> None:
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=300)
+    app.run()
+    app.session_state["architecture_spec"] = StudentSpec(2, (2, 3, 4, 4), classes=10)
+    app.query_params["d_tab"] = "Distil it now"
+    app.query_params["d_ep"] = "2"
+    app.switch_page("explorer/distillation/page.py").run()
+    next(button for button in app.button if button.label == "Distil it now").click().run()
+    assert not app.exception
+    assert any("After epoch 2: labels alone" in text.value for text in app.caption)
+    assert set(app.session_state["networks"]) == {"Trained here, labels alone", "Trained here, distilled"}
 
 
 STUDENT = "Student under 60,000, distilled"

@@ -1,27 +1,21 @@
 """Speed of the architecture lesson: the budget itself, and an edit as a person feels it."""
 
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.request import urlopen
 
 import torchinfo
 
 from explorer.architecture.budget import budget
-from explorer.bench import Figure, paired
+from explorer.bench import APP, Figure, paired, served
 from explorer.errors import ExplorerError
 from explorer.models import StudentNet, StudentSpec
 
 ROUNDS = 30
-APP = Path(__file__).parent.parent.parent / "streamlit_app.py"
 BARE = """
 import altair as alt
 import pandas as pd
@@ -75,7 +69,7 @@ def _edit() -> Figure:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        with _served(APP) as lesson, _served(bare) as plain:
+        with served(APP) as lesson, served(bare) as plain:
             mine = _felt(
                 browser.new_page(),
                 f"{lesson}/architecture",
@@ -119,27 +113,3 @@ def _felt(page: Any, address: str, control: Callable[[Any], Any], shown: str) ->
             yield time.perf_counter() - started
             page.wait_for_selector('[data-test-script-state="notRunning"]')
             page.wait_for_timeout(150)
-
-
-@contextmanager
-def _served(script: Path) -> Iterator[str]:
-    """The address of a server that runs a Streamlit script."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
-    server = subprocess.Popen(  # noqa: S603 (our own interpreter and script)
-        command, cwd=APP.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(240):
-            try:
-                urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)

@@ -20,8 +20,18 @@ MIN_SIZE, MAX_SIZE = 1, 1024
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: module name, class, output shape (C, H, W) or (C,), parameters, multiply-adds per image."""
+    """One layer, or one row of torchinfo's table that holds layers.
 
+    Attributes:
+        label: what torchinfo calls it: ``Conv2d: 2-4``.
+        name: of the module.
+        kind: its class.
+        output: shape (C, H, W) or (C,).
+        params: parameters of its own; 0 where the layers inside have them.
+        mult_adds: multiply-adds for one image, likewise.
+    """
+
+    label: str
     name: str
     kind: str
     output: tuple[int, ...]
@@ -35,12 +45,14 @@ class Budget:
 
     Attributes:
         layers: every layer in the order of the forward pass.
+        rows: every row of torchinfo's table: the layers, the network and its blocks.
         total_params: torchinfo's total; BatchNorm buffers are not counted, as in the homework.
         mult_adds: torchinfo's total of multiply-adds for one image.
         text: torchinfo's table.
     """
 
     layers: tuple[Layer, ...]
+    rows: tuple[Layer, ...]
     total_params: int
     mult_adds: int
     text: str
@@ -61,6 +73,20 @@ class Budget:
 
     def table(self) -> pd.DataFrame:
         """One row per layer: columns layer, type, output, parameters, share, mult-adds."""
+        return self._table(self.layers)
+
+    def every_row(self) -> pd.DataFrame:
+        """Every row of torchinfo's table: columns row, layer, output, parameters, share, mult-adds.
+
+        Where torchinfo prints "--" (nothing of its own to count) the figure is missing.
+        """
+        rows = self._table(self.rows).drop(columns="type")
+        rows.insert(0, "row", [row.label for row in self.rows])
+        for column in ("parameters", "mult-adds"):
+            rows[column] = rows[column].astype("Int64").mask(rows["parameters"] == 0)
+        return rows
+
+    def _table(self, rows: tuple[Layer, ...]) -> pd.DataFrame:
         return pd.DataFrame(
             [
                 {
@@ -71,7 +97,7 @@ class Budget:
                     "share": layer.params / self.total_params,
                     "mult-adds": layer.mult_adds,
                 }
-                for layer in self.layers
+                for layer in rows
             ]
         )
 
@@ -94,18 +120,22 @@ def budget(spec: StudentSpec, size: int = 224) -> Budget:
         network = StudentNet(spec).eval()
     names = {module: name for name, module in network.named_modules()}
     found: ModelStatistics = summary(network, (1, 3, size, size), device="meta", verbose=0)
-    layers = tuple(
-        Layer(
+    rows, layers = [], []
+    for info in found.summary_list:
+        leaf = bool(info.is_leaf_layer)
+        label = f"{info.class_name}: {info.depth}-{info.depth_index}" if info.depth else info.class_name
+        layer = Layer(
+            label,
             names[info.module],
             info.class_name,
             tuple(info.output_size[1:]),
-            max(info.num_params, 0),
-            info.macs,
+            max(info.num_params, 0) if leaf else 0,
+            info.macs if leaf else 0,
         )
-        for info in found.summary_list
-        if info.is_leaf_layer
-    )
-    return Budget(layers, found.total_params, found.total_mult_adds, str(found))
+        rows.append(layer)
+        if leaf:
+            layers.append(layer)
+    return Budget(tuple(layers), tuple(rows), found.total_params, found.total_mult_adds, str(found))
 
 
 def torchsummary_text(found: Budget, size: int) -> str:

@@ -12,7 +12,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     data = parts.assign(position=range(len(parts)))
     bar = (
         alt.Chart(data)
-        .mark_bar(size=36, stroke="white", strokeWidth=1)
+        .mark_bar(size=40)
         .encode(
             x=alt.X("parameters:Q", stack="zero", title="Parameters"),
             color=alt.Color(
@@ -20,7 +20,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
                 sort=order,
                 scale=alt.Scale(
                     domain=order,
-                    range=["#9ec5ec", "#6aa5de", palette.TEACHER, "#1f5f9c", "#123a63", palette.DENSE],
+                    range=["#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c", palette.DENSE],
                 ),
                 legend=alt.Legend(orient="top", title=None, columns=3),
             ),
@@ -31,12 +31,16 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
             ],
         )
     )
-    line = (
-        alt.Chart(pd.DataFrame({"limit": [limit]}))
-        .mark_rule(color=palette.OVER, strokeWidth=3)
-        .encode(x="limit:Q", tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")])
+    rule = alt.Chart(pd.DataFrame({"limit": [limit], "text": [f"limit {limit:,}"]})).encode(x="limit:Q")
+    # A pale rim, so that the line can be seen on a bar of any shade.
+    rim = rule.mark_rule(color="white", strokeWidth=6)
+    line = rule.mark_rule(color=palette.OVER, strokeWidth=3).encode(
+        tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")]
     )
-    return alt.layer(bar, line).properties(height=190)
+    text = rule.mark_text(color=palette.OVER, fontWeight="bold", baseline="bottom", y=-4).encode(
+        text="text:N"
+    )
+    return alt.layer(bar, rim, line, text).properties(height=220)
 
 
 def shares(rows: pd.DataFrame) -> alt.Chart:

@@ -7,7 +7,7 @@ BatchNorm and linear layers their parameters once) and are tested against it.
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, nan
 
 import pandas as pd
 
@@ -146,8 +146,8 @@ def steps_of(spec: StudentSpec, size: int = 224, step: int = 8) -> pd.DataFrame:
             change = None
             if 1 <= width <= MAX_WIDTH:
                 change = cost(with_widths(spec, (*widths[:place], width, *widths[place + 1 :])), size)
-            row[f"{label}: parameters"] = change.params - here.params if change else None
-            row[f"{label}: mult-adds"] = change.mult_adds - here.mult_adds if change else None
+            row[f"{label}: parameters"] = change.params - here.params if change else nan
+            row[f"{label}: mult-adds"] = change.mult_adds - here.mult_adds if change else nan
         rows.append(row)
     return pd.DataFrame(rows)
 

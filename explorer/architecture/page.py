@@ -3,24 +3,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts, page_detail
-from explorer.architecture.budget import LIMITS, Budget, blocks, budget
-from explorer.architecture.fit import cost, fit, largest_of_shape, spend
+from explorer.architecture.budget import Budget, blocks, budget
+from explorer.architecture.fit import cost, fit, spend, steps_of
+from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
-from explorer.models import MAX_WIDTH, StudentSpec
-
-REPORT = StudentSpec()
-TINY = StudentSpec(8, (8, 16, 32, 18))
-KERNELS = (3, 5, 7)
-OWN = "own"
-MIN_LIMIT = 2_500  # below it not every number of classes has a network at all
+from explorer.models import StudentSpec
 
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,
-    "8 channels more or less": page_detail.steps,
     "Against standard convolutions": page_detail.standard,
     "The trained family": page_detail.trained,
     "Code": page_detail.code,
@@ -35,108 +30,22 @@ def main() -> None:
         "How many parameters does a network have, where do they sit, and does it fit the homework's limit? "
         "Edit the widths of **StudentNet**; it opens with the report's own network."
     )
-    view, controls = st.columns([2, 1], gap="large")
-    with controls:
-        spec, size, limit = _controls()
+    view, side = st.columns([2, 1], gap="large")
+    with side:
+        spec, size, limit = controls()
     found = budget(spec, size)
     # The distillation lesson trains this network, on images of its own classes.
     st.session_state["architecture_spec"] = replace(spec, classes=len(ui.workspace().classes))
     with view:
         _verdict(found, limit)
         _ways_out(spec, limit, found)
+        _steps(spec, size)
     design = Design(spec, size, found)
     tabs = st.tabs(list(TABS), key="a_tab", on_change="rerun", bind="query-params")
     for name, tab in zip(TABS, tabs, strict=True):
         if tab.open:
             with tab:
                 TABS[name](design)
-
-
-def _controls() -> tuple[StudentSpec, int, int]:
-    limit = _limit()
-    with st.popover("Presets", icon=":material/apps:", width="stretch"):
-        for title, spec in _presets(limit).items():
-            listed = ", ".join(map(str, spec.widths))
-            st.button(
-                title,
-                on_click=_take,
-                args=(spec,),
-                width="stretch",
-                help=f"({spec.stem}; {listed}), {spec.classes} classes, {cost(spec).params:,} parameters.",
-            )
-    stem = _number("Stem channels", REPORT.stem, 1, MAX_WIDTH, "a_stem", "Output of the 7x7 convolution.")
-    widths = []
-    for row in (0, 2):
-        for offset, column in enumerate(st.columns(2)):
-            number = row + offset
-            with column:
-                widths.append(
-                    _number(
-                        f"Block {number + 1} channels",
-                        REPORT.widths[number],
-                        1,
-                        MAX_WIDTH,
-                        f"a_w{number + 1}",
-                        "Output of this block's pointwise convolution.",
-                    )
-                )
-    left, right = st.columns(2)
-    with left:
-        kernel = st.selectbox(
-            "Depthwise kernel", list(KERNELS), key="a_k", bind="query-params", help="Side in pixels."
-        )
-    with right:
-        classes = _number("Classes", REPORT.classes, 2, 1000, "a_cls", "Food-11 has 11.")
-    left, right = st.columns(2, vertical_alignment="bottom")
-    with left:
-        size = _number("Input size", 224, 32, 512, "a_size", "Side of the square image, in pixels.")
-    with right:
-        bias = st.toggle(
-            "Conv bias",
-            key="a_bias",
-            bind="query-params",
-            help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
-        )
-    return StudentSpec(stem, tuple(widths), classes, kernel, bias), size, limit
-
-
-def _limit() -> int:
-    terms = {f"{term}: {value:,}": value for term, value in LIMITS.items()}
-    term = st.segmented_control(
-        "Limit, parameters",
-        [*terms, OWN],
-        default=next(iter(terms)),
-        required=True,
-        key="a_term",
-        bind="query-params",
-        help="What the homework allowed in that term, or a limit of your own.",
-    )
-    if term in terms:
-        return terms[term]
-    return _number("Own limit, parameters", LIMITS["Spring 2023"], MIN_LIMIT, 10_000_000, "a_lim", "At most.")
-
-
-def _number(label: str, value: int, low: int, high: int, key: str, text: str) -> int:
-    return int(st.number_input(label, low, high, value, key=key, bind="query-params", help=text))
-
-
-def _presets(limit: int) -> dict[str, StudentSpec]:
-    shipped = ui.cards()["student-60k-kd"]
-    return {
-        "The report's StudentNet": REPORT,
-        f"The largest of its shape under {limit:,}": largest_of_shape(REPORT, limit),
-        f"Shipped: {shipped.title}": StudentSpec.from_dict(shipped.spec),
-        "Tiny": TINY,
-    }
-
-
-def _take(spec: StudentSpec) -> None:
-    """Put a network into the controls."""
-    st.session_state["a_stem"] = spec.stem
-    for number, width in enumerate(spec.widths, start=1):
-        st.session_state[f"a_w{number}"] = width
-    st.session_state["a_k"], st.session_state["a_cls"] = spec.kernel, spec.classes
-    st.session_state["a_bias"] = spec.conv_bias
 
 
 def _verdict(found: Budget, limit: int) -> None:
@@ -173,7 +82,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
     left, right = st.columns(2)
     left.button(
         f"Fit to {limit:,}",
-        on_click=_take,
+        on_click=take,
         args=(nearest,),
         disabled=found.within(limit),
         type="primary",
@@ -183,7 +92,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
     )
     right.button(
         "Spend what is left",
-        on_click=_take,
+        on_click=take,
         args=(fuller,),
         disabled=fuller == spec or not found.within(limit),
         icon=":material/expand:",
@@ -191,6 +100,27 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
         help=f"Widens it until no single channel more fits: {_described(fuller)}",
     )
     ui.provenance("computed", "by torchinfo, from a network built with these widths.")
+
+
+def _steps(spec: StudentSpec, size: int) -> None:
+    """What 8 channels more or less cost in each place."""
+    rows = steps_of(spec, size)
+    numbers = [name for name in rows.columns if ":" in name]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="--",
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in numbers},
+    )
+    best, said = rows.nsmallest(1, "-8: parameters").iloc[0], ""
+    if pd.notna(best["-8: parameters"]):
+        said = (
+            f" 8 fewer in **{best['place']}** save {-int(best['-8: parameters']):,} parameters, more than "
+            f"anywhere else, and {-int(best['-8: mult-adds']):,} multiply-adds."
+        )
+    st.caption(f"What 8 channels more, or 8 fewer, in one place change.{said}")
+    ui.provenance("computed", "in closed form, tested against torchinfo.")
+    ui.download("These steps as CSV", rows, "steps.csv")
 
 
 def _described(spec: StudentSpec) -> str:

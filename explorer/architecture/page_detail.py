@@ -9,7 +9,7 @@ from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours
-from explorer.architecture.fit import against_standard, steps_of
+from explorer.architecture.fit import against_standard
 from explorer.architecture.source import source
 from explorer.models import StudentSpec
 
@@ -24,12 +24,23 @@ class Design:
 
 
 def layers(design: Design) -> None:
-    """The torchinfo table, the same as text, and the two costs on one layer axis."""
+    """The two costs on one layer axis, the torchinfo table, and the same as text."""
     found, rows = design.found, design.found.table()
+    heavy, busy = found.heaviest, found.busiest
+    ui.chart(
+        charts.shares(rows),
+        f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
+        f"multiply-adds in {busy.name}.",
+        f"Most parameters are in **{heavy.name}**, {heavy.params / found.total_params:.0%} of them; most "
+        f"multiply-adds in **{busy.name}**, {busy.mult_adds / found.mult_adds:.0%} of them. Parameters sit where "
+        "there are many channels, multiply-adds where the images are large.",
+    )
+    table = found.every_row()
     st.dataframe(
-        rows,
+        table,
         hide_index=True,
-        height=420,
+        height="content",
+        placeholder="--",
         column_config={
             "parameters": st.column_config.NumberColumn(format="localized"),
             "mult-adds": st.column_config.NumberColumn(format="localized"),
@@ -38,7 +49,11 @@ def layers(design: Design) -> None:
             ),
         },
     )
-    ui.download("Table as CSV", rows, "student_net.csv")
+    st.caption("Every row of torchinfo's table; a click on a column's title sorts it.")
+    ui.provenance(
+        "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
+    )
+    ui.download("Table as CSV", table, "student_net.csv")
     texts = {"torchinfo": found.text, "torchsummary": torchsummary_text(found, design.size)}
     for name, text in texts.items():
         with st.expander(f"As {name} prints it, ready to paste"):
@@ -46,39 +61,6 @@ def layers(design: Design) -> None:
             st.download_button(
                 f"{name}.txt", text, f"{name}.txt", on_click="ignore", icon=":material/download:"
             )
-    heavy, busy = found.heaviest, found.busiest
-    ui.chart(
-        charts.shares(rows),
-        f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
-        f"multiply-adds in {busy.name}.",
-        f"Parameters sit late: **{heavy.name}** has {heavy.params / found.total_params:.0%} of them. "
-        f"Multiply-adds sit early, where the images are large: **{busy.name}** takes "
-        f"{busy.mult_adds / found.mult_adds:.0%} of them.",
-    )
-    ui.provenance(
-        "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
-    )
-
-
-def steps(design: Design) -> None:
-    """What 8 channels more or less cost in each place."""
-    rows = steps_of(design.spec, design.size)
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="localized") for name in rows.columns if ":" in name
-        },
-    )
-    best = rows.nsmallest(1, "-8: parameters")
-    if best["-8: parameters"].notna().all():
-        row = best.iloc[0]
-        st.caption(
-            f"8 channels less in **{row['place']}** save {-int(row['-8: parameters']):,} parameters, more than "
-            f"anywhere else, and {-int(row['-8: mult-adds']):,} multiply-adds."
-        )
-    ui.provenance("computed", "in closed form, tested against torchinfo.")
-    ui.download("Steps as CSV", rows, "steps.csv")
 
 
 def standard(design: Design) -> None:

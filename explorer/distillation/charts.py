@@ -4,7 +4,6 @@ import altair as alt
 import pandas as pd
 
 from explorer import palette
-from explorer.distillation.soften import PARTS
 
 
 def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -36,6 +35,7 @@ def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 def loss_bars(rows: pd.DataFrame) -> alt.Chart:
     """The weighted parts of the loss, stacked: the chosen image and the mean over all images."""
+    parts = list(dict.fromkeys(rows["part"]))
     figure: alt.Chart = (
         alt.Chart(rows)
         .mark_bar()
@@ -44,9 +44,9 @@ def loss_bars(rows: pd.DataFrame) -> alt.Chart:
             x=alt.X("value:Q", title="Loss (nats)"),
             color=alt.Color(
                 "part:N",
-                sort=list(PARTS),
-                scale=alt.Scale(domain=list(PARTS), range=[palette.SOFT, palette.HARD]),
-                legend=alt.Legend(orient="top", direction="vertical", title=None),
+                sort=parts,
+                scale=alt.Scale(domain=parts, range=[palette.SOFT, palette.HARD]),
+                legend=alt.Legend(orient="top", direction="vertical", title=None, labelLimit=300),
             ),
             tooltip=[
                 alt.Tooltip("images:N", title="Of"),
@@ -76,7 +76,7 @@ def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | a
         .mark_line(point=True)
         .encode(
             x=_temperature_axis(),
-            y=alt.Y("norm:Q", title="Mean gradient norm (nats per logit)"),
+            y=alt.Y("norm:Q", title="Mean gradient norm (nats)"),
             color=alt.Color(
                 "term:N",
                 sort=terms,
@@ -93,7 +93,7 @@ def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | a
             ],
         )
     )
-    return alt.layer(lines, _mark(temperature)).properties(height=340)
+    return alt.layer(lines, _mark(temperature)).properties(height=400)
 
 
 def _mark(temperature: float) -> alt.Chart:
@@ -114,7 +114,7 @@ def logit_gradients(rows: pd.DataFrame) -> alt.Chart:
         .encode(
             y=alt.Y("class:N", sort=None, title="Class"),
             yOffset=alt.YOffset("term:N", sort=terms),
-            x=alt.X("gradient:Q", title="Gradient on the logit (nats per unit)"),
+            x=alt.X("gradient:Q", title="Gradient on the logit (nats)", axis=alt.Axis(tickCount=5)),
             color=alt.Color(
                 "term:N",
                 sort=terms,
@@ -191,73 +191,77 @@ def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 
 def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Mean validation accuracy of the trained students over alpha and T, with the spread over seeds."""
+    """Mean validation accuracy over alpha and T, coloured by the difference from labels alone.
+
+    Cells that differ from labels alone by more than the seeds do carry a triangle.
+    """
+    signs = {True: " ▲", False: " ▼"}
     data = rows.assign(
-        shown=(100 * rows["mean"]).map("{:.2f}".format),
+        shown=[
+            f"{100 * mean:.2f}" + (signs[difference > 0] if apart else "")
+            for mean, difference, apart in zip(rows["mean"], rows["difference"], rows["apart"], strict=True)
+        ],
+        half=(50 * (rows["high"] - rows["low"])).map("± {:.2f}".format),
         spread=[
             f"{100 * low:.2f} to {100 * high:.2f}"
             for low, high in zip(rows["low"], rows["high"], strict=True)
         ],
     )
-    low, high = float(rows["mean"].min()), float(rows["mean"].max())
+    span = max(float(rows["difference"].abs().max()), 0.5)
     base = alt.Chart(data).encode(
         x=alt.X("temperature:O", title="Temperature T", axis=alt.Axis(labelAngle=0, format="~g")),
-        y=alt.Y("alpha:O", sort="descending", title="alpha", axis=alt.Axis(format="~g")),
+        y=alt.Y("alpha:O", sort="descending", title="alpha (0: labels alone)", axis=alt.Axis(format="~g")),
         tooltip=[
             alt.Tooltip("alpha:Q", title="alpha"),
             alt.Tooltip("temperature:Q", title="T"),
             alt.Tooltip("shown:N", title="Mean validation accuracy, %"),
             alt.Tooltip("spread:N", title="Lowest to highest seed, %"),
+            alt.Tooltip("difference:Q", title="From labels alone, points", format="+.2f"),
             alt.Tooltip("seeds:Q", title="Seeds"),
         ],
     )
     cells = base.mark_rect().encode(
         color=alt.Color(
-            "mean:Q",
-            scale=alt.Scale(domain=[low, high], range=["#fbeee2", palette.STUDENT, "#6b3005"]),
+            "difference:Q",
+            scale=alt.Scale(domain=[-span, 0, span], range=[palette.HARD, "#f1f4f7", palette.SOFT]),
             legend=None,
         )
     )
-    dark = f"datum.mean > {low + 0.4 * (high - low)}"
-    numbers = base.mark_text(fontSize=13, dy=-6, fontWeight="bold").encode(
-        text="shown:N", color=alt.condition(dark, alt.value("#ffffff"), alt.value("#18212c"))
-    )
-    spreads = base.mark_text(fontSize=10, dy=9).encode(
-        text="spread:N", color=alt.condition(dark, alt.value("#ffffff"), alt.value("#18212c"))
-    )
+    ink = alt.condition(f"abs(datum.difference) > {0.6 * span}", alt.value("#ffffff"), alt.value("#18212c"))
+    numbers = base.mark_text(fontSize=12, dy=-7, fontWeight="bold").encode(text="shown:N", color=ink)
+    spreads = base.mark_text(fontSize=10, dy=9).encode(text="half:N", color=ink)
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 
 def reliability(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Accuracy against confidence, a line per network; on the diagonal they are the same."""
     names = list(dict.fromkeys(rows["network"]))
-    colors = [palette.TEACHER, palette.DENSE, palette.STUDENT]
+    colors = [palette.TEACHER, palette.HARD, palette.SOFT]
     diagonal = (
         alt.Chart(pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]}))
         .mark_line(strokeDash=[4, 4], color=palette.DENSE)
         .encode(x="confidence:Q", y="accuracy:Q")
     )
-    lines = (
-        alt.Chart(rows)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("confidence:Q", title="Mean confidence in the bin", scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("accuracy:Q", title="Accuracy in the bin", scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color(
-                "network:N",
-                sort=names,
-                scale=alt.Scale(domain=names, range=colors[: len(names)]),
-                legend=alt.Legend(orient="top", title=None, direction="vertical", labelLimit=300),
-            ),
-            tooltip=[
-                alt.Tooltip("network:N", title="Network"),
-                alt.Tooltip("confidence:Q", title="Confidence", format=".3f"),
-                alt.Tooltip("accuracy:Q", title="Accuracy", format=".3f"),
-                alt.Tooltip("count:Q", title="Images"),
-            ],
-        )
+    base = alt.Chart(rows).encode(
+        x=alt.X("confidence:Q", title="Mean confidence in the bin", scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("accuracy:Q", title="Accuracy in the bin", scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color(
+            "network:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=colors[: len(names)]),
+            legend=alt.Legend(orient="top", title=None, direction="vertical", labelLimit=300),
+        ),
     )
-    return alt.layer(diagonal, lines).properties(height=400)
+    points = base.mark_circle(opacity=0.8).encode(
+        size=alt.Size("count:Q", scale=alt.Scale(range=[20, 500]), legend=None),
+        tooltip=[
+            alt.Tooltip("network:N", title="Network"),
+            alt.Tooltip("confidence:Q", title="Confidence", format=".3f"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".3f"),
+            alt.Tooltip("count:Q", title="Images"),
+        ],
+    )
+    return alt.layer(diagonal, base.mark_line(strokeWidth=1.5), points).properties(height=440)
 
 
 def race_curves(rows: pd.DataFrame, epochs: int) -> alt.Chart:

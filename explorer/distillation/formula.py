@@ -3,6 +3,17 @@
 from explorer.distillation.loss import LossParts
 
 
+def part_names(*, reverse: bool = False, course: bool = True) -> tuple[str, str]:
+    """What a chart calls the soft and the hard part.
+
+    >>> part_names(course=False)
+    ('(1 - alpha) T² KL(teacher || student)', 'alpha CE')
+    """
+    soft, hard = ("alpha", "(1 - alpha)") if course else ("(1 - alpha)", "alpha")
+    direction = "student || teacher" if reverse else "teacher || student"
+    return f"{soft} T² KL({direction})", f"{hard} CE"
+
+
 def formula(
     parts: LossParts, alpha: float, temperature: float, *, reverse: bool = False, course: bool = True
 ) -> str:
@@ -17,11 +28,11 @@ def formula(
     """
     soft, hard = (r"\alpha", r"(1-\alpha)") if course else (r"(1-\alpha)", r"\alpha")
     first, second = ("q_{student}", "p_{teacher}") if reverse else ("p_{teacher}", "q_{student}")
-    grey = r"\color{gray}" if alpha == 0 else ""
+    no_soft, no_hard = (r"\color{gray}" if weight == 0 else "" for weight in (alpha, 1 - alpha))
     return (
-        r"\begin{aligned} L ={} & {" + grey + rf"{soft}\, T^2\, \mathrm{{KL}}({first} \| {second})" + r"} \\"
-        rf" & + {hard}\, \mathrm{{CE}} \\"
-        rf" ={{}} & {{{grey}{alpha:.4g} \cdot {temperature:g}^2 \cdot {parts.kl:.4f}}} \\"
-        rf" & + {1 - alpha:.4g} \cdot {parts.hard:.4f} \\"
+        rf"\begin{{aligned}} L ={{}} & {{{no_soft}{soft}\, T^2\, \mathrm{{KL}}({first} \| {second})}} \\"
+        rf" & {{{no_hard}+ {hard}\, \mathrm{{CE}}}} \\"
+        rf" ={{}} & {{{no_soft}{alpha:.4g} \cdot {temperature:g}^2 \cdot {parts.kl:.4f}}} \\"
+        rf" & {{{no_hard}+ {1 - alpha:.4g} \cdot {parts.hard:.4f}}} \\"
         rf" ={{}} & \mathbf{{{parts.total:.4f}}}\ \mathrm{{nats}} \end{{aligned}}"
     )

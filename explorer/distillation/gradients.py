@@ -1,7 +1,8 @@
 """Why T^2: gradients of the soft and the hard term, the limit of high T, and the TCKD / NCKD split.
 
 With p = softmax(v / T) of the teacher and q = softmax(z / T) of the student, per image:
-``dKL/dz = (q - p) / T`` and ``dCE/dz = softmax(z) - onehot`` (Hinton, Vinyals, Dean 2015, eq. 2);
+``dKL/dz = (q - p) / T`` for KL(teacher || student), and ``dCE/dz = softmax(z) - onehot`` (Hinton,
+Vinyals, Dean 2015, eq. 2);
 ``T^2 KL -> 1/2 Var(z - v)`` as T grows (their eqs. 3 and 4, on centred logits);
 ``KL = TCKD + (1 - p_t) NCKD`` (Zhao et al. 2022, arXiv 2203.08679).
 """
@@ -19,11 +20,20 @@ from explorer.distillation.soften import soften
 SWEEP = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 20.0)
 
 
-def soft_gradient(student: Tensor, teacher: Tensor, temperature: float, *, times_t2: bool = True) -> Tensor:
-    """Gradient of the soft term with respect to the student's logits, per image, same shape (N, C)."""
+def soft_gradient(
+    student: Tensor, teacher: Tensor, temperature: float, *, times_t2: bool = True, reverse: bool = False
+) -> Tensor:
+    """Gradient of the soft term with respect to the student's logits, per image, same shape (N, C).
+
+    ``reverse`` takes KL(student || teacher), whose gradient is ``q (log q - log p - KL) / T``.
+    """
     check_temperature(temperature)
     factor = temperature if times_t2 else 1 / temperature
-    return factor * (soften(student, temperature) - soften(teacher, temperature))
+    q = soften(student, temperature)
+    if not reverse:
+        return factor * (q - soften(teacher, temperature))
+    difference = (student / temperature).log_softmax(1) - (teacher / temperature).log_softmax(1)
+    return factor * q * (difference - (q * difference).sum(1, keepdim=True))
 
 
 def hard_gradient(student: Tensor, labels: Tensor) -> Tensor:
@@ -34,14 +44,22 @@ def hard_gradient(student: Tensor, labels: Tensor) -> Tensor:
 
 
 def norms(
-    student: Tensor, labels: Tensor, teacher: Tensor, temperatures: Sequence[float] = SWEEP
+    student: Tensor,
+    labels: Tensor,
+    teacher: Tensor,
+    temperatures: Sequence[float] = SWEEP,
+    *,
+    reverse: bool = False,
 ) -> pd.DataFrame:
     """Mean L2 norm over the images of each term's gradient at each T: columns temperature, term, norm."""
     hard = hard_gradient(student, labels).norm(dim=1).mean().item()
     rows = []
     for temperature in temperatures:
         with_t2, without = (
-            soft_gradient(student, teacher, temperature, times_t2=times).norm(dim=1).mean().item()
+            soft_gradient(student, teacher, temperature, times_t2=times, reverse=reverse)
+            .norm(dim=1)
+            .mean()
+            .item()
             for times in (True, False)
         )
         for term, value in (("soft, with T²", with_t2), ("soft, without T²", without), ("hard", hard)):
@@ -56,13 +74,15 @@ def per_logit(
     alpha: float,
     temperature: float,
     classes: Sequence[str],
+    *,
+    reverse: bool = False,
 ) -> pd.DataFrame:
     """The weighted gradient of one image by logit: columns class, term (soft, hard, sum), gradient.
 
     ``student`` and ``teacher`` are logits (C,); a negative gradient means descent raises that logit.
     """
     check_alpha(alpha)
-    soft = alpha * soft_gradient(student[None], teacher[None], temperature)[0]
+    soft = alpha * soft_gradient(student[None], teacher[None], temperature, reverse=reverse)[0]
     hard = (1 - alpha) * hard_gradient(student[None], torch.tensor([label]))[0]
     return pd.DataFrame(
         [

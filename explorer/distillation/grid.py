@@ -189,36 +189,58 @@ def evidence_path(folder: Path = SHIPPED) -> Path:
 
 
 def verdict(results: Sequence[dict[str, Any]]) -> str:
-    """One sentence: the best cell against labels alone, and whether that is more than the seeds' noise."""
+    """Sentences: the best cell against labels alone, and which cells differ by more than the seeds do."""
     rows = summary(results)
-    plain = rows[rows["alpha"] == 0]
-    taught = rows[rows["alpha"] > 0]
+    plain, taught = rows[rows["alpha"] == 0], rows[rows["alpha"] > 0]
     if plain.empty or taught.empty:
         return "There is no run with labels alone to compare with."
-    reference, best = plain.iloc[0], taught.nlargest(1, "mean").iloc[0]
-    gain = 100 * (best["mean"] - reference["mean"])
-    noise = 100 * (rows["high"] - rows["low"]).max()
-    inside = (taught["mean"] - reference["mean"]).abs() * 100 <= noise
-    return (
-        f"The best cell, alpha {best['alpha']:g} and T {best['temperature']:g}, is {gain:+.2f} points from labels "
-        f"alone ({100 * reference['mean']:.2f} %); seeds of one cell differ by up to {noise:.2f} points, so "
-        f"{inside.sum()} of the {len(taught)} distilled cells are not told apart from labels alone."
+    best = taught.nlargest(1, "mean").iloc[0]
+    said = (
+        f"Labels alone reach {100 * plain['mean'].iloc[0]:.2f} %; the best cell, {_cell(best)}, is "
+        f"{best['difference']:+.2f} points from that."
     )
+    if rows["seeds"].max() < 2:
+        return f"{said} With one seed a cell, nothing tells how much of that is chance."
+    found = (
+        f"{said} Seeds of one cell differ by up to {noise(rows):.2f} points: {(~taught['apart']).sum()} of the "
+        f"{len(taught)} distilled cells are within that and not told apart from labels alone."
+    )
+    for word, sign in (("better", 1), ("worse", -1)):
+        cells = taught[taught["apart"] & (sign * taught["difference"] > 0)]
+        if len(cells):
+            listed = "; ".join(f"{_cell(row)} ({row['difference']:+.2f})" for _, row in cells.iterrows())
+            found += f" More than that {word}: {listed}."
+    return found
+
+
+def _cell(row: "pd.Series[Any]") -> str:
+    return f"alpha {row['alpha']:g} at T {row['temperature']:g}"
+
+
+def noise(rows: pd.DataFrame) -> float:
+    """By how many points the seeds of one cell of a ``summary`` differ, at most."""
+    return float(100 * (rows["high"] - rows["low"]).max())
 
 
 def summary(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Mean and spread over the seeds of each cell: columns alpha, temperature, mean, low, high, seeds.
+    """Mean and spread over the seeds of each cell.
 
-    A run at alpha = 0 stands in every temperature's cell, since T has no influence on it.
+    Columns alpha, temperature, mean, low, high, seeds, difference (of the mean from that of labels
+    alone, in points) and apart (whether that is more than the seeds of any cell differ). A run at
+    alpha = 0 stands in every temperature's cell, since T has no influence on it.
     """
     frame = pd.DataFrame(results)
     steps = sorted(frame["temperature"].dropna().unique())
     fixed = frame[frame["temperature"].isna()]
     spread = [frame[frame["temperature"].notna()]]
     spread += [fixed.assign(temperature=step) for step in steps]
-    return (
+    rows = (
         pd.concat([part for part in spread if len(part)])
         .groupby(["alpha", "temperature"])["validation_accuracy"]
         .agg(mean="mean", low="min", high="max", seeds="size")
         .reset_index()
     )
+    reference = fixed["validation_accuracy"].mean()
+    rows["difference"] = 100 * (rows["mean"] - reference)
+    rows["apart"] = (rows["difference"].abs() > noise(rows)) & (rows["seeds"].max() > 1)
+    return rows

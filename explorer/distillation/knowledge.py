@@ -14,26 +14,28 @@ from explorer.data import ImageSet
 from explorer.distillation.soften import soften
 
 BINS = 15
+EXAMPLES = 3
 
 
 def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> pd.DataFrame:
     """The teacher's mean soft label per true class at T, the diagonal left out.
 
-    Returns one row per pair: columns true, other, probability, example (a PNG data address of the
-    image of that true class to which the teacher gives the other class the most).
+    Returns one row per pair: columns true, other, probability, positions (of the images of that true
+    class to which the teacher gives the other class the most), example (those as a PNG data address).
     """
     probabilities, labels = soften(teacher, temperature), images.targets()
     rows = []
     for true, name in enumerate(images.classes):
         members = torch.nonzero(labels == true).flatten()
         mean = probabilities[members].mean(0)
-        best = members[probabilities[members].argmax(0)]
+        best = members[probabilities[members].topk(EXAMPLES, dim=0).indices].T.tolist()
         rows += [
             {
                 "true": name,
                 "other": other,
                 "probability": mean[column].item(),
-                "example": png_address(images.images[int(best[column])]),
+                "positions": tuple(best[column]),
+                "example": png_address(np.hstack(list(images.images[best[column]]))),
             }
             for column, other in enumerate(images.classes)
             if column != true
@@ -41,7 +43,7 @@ def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> p
     return pd.DataFrame(rows)
 
 
-def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: int = 3) -> str:
+def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: int = 2) -> str:
     """A grey image (H, W) as a data address, each pixel ``scale`` screen pixels wide."""
     buffer = BytesIO()
     Image.fromarray(pixels.repeat(scale, 0).repeat(scale, 1)).save(buffer, "PNG", optimize=True)

@@ -25,6 +25,7 @@ class Race:
         spec: the network; both copies start from the same weights.
         alpha: weight of the soft term for the distilled copy.
         temperature: T for the distilled copy.
+        reverse: whether its KL is KL(student || teacher).
         epochs: length of the one-cycle schedule.
         seconds: the longest it may take; past it the race ends with what is there.
         seed: of weights, order and views.
@@ -33,6 +34,7 @@ class Race:
     spec: StudentSpec
     alpha: float = 0.9
     temperature: float = 4.0
+    reverse: bool = False
     epochs: int = 8
     seconds: float = 120.0
     seed: int = 1
@@ -72,6 +74,12 @@ class Kept:
     networks: dict[str, nn.Module]
     laps: list[Lap]
 
+    @property
+    def common(self) -> int:
+        """The last epoch that both copies have ended; 0 before there is one."""
+        ended = [max((lap.epoch for lap in self.laps if lap.way == way), default=0) for way in WAYS]
+        return min(ended)
+
     def rows(self) -> pd.DataFrame:
         """The curves: columns way, epoch, accuracy, seconds."""
         return pd.DataFrame(
@@ -110,7 +118,7 @@ def _laps(
 ) -> Iterator[Lap]:
     losses: dict[str, Loss] = {
         "labels alone": labels_alone,
-        "distilled": Distilled(plan.alpha, plan.temperature),
+        "distilled": Distilled(plan.alpha, plan.temperature, plan.reverse),
     }
     runs = {
         way: train(network, images, validation, plan.recipe, losses[way], teacher_logits=table)

@@ -94,15 +94,16 @@ def labels_alone(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tens
 
 @dataclass(frozen=True)
 class Distilled:
-    """``loss_fn_kd`` with its settings, as ``training.train`` asks for it."""
+    """``loss_fn_kd`` (or the same with the KL reversed) with its settings, as ``training.train`` asks for it."""
 
     alpha: float
     temperature: float
+    reverse: bool = False
 
     def __call__(self, scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
         """The loss of a batch; the teacher's logits must be there."""
         assert teacher is not None
-        return loss_fn_kd(scores, labels, teacher, self.alpha, self.temperature)
+        return loss_parts(scores, labels, teacher, self.alpha, self.temperature, reverse=self.reverse).total
 
 
 def check_alpha(alpha: float) -> None:

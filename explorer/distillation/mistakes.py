@@ -151,6 +151,8 @@ def _literal(part: Tensor) -> str:
 
 _TEMPLATE = '''"""Checks your own loss_fn_kd: put it into my_loss.py beside this file and run pytest here."""
 
+import math
+
 import pytest
 import torch
 from my_loss import loss_fn_kd
@@ -176,6 +178,13 @@ CASES = [
 def test_loss(alpha, temperature, expected):
     found = loss_fn_kd(STUDENT, LABELS, TEACHER, alpha=alpha, temperature=temperature)
     assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_very_sure_teacher():
+    """Probabilities that round to 0 must not turn the loss into nan."""
+    sure = torch.tensor([[2000.0, 0.0, -2000.0]], dtype=torch.float64)
+    found = loss_fn_kd(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([0]), sure, alpha=0.5, temperature=1.0)
+    assert float(found) == pytest.approx(math.log(3), abs=1e-6)
 
 
 def test_defaults():

@@ -1,14 +1,18 @@
 """What the teacher knows about classes, and what students trained on it really reached."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from torch import Tensor
 
 from explorer import ui
-from explorer.distillation import charts, grid, knowledge
+from explorer.distillation import charts, grid, knowledge, soften
 from explorer.distillation.scene import Scene
+
+PAIR_PIXELS = 112  # side on screen of an example image
 
 
 def dark_knowledge(scene: Scene) -> None:
@@ -19,47 +23,63 @@ def dark_knowledge(scene: Scene) -> None:
         charts.soft_label_matrix(rows),
         f"Matrix of the teacher's mean soft labels at T = {scene.temperature:g}; largest: a {top['true']} "
         f"also seen as {top['other']}, {top['probability']:.3f}.",
-        f"At T = {scene.temperature:g} the teacher gives a **{top['true']}** on average "
-        f"**{top['probability']:.1%}** of {top['other']}, more than any other pair. Hover a cell for the image "
-        "to which it gives the most. A label alone says none of this.",
+        f"Mean soft labels at T = {scene.temperature:g}: to a **{top['true']}** the teacher gives on average "
+        f"**{top['probability']:.1%}** {top['other']}, more than in any other pair. A label alone says none of this. "
+        "Hover a cell for its example images, or choose the pair below.",
     )
+    _pair_examples(scene, rows.sort_values("probability", ascending=False))
     ui.provenance("computed", f"from the teacher's logits on {len(scene.images):,} validation images.")
-    ui.download("Soft labels as CSV", rows.drop(columns="example"), "soft_labels.csv")
+    ui.download("Soft labels as CSV", rows.drop(columns=["example", "positions"]), "soft_labels.csv")
+
+
+def _pair_examples(scene: Scene, rows: pd.DataFrame) -> None:
+    """The images of a chosen pair, for those who cannot hover."""
+    names = [f"{row.true}, also seen as {row.other}" for row in rows.itertuples()]
+    choice, shown = st.columns([1, 2], vertical_alignment="bottom")
+    name = choice.selectbox(
+        "Pair", names, key="d_pair", bind="query-params", help="The strongest pair first; type to search."
+    )
+    row = rows.iloc[names.index(name)]
+    given = soften.soften(scene.teacher, scene.temperature)[:, scene.images.classes.index(row["other"])]
+    times = max(1, PAIR_PIXELS // len(scene.images.images[0]))
+    shown.image(
+        [scene.images.images[at].repeat(times, 0).repeat(times, 1) for at in row["positions"]],
+        caption=[f"image {at}: {given[at]:.0%}" for at in row["positions"]],
+    )
 
 
 def evidence(scene: Scene) -> None:
     """The grid of trained students, calibration, and the cards; the grid and the cards are the shipped ones'."""
-    results = _grid()
-    if results:
-        _show_grid(results)
+    path = grid.evidence_path()
+    if path.exists():
+        _show_grid(_results(path))
     st.subheader("Calibration at T = 1")
     _calibration(scene)
     st.subheader("The shipped networks")
     ui.networks_table()
 
 
-@st.cache_data(show_spinner=False)
-def _grid() -> list[dict[str, object]]:
-    path = grid.evidence_path()
-    if not path.exists():
-        return []
+@st.cache_data(show_spinner=False, max_entries=4)
+def _results(path: Path) -> list[dict[str, Any]]:
     return list(json.loads(path.read_text(encoding="utf-8"))["results"])
 
 
-def _show_grid(results: list[dict[str, object]]) -> None:
+def _show_grid(results: list[dict[str, Any]]) -> None:
     st.subheader("Students trained over alpha and T, on Fashion-MNIST")
     rows, verdict = grid.summary(results), grid.verdict(results)
     ui.chart(
         charts.grid_map(rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
-        f"Mean validation accuracy in %, lowest to highest seed below it. {verdict}",
+        f"Mean validation accuracy in %, under it half the distance from the lowest to the highest seed. Colour: "
+        f"the difference from labels alone, the bottom row, which T does not touch. {verdict}",
     )
-    first = results[0]["settings"]
-    assert isinstance(first, dict)
+    recipe, spec = results[0]["settings"]["recipe"], results[0]["settings"]["spec"]
+    hours = sum(result["seconds"] for result in results) / 3600
     ui.provenance(
         "precomputed",
-        f"{len(results)} trainings of {first['recipe']['epochs']} epochs each, blocks of widths "
-        f"{first['spec']['widths']}; run again with <code>python -m explorer grid</code>.",
+        f"{len(results)} trainings, {recipe['epochs']} epochs each on one schedule, {hours:.1f} hours of one thread; "
+        f"network ({spec['stem']}; {', '.join(map(str, spec['widths']))}), alpha the soft term's weight; "
+        "run again with <code>python -m explorer grid</code>.",
     )
     ui.download("Grid as CSV", rows, "grid.csv")
 
@@ -67,15 +87,19 @@ def _show_grid(results: list[dict[str, object]]) -> None:
 def _calibration(scene: Scene) -> None:
     labels = scene.images.targets()
     networks = {"teacher": scene.teacher, **_pair(scene)}
-    found = {name: knowledge.calibration(logits, labels) for name, logits in networks.items()}
-    titles = {name: f"{name}, ECE {each.ece:.3f}" for name, each in found.items()}
+    found = {
+        ui.cards()[name].title: knowledge.calibration(logits, labels) for name, logits in networks.items()
+    }
+    titles = {name: f"{name}: ECE {each.ece:.3f}" for name, each in found.items()}
     rows = pd.concat([each.bins.assign(network=titles[name]) for name, each in found.items()])
-    best = min(found, key=lambda name: found[name].ece)
+    ranked = sorted(found, key=lambda name: found[name].ece)
     ui.chart(
         charts.reliability(rows),
         "Accuracy against confidence: " + "; ".join(titles.values()),
-        f"Below the diagonal a network is surer than it should be. The smallest calibration error here is that "
-        f"of **{best}**, {found[best].ece:.3f}. Distillation at high T does not make T a calibration setting.",
+        "A point below the dashed diagonal is surer than it should be; the larger the point, the more images it "
+        "stands for. Expected calibration error, smallest first: "
+        + ", ".join(f"**{name}** {found[name].ece:.3f}" for name in ranked)
+        + ".",
     )
     ui.provenance("computed", f"from the logits on {len(labels):,} validation images, 15 bins.")
     ui.download("Reliability as CSV", rows, "reliability.csv")

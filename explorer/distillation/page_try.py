@@ -1,4 +1,4 @@
-"""Try it: spot the bug, check your own loss, distil a network now, and the quiz."""
+"""Try it: distil a network now, and the quiz."""
 
 from dataclasses import replace
 
@@ -8,58 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
 from explorer.distillation import charts, soften
-from explorer.distillation import mistakes as bugs
 from explorer.distillation.live import Kept, Race, race
 from explorer.distillation.scene import Scene
 from explorer.models import StudentSpec
-
-BATCH = 128
-CHECKED = 8
-
-
-def mistakes(scene: Scene) -> None:
-    """What frequent mistakes do to the loss of a real batch, and a test for one's own function."""
-    batch = slice(BATCH)
-    labels = scene.images.targets()
-    rows = bugs.evaluate(
-        scene.student[batch], labels[batch], scene.teacher[batch], scene.alpha, scene.temperature
-    )
-    st.markdown(
-        f"The same batch of {BATCH} validation images, alpha {scene.alpha:g}, T {scene.temperature:g}: one loss "
-        "is right, four are written the way they are often handed in."
-    )
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.5f")
-            for name in rows.columns
-            if name not in ("version", "effect")
-        },
-    )
-    for mistake in bugs.MISTAKES:
-        with st.expander(mistake.name):
-            st.code(mistake.code, "python")
-            st.markdown(mistake.why[0].upper() + mistake.why[1:] + ".")
-    ui.provenance("computed", f"real code on the first {BATCH} validation images.")
-    st.subheader("Check your own")
-    st.markdown(
-        f"A test file with the logits of {CHECKED} real images and the value that a correct `loss_fn_kd` "
-        f"returns at {len(bugs.CHECKS)} settings of (alpha, T). Put your function into `my_loss.py` beside it "
-        "and run `pytest`."
-    )
-    few = slice(CHECKED)
-    text = bugs.test_file(scene.student[few], labels[few], scene.teacher[few])
-    st.download_button(
-        "test_my_loss.py",
-        text,
-        "test_my_loss.py",
-        "text/x-python",
-        on_click="ignore",
-        icon=":material/download:",
-    )
-    with st.expander("Show the file"):
-        st.code(text, "python")
 
 
 def distil_now(scene: Scene) -> None:
@@ -75,9 +26,16 @@ def distil_now(scene: Scene) -> None:
             "fewer or smaller images (in the sidebar) take less time."
         )
     st.markdown(
-        f"A StudentNet of widths ({spec.stem}; {', '.join(map(str, spec.widths))}), the one of the architecture "
-        f"lesson, trained on {images}: once with labels alone, once with the teacher "
-        f"(alpha {scene.alpha:g}, T {scene.temperature:g}), from the same weights in the same order."
+        f"A StudentNet of widths ({spec.stem}; {', '.join(map(str, spec.widths))}), trained on {images}: "
+        f"once with labels alone, once with the teacher (soft term {scene.alpha:g}, T {scene.temperature:g}"
+        f"{', KL reversed' if scene.reverse else ''}), from the same weights in the same order."
+    )
+    st.page_link(
+        "explorer/architecture/page.py",
+        label="The network of the architecture lesson: change it there"
+        if "architecture_spec" in st.session_state
+        else "The widths of the shipped student: design your own in the architecture lesson",
+        icon=":material/account_tree:",
     )
     left, right = st.columns(2)
     epochs = left.slider("Epochs", 2, 20, 8, key="d_ep", bind="query-params", help="Length of the schedule.")
@@ -89,7 +47,8 @@ def distil_now(scene: Scene) -> None:
     stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
     area = st.container()
     if started:
-        _run(scene, Race(spec, scene.alpha, scene.temperature, epochs, float(seconds)), area)
+        plan = Race(spec, scene.alpha, scene.temperature, scene.reverse, epochs, float(seconds))
+        _run(scene, plan, area)
     elif isinstance(kept := st.session_state.get(f"race {place.key}"), Kept):
         _show(scene, kept, area)
 
@@ -133,14 +92,15 @@ def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
         if not kept.laps:
             st.info("The run was stopped before its first epoch ended.")
             return
-        rows = kept.rows()
-        last = rows.groupby("way")["accuracy"].last()
+        rows, common = kept.rows(), kept.common
+        last = rows[rows["epoch"] == (common or 1)].set_index("way")["accuracy"]
         text = ", ".join(f"{way} **{value:.2%}**" for way, value in last.items())
+        short = "" if common == kept.plan.epochs else f" of {kept.plan.epochs}, so the schedule was not ended"
         ui.chart(
             charts.race_curves(rows, kept.plan.epochs),
             f"Validation accuracy after each epoch: {text}",
-            f"After epoch {rows['epoch'].max()}: {text}. One seed on {len(ui.images('shard')):,} training "
-            "images: a gap of a point or less can be chance.",
+            f"After epoch {common or 1}{short}: {text}. One seed on {len(ui.images('shard')):,} training images: a gap "
+            "of a point or less can be chance.",
         )
         ui.provenance(
             "measured",
@@ -162,9 +122,15 @@ OPTIONS = (
 def quiz(scene: Scene) -> None:
     """Question 2-2 of the homework: predict, then reveal."""
     st.markdown("**Question 2-2.** Which is true about the temperature T of the distillation loss?")
-    guess = st.radio("Your answer", OPTIONS, index=None, key="d_quiz", label_visibility="collapsed")
-    if guess is None:
-        st.caption("Commit to an answer; the numbers of the image above then decide.")
+    sealed = st.session_state.get("quiz_sealed", False)
+    guess = st.radio(
+        "Your answer", OPTIONS, index=None, key="d_quiz", label_visibility="collapsed", disabled=sealed
+    )
+    if not sealed:
+        st.button(
+            "Commit to this answer", on_click=_seal, args=(True,), disabled=guess is None, type="primary"
+        )
+        st.caption("Then the numbers of the image above decide; the answer cannot be changed after that.")
         return
     logits = scene.teacher[scene.position]
     entropies = {step: soften.entropy(logits, step).item() for step in soften.LADDER}
@@ -176,3 +142,10 @@ def quiz(scene: Scene) -> None:
         f"an even choice among {len(logits)} classes would be {torch.tensor(float(len(logits))).log():.3f}."
     )
     ui.provenance("computed", "from the teacher's logits on the chosen image.")
+    st.button("Ask me again", on_click=_seal, args=(False,))
+
+
+def _seal(sealed: bool) -> None:
+    st.session_state["quiz_sealed"] = sealed
+    if not sealed:
+        st.session_state["d_quiz"] = None

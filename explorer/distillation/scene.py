@@ -22,10 +22,10 @@ class Scene:
     student_name: str
     teacher: Tensor
     student: Tensor
-    temperature: float
-    alpha: float
-    reverse: bool
-    course: bool
+    temperature: float = 1.0
+    alpha: float = 0.5
+    reverse: bool = False
+    course: bool = True
 
     @property
     def label(self) -> int:

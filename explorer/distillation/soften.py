@@ -15,7 +15,6 @@ from explorer.distillation.loss import LossParts, check_temperature, loss_parts
 from explorer.errors import ExplorerError
 
 LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
-PARTS = ("soft term", "hard term")
 
 
 class Choice(StrEnum):
@@ -117,11 +116,15 @@ def distributions(
     )
 
 
-def ladder(logits: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
-    """The softened distribution (C,) at T = 1, 2, 4, 8, 16: columns temperature, class, probability."""
+def ladder(networks: dict[str, Tensor], classes: tuple[str, ...]) -> pd.DataFrame:
+    """Each network's softened distribution (C,) of one image at T = 1, 2, 4, 8, 16.
+
+    Columns network, temperature, class, probability.
+    """
     return pd.DataFrame(
         [
-            {"temperature": f"{temperature:g}", "class": name, "probability": value}
+            {"network": network, "temperature": f"{temperature:g}", "class": name, "probability": value}
+            for network, logits in networks.items()
             for temperature in LADDER
             for name, value in zip(classes, soften(logits, temperature).tolist(), strict=True)
         ]
@@ -136,6 +139,7 @@ def weighted_parts(
     temperature: float,
     chosen: int,
     *,
+    names: tuple[str, str] = ("soft term", "hard term"),
     reverse: bool = False,
 ) -> tuple[LossParts, LossParts, pd.DataFrame]:
     """The loss of one image and its mean over all, and both as weighted parts for a chart.
@@ -147,6 +151,7 @@ def weighted_parts(
         alpha: weight of the soft term.
         temperature: T > 0.
         chosen: position of the one image.
+        names: what to call the soft and the hard part.
         reverse: take KL(student || teacher) instead.
 
     Returns:
@@ -159,7 +164,7 @@ def weighted_parts(
         {"images": name, "part": part, "value": value}
         for name, parts in (("this image", image), (f"mean of {len(labels):,}", mean))
         for part, value in zip(
-            PARTS, (alpha * parts.soft.item(), (1 - alpha) * parts.hard.item()), strict=True
+            names, (alpha * parts.soft.item(), (1 - alpha) * parts.hard.item()), strict=True
         )
     ]
     return image, mean, pd.DataFrame(rows)

@@ -22,11 +22,27 @@ function element(tag, className, text) {
   return node;
 }
 
+function bars(data, tag) {
+  return data.networks.map((network) => {
+    const bar = element(tag, "bar");
+    bar.dataset.network = network.name;
+    bar.style.setProperty("--bar", network.color);
+    return bar;
+  });
+}
+
+function stretch(bar, data, which, index, p) {
+  const log = Math.max(0, 1 - Math.log(Math.max(p, FLOOR)) / Math.log(FLOOR));
+  bar.style.width = `${100 * (data.log ? log : p)}%`;
+  bar.dataset.probability = p;
+  bar.title = `${data.networks[which].name}, ${data.classes[index]}: ${p.toPrecision(4)}`;
+}
+
 function build(root, data) {
   const legend = root.querySelector("#legend");
-  const bars = root.querySelector("#bars");
+  const place = root.querySelector("#bars");
   const body = root.querySelector("#figures tbody");
-  for (const node of [legend, bars, body]) node.replaceChildren();
+  for (const node of [legend, place, body]) node.replaceChildren();
   for (const network of data.networks) {
     const entry = element("span", "", network.name);
     entry.style.setProperty("--bar", network.color);
@@ -39,33 +55,44 @@ function build(root, data) {
   data.classes.forEach((name, index) => {
     const row = element("div", index === data.label ? "row true" : "row");
     const track = element("div", "track");
-    for (const network of data.networks) {
-      const bar = element("div", "bar");
-      bar.dataset.network = network.name;
-      bar.style.setProperty("--bar", network.color);
-      track.append(bar);
-    }
+    track.append(...bars(data, "div"));
     row.append(element("div", "name", name), track, element("div", "numbers"));
-    bars.append(row);
+    place.append(row);
   });
   const axis = element("div", "row");
   axis.append(element("div", "axis"));
-  bars.append(axis);
+  place.append(axis);
+}
+
+function ladder(root, data, go) {
+  const steps = data.ladder.map((temperature) => {
+    const step = element("button", "step");
+    const tables = data.networks.map((network) => soften(network.logits, temperature));
+    const said = tables.map((table, which) => `${data.networks[which].name} ${Math.exp(entropy(table)).toFixed(1)}`);
+    step.type = "button";
+    step.disabled = data.disabled;
+    step.dataset.temperature = temperature;
+    step.append(element("span", "title", `T = ${temperature}`));
+    data.classes.forEach((name, index) => {
+      const pair = element("span", index === data.label ? "pair true" : "pair");
+      pair.append(...bars(data, "span"));
+      pair.querySelectorAll(".bar").forEach((bar, which) => stretch(bar, data, which, index, tables[which][index]));
+      step.append(pair);
+    });
+    step.setAttribute("aria-label", `Go to T = ${temperature}; effective classes: ${said.join(", ")}`);
+    step.onclick = () => go(temperature);
+    return step;
+  });
+  root.querySelector("#ladder").replaceChildren(...steps);
 }
 
 function draw(root, data, temperature) {
-  const width = (p) => (data.log ? Math.max(0, 1 - Math.log(Math.max(p, FLOOR)) / Math.log(FLOOR)) : p);
   const said = [];
   const tables = data.networks.map((network) => soften(network.logits, temperature));
   const rows = root.querySelectorAll("#bars .row");
   data.classes.forEach((name, index) => {
-    const bars = rows[index].querySelectorAll(".bar");
     const numbers = tables.map((table) => table[index]);
-    numbers.forEach((p, which) => {
-      bars[which].style.width = `${100 * width(p)}%`;
-      bars[which].dataset.probability = p;
-      bars[which].title = `${data.networks[which].name}, ${name}: ${p.toPrecision(4)}`;
-    });
+    rows[index].querySelectorAll(".bar").forEach((bar, which) => stretch(bar, data, which, index, numbers[which]));
     rows[index].querySelector(".numbers").replaceChildren(
       ...numbers.map((p) => element("div", "", p < 0.0005 ? p.toExponential(1) : p.toFixed(3))),
     );
@@ -83,6 +110,9 @@ function draw(root, data, temperature) {
   const ticks = data.log ? ["1e-6", "1e-4", "0.01", "1"] : ["0", "0.25", "0.5", "0.75", "1"];
   root.querySelector(".axis").replaceChildren(...ticks.map((tick) => element("span", "", tick)));
   root.querySelector("#value").textContent = temperature;
+  for (const step of root.querySelectorAll(".step")) {
+    step.setAttribute("aria-pressed", String(Number(step.dataset.temperature) === temperature));
+  }
   root.querySelector("#bars").setAttribute(
     "aria-label",
     `Probabilities at T = ${temperature}, true class ${data.classes[data.label]}. ${said.join("; ")}.`,
@@ -98,14 +128,23 @@ export default function (component) {
   slider.min = 0;
   slider.max = data.steps.length - 1;
   slider.step = 1;
+  slider.disabled = data.disabled;
   // While the hand is on the slider, a rerun must not pull it away.
-  if (!slider.matches(":active")) slider.value = nearest(data.temperature);
-  const redraw = () => {
-    slider.setAttribute("aria-valuetext", `T = ${current()}`);
-    draw(root, data, current());
+  const held = slider.matches(":active");
+  if (!held) slider.value = nearest(data.temperature);
+  const redraw = (temperature) => {
+    slider.setAttribute("aria-valuetext", `T = ${temperature}`);
+    draw(root, data, temperature);
   };
-  slider.oninput = redraw;
-  slider.onchange = () => setStateValue("temperature", current());
+  const go = (temperature) => {
+    slider.value = nearest(temperature);
+    redraw(temperature);
+    setStateValue("temperature", temperature);
+  };
+  slider.oninput = () => redraw(current());
+  slider.onchange = () => go(current());
   build(root, data);
-  redraw();
+  ladder(root, data, go);
+  // A T that was typed or linked may lie between two steps of the slider; the bars are drawn at it.
+  redraw(held ? current() : data.temperature);
 }

@@ -19,8 +19,8 @@ def main() -> None:
     """Draw the page."""
     st.title("Compression Explorer")
     st.markdown(
-        "Take a real network apart: budget it, distil it, prune it. Every number here is computed from real "
-        "weights, real images and real clocks, on this machine, offline."
+        "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
+        "images and real clocks, and says whether it was computed here or shipped with its card."
     )
     for column, lesson in zip(
         st.columns(3, gap="medium"), (_architecture, _distillation, _pruning), strict=True
@@ -63,7 +63,7 @@ def _distillation() -> None:
         f"T = 1 and **{soft:.1f}** at T = 4: that is what a student can learn from it."
     )
     ui.chart(
-        distillation_charts.ladder_map(soften.ladder(teacher[position], images.classes)),
+        distillation_charts.ladder_map(soften.ladder({"teacher": teacher[position]}, images.classes)),
         f"The teacher's probabilities for one {label} at T = 1 to 16.",
         f"Validation image {position}, the one the teacher is least sure about.",
     )

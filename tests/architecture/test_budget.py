@@ -1,6 +1,7 @@
 import io
 from contextlib import redirect_stdout
 
+import pandas as pd
 import pytest
 import torchinfo
 import torchsummary
@@ -52,6 +53,20 @@ def test_every_layer_is_in_the_table_under_its_module_name() -> None:
     network = StudentNet(StudentSpec())
     leaves = [name for name, module in network.named_modules() if not list(module.children())]
     assert [layer.name for layer in budget(StudentSpec()).layers] == leaves
+
+
+def test_the_whole_table_has_every_row_that_torchinfo_prints() -> None:
+    found = budget(StudentSpec())
+    printed = [line for line in found.text.splitlines() if "[1, " in line]
+    rows = found.every_row()
+    assert len(printed) == len(rows) == 35
+    for line, (_, row) in zip(printed, rows.iterrows(), strict=True):
+        assert row["row"] in line
+        assert f"[1, {row['output'].replace(' x ', ', ')}]" in line
+        count = "--" if pd.isna(row["parameters"]) else f"{row['parameters']:,}"
+        assert line.split()[-1] == count
+    assert rows["parameters"].sum() == found.total_params
+    assert rows["mult-adds"].sum() == found.mult_adds
 
 
 def test_the_parts_add_up() -> None:

@@ -11,6 +11,7 @@ from explorer.__main__ import main
 from explorer.architecture.audit import audit
 from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.family import family, neighbours
+from explorer.architecture.fit import cost, largest_of_shape
 from explorer.checkpoints import catalogue
 from explorer.models import StudentNet, StudentSpec
 
@@ -97,7 +98,6 @@ def opened(tab: str = "Layers") -> AppTest:
     "tab",
     [
         "Layers",
-        "8 channels more or less",
         "Against standard convolutions",
         "The trained family",
         "Code",
@@ -108,7 +108,33 @@ def test_every_tab_draws(tab: str) -> None:
     app = opened(tab)
     assert "Over the limit" in app.error[0].value
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
-    assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= 2
+    assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= 3
+
+
+def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
+    app = opened()
+    rows = app.dataframe[0].value
+    assert list(rows["place"]) == ["stem", "block 1", "block 2", "block 3", "block 4"]
+    app.number_input(key="a_w4").set_value(149).run()
+    wider = app.dataframe[0].value
+    assert wider["-8: parameters"].iloc[4] == -rows["+8: parameters"].iloc[4]
+    assert wider["-8: mult-adds"].iloc[4] == -rows["+8: mult-adds"].iloc[4]
+
+
+def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
+    app = press(opened(), "Tiny")
+    for number in range(1, 5):
+        app.number_input(key=f"a_w{number}").set_value(5)
+    app.run()
+    assert not app.exception
+    assert app.dataframe[0].value["-8: parameters"].isna().all()
+
+
+def test_the_largest_preset_is_the_largest_under_60000_whatever_the_limit() -> None:
+    app = opened()
+    app.get_by_key("a_term").set_value("Spring 2022").run()
+    app = press(app, "The largest of its shape under 60,000")
+    assert app.metric[0].value == f"{cost(largest_of_shape(StudentSpec(), 60_000)).params:,}"
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -129,7 +155,7 @@ def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
 
 def test_the_limit_is_a_terms_or_ones_own() -> None:
     app = opened()
-    app.get_by_key("a_term").set_value("Spring 2022: 100,000").run()
+    app.get_by_key("a_term").set_value("Spring 2022").run()
     assert "940 parameters to spare" in app.success[0].value
     app.get_by_key("a_term").set_value("own").run()
     app.number_input(key="a_lim").set_value(99_059).run()

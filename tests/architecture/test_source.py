@@ -1,3 +1,4 @@
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from explorer.architecture.fit import fit
 from explorer.architecture.source import source
 from explorer.models import StudentNet, StudentSpec
 
+RANDOM = random.Random(0)  # noqa: S311 (no secret)
 SPECS = (
     StudentSpec(),
     StudentSpec(classes=10),
@@ -16,6 +18,16 @@ SPECS = (
     StudentSpec(1, (1, 1, 1, 1), 2),
     StudentSpec(13, (7, 11, 29, 5), 3, kernel=5, conv_bias=True),
     StudentSpec(8, (8, 16, 32, 18), 11, kernel=7),
+    *(
+        StudentSpec(
+            RANDOM.randint(1, 40),
+            tuple(RANDOM.randint(1, 60) for _ in range(4)),
+            RANDOM.randint(2, 20),
+            RANDOM.choice((1, 3, 5, 7)),
+            RANDOM.random() < 0.5,
+        )
+        for _ in range(14)
+    ),
 )
 
 CHECK = """

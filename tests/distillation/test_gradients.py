@@ -12,11 +12,12 @@ LABELS = torch.randint(7, (30,), generator=GENERATOR)
 
 @pytest.mark.parametrize("temperature", LADDER)
 @pytest.mark.parametrize("times_t2", [True, False])
-def test_the_soft_gradient_is_autograds(temperature: float, times_t2: bool) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_soft_gradient_is_autograds(temperature: float, times_t2: bool, reverse: bool) -> None:
     leaf = STUDENT.clone().requires_grad_()
-    parts = loss_parts(leaf, LABELS, TEACHER, 0.5, temperature)
+    parts = loss_parts(leaf, LABELS, TEACHER, 0.5, temperature, reverse=reverse)
     (len(LABELS) * (parts.soft if times_t2 else parts.kl)).backward()
-    ours = gradients.soft_gradient(STUDENT, TEACHER, temperature, times_t2=times_t2)
+    ours = gradients.soft_gradient(STUDENT, TEACHER, temperature, times_t2=times_t2, reverse=reverse)
     assert torch.allclose(ours, leaf.grad, atol=1e-12)
 
 
@@ -26,11 +27,14 @@ def test_the_hard_gradient_is_autograds() -> None:
     assert torch.allclose(gradients.hard_gradient(STUDENT, LABELS), leaf.grad, atol=1e-12)
 
 
-def test_the_gradient_of_one_image_is_weighted_and_adds_up() -> None:
-    rows = gradients.per_logit(STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"))
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_gradient_of_one_image_is_weighted_and_adds_up(reverse: bool) -> None:
+    rows = gradients.per_logit(
+        STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"), reverse=reverse
+    )
     parts = {term: torch.tensor(list(group["gradient"])) for term, group in rows.groupby("term")}
     leaf = STUDENT[3:4].clone().requires_grad_()
-    loss_parts(leaf, LABELS[3:4], TEACHER[3:4], 0.3, 4.0).total.backward()
+    loss_parts(leaf, LABELS[3:4], TEACHER[3:4], 0.3, 4.0, reverse=reverse).total.backward()
     assert torch.allclose(parts["sum"].double(), leaf.grad[0], atol=1e-6)
     assert torch.allclose(parts["soft"] + parts["hard"], parts["sum"], atol=1e-6)
 

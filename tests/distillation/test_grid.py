@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
 
 from explorer.data import ImageSet, fashion_mnist
 from explorer.distillation import grid
@@ -40,16 +41,21 @@ def test_a_grid_runs_every_point_once_keeps_each_and_resumes(
     list(grid.run_grid(wanted, plan, jobs=1, backend="threading"))
     assert len(trained) == 2, "only the missing points are run"
     rows = grid.summary(first)
-    assert set(rows.columns) == {"alpha", "temperature", "mean", "low", "high", "seeds"}
+    assert {"alpha", "temperature", "mean", "low", "high", "seeds", "difference", "apart"} == set(
+        rows.columns
+    )
 
 
-def test_a_real_dask_cluster_runs_the_grid(plan: grid.Plan) -> None:
+def test_a_real_dask_cluster_runs_the_grid(plan: grid.Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
     wanted = grid.points((0.0, 0.5), (4.0,), seeds=1)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
-        found = list(grid.run_grid(wanted, plan, jobs=1, backend="dask", cluster=cluster.scheduler_address))
+        # Had it run in this process, it would fail here.
+        monkeypatch.setattr(grid, "train", lambda *_, **__: pytest.fail("not on the cluster"))
+        found = list(grid.run_grid(wanted, plan, jobs=2, backend="dask", cluster=cluster.scheduler_address))
+        assert cluster.scheduler.transition_counter > 0, "the cluster's workers did it"
         distributed.get_client().close()
     assert {(row["alpha"], row["temperature"]) for row in found} == {(0.0, None), (0.5, 4.0)}
     assert len(list(plan.folder.glob("*.json"))) == 2
@@ -73,8 +79,35 @@ def test_a_run_at_alpha_0_stands_in_every_temperature_and_the_verdict_knows_the_
     assert rows.loc[(0.0, 4.0), "mean"] == pytest.approx(0.901)
     assert rows.loc[(0.0, 1.0), "seeds"] == 2
     text = grid.verdict(results)
-    assert "alpha 0.5 and T 4, is +2.90 points" in text
+    assert rows.loc[(0.5, 4.0), "difference"] == pytest.approx(2.9)
+    assert rows["apart"].tolist() == [False, False, False, True]
+    assert "alpha 0.5 at T 4, is +2.90 points" in text
     assert "1 of the 2 distilled cells" in text
+    assert "More than that better: alpha 0.5 at T 4 (+2.90)." in text
+    assert "worse" not in text
+    assert "With one seed a cell, nothing tells" in grid.verdict([results[0], results[2], results[4]])
+    assert grid.verdict(results[2:]) == "There is no run with labels alone to compare with."
+
+
+def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
+    plan: grid.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = list(grid.run_grid(grid.points((0.0, 1.0), (1.0, 4.0), 2), plan, jobs=1, backend="threading"))
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps({"results": results}), encoding="utf-8")
+    monkeypatch.undo()
+    monkeypatch.setattr(grid, "evidence_path", lambda: path)
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
+    app.run()
+    app.query_params["d_tab"] = "Evidence"
+    app.switch_page("explorer/distillation/page.py").run()
+    assert not app.exception
+    assert any("Students trained over alpha and T" in title.value for title in app.subheader)
+    chart = app.get("vega_lite_chart")[0].proto
+    assert "labels alone" in chart.spec
+    assert '"half"' in chart.spec, "the spread stands in every cell"
+    assert any("Labels alone reach" in text.value for text in app.caption)
+    assert any("6 trainings, 1 epochs each" in text.value for text in app.markdown)
 
 
 def test_backends_that_are_not_here_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from explorer.distillation.loss import loss_fn_kd, loss_parts
+from explorer.distillation.bench import largest_difference
+from explorer.distillation.loss import Distilled, loss_fn_kd, loss_parts
 from explorer.errors import ExplorerError
 
 
@@ -46,6 +47,19 @@ def test_the_loss_is_torchs(
     student, labels, teacher = batch(seed, size, classes, scale)
     ours = loss_fn_kd(student, labels, teacher, alpha, temperature)
     assert torch.allclose(ours, oracle(student, labels, teacher, alpha, temperature), rtol=1e-12, atol=1e-12)
+
+
+def test_the_largest_difference_over_1000_batches_is_below_what_the_bench_aims_at() -> None:
+    assert largest_difference(1000) < 1e-12
+
+
+def test_training_takes_the_loss_in_either_direction() -> None:
+    student, labels, teacher = batch(0, 8, 10, 3.0)
+    assert torch.equal(
+        Distilled(0.3, 4.0)(student, labels, teacher), loss_fn_kd(student, labels, teacher, 0.3, 4.0)
+    )
+    reverse = loss_parts(student, labels, teacher, 0.3, 4.0, reverse=True).total
+    assert torch.equal(Distilled(0.3, 4.0, reverse=True)(student, labels, teacher), reverse)
 
 
 def test_the_defaults_are_the_reports() -> None:

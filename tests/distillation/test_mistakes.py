@@ -1,6 +1,7 @@
 import math
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch.nn import functional
 
 from explorer.data import ImageSet
 from explorer.distillation import knowledge, mistakes
-from explorer.distillation.formula import formula
+from explorer.distillation.formula import formula, part_names
 from explorer.distillation.loss import loss_fn_kd, loss_parts
 from explorer.evidence import read_logits
 
@@ -50,6 +51,52 @@ def loss_fn_kd(student_logits, labels, teacher_logits, alpha=0.5, temperature=1.
 """
 
 
+def with_kl(line: str) -> str:
+    """A loss whose KL is ``line``, of the logits divided by T: z of the student, v of the teacher."""
+    return f"""import torch
+from torch.nn import functional as F
+def loss_fn_kd(student_logits, labels, teacher_logits, alpha=0.5, temperature=1.0):
+    z, v = student_logits / temperature, teacher_logits / temperature
+    t = v.softmax(1)
+    kl = {line}
+    return alpha * temperature**2 * kl + (1 - alpha) * F.cross_entropy(student_logits, labels)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "fails"),
+    [
+        ('F.kl_div(z.log_softmax(1), t, reduction="batchmean")', set()),
+        ('F.kl_div(z.log_softmax(1), v.log_softmax(1), reduction="batchmean", log_target=True)', set()),
+        ('F.kl_div(z.log_softmax(1), t, reduction="sum") / t.numel()', {"loss", "defaults", "sure"}),
+        ('F.kl_div(z.softmax(1), t, reduction="batchmean")', {"loss", "defaults", "sure"}),
+        ('F.kl_div(v.log_softmax(1), z.softmax(1), reduction="batchmean")', {"loss", "defaults", "sure"}),
+        ("(t * (t.log() - z.log_softmax(1))).sum(1).mean()", {"sure"}),
+    ],
+    ids=["right", "right, log target", "mean", "softmax", "swapped", "by hand"],
+)
+def test_the_downloaded_test_finds_every_mistake_of_the_page(
+    line: str, fails: set[str], batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = types.ModuleType("my_loss")
+    exec(with_kl(line), own.__dict__)  # noqa: S102 (our own text)
+    monkeypatch.setitem(sys.modules, "my_loss", own)
+    checks: dict = {}
+    exec(mistakes.test_file(*(part[:8] for part in batch)), checks)  # noqa: S102 (our own text)
+    runs = {
+        "loss": lambda: [checks["test_loss"](*case) for case in checks["CASES"]],
+        "defaults": checks["test_defaults"],
+        "sure": checks["test_a_very_sure_teacher"],
+    }
+    failed = set()
+    for name, run in runs.items():
+        try:
+            run()
+        except AssertionError:
+            failed.add(name)
+    assert failed == fails
+
+
 @pytest.mark.parametrize(("code", "passes"), [(RIGHT, True), (WRONG, False)], ids=["right", "no T squared"])
 def test_the_downloaded_test_passes_a_right_loss_and_fails_a_wrong_one(
     code: str, passes: bool, batch, tmp_path: Path
@@ -62,7 +109,7 @@ def test_the_downloaded_test_passes_a_right_loss_and_fails_a_wrong_one(
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (run.returncode == 0) is passes, run.stdout
-    assert passes or "3 passed" in run.stdout, "only alpha = 0, T = 1 and the defaults do not see T squared"
+    assert passes or "4 passed" in run.stdout, "alpha = 0 and what is at T = 1 do not see T squared"
 
 
 def test_the_formula_carries_its_numbers_and_both_conventions(batch) -> None:
@@ -73,6 +120,16 @@ def test_the_formula_carries_its_numbers_and_both_conventions(batch) -> None:
     assert r"\alpha\, T^2\, \mathrm{KL}(p_{teacher} \| q_{student})" in text
     other = formula(parts, 0.3, 4.0, reverse=True, course=False)
     assert r"(1-\alpha)\, T^2\, \mathrm{KL}(q_{student} \| p_{teacher})" in other
+    assert part_names() == ("alpha T² KL(teacher || student)", "(1 - alpha) CE")
+    assert part_names(reverse=True, course=False) == ("(1 - alpha) T² KL(student || teacher)", "alpha CE")
+
+
+def test_what_weighs_nothing_is_grey(batch) -> None:
+    for alpha, grey in ((0.0, r"\alpha\, T^2"), (1.0, r"+ (1-\alpha)\, \mathrm{CE}")):
+        text = formula(loss_parts(*batch, alpha, 4.0), alpha, 4.0)
+        assert text.count(r"\color{gray}") == 2
+        assert rf"{{\color{{gray}}{grey}" in text
+    assert "gray" not in formula(loss_parts(*batch, 0.5, 4.0), 0.5, 4.0)
 
 
 def test_the_mean_soft_labels_are_means_of_softmaxes(validation: ImageSet) -> None:
@@ -83,6 +140,8 @@ def test_the_mean_soft_labels_are_means_of_softmaxes(validation: ImageSet) -> No
     expected = (teacher[shirts] / 4).softmax(1).mean(0)[validation.classes.index("Coat")].item()
     assert rows.loc[("Shirt", "Coat"), "probability"] == pytest.approx(expected, rel=1e-5)
     assert rows.loc[("Shirt", "Coat"), "example"].startswith("data:image/png;base64,")
+    coats = (teacher / 4).softmax(1)[:, validation.classes.index("Coat")].where(shirts, torch.tensor(-1.0))
+    assert rows.loc[("Shirt", "Coat"), "positions"] == tuple(coats.topk(3).indices.tolist())
 
 
 def test_calibration_counts_every_image_and_knows_the_extremes() -> None:

@@ -55,6 +55,13 @@ def test_the_table_of_one_image_has_both_networks_and_sums_to_one() -> None:
         soften.distributions(TEACHER[0], STUDENT[0], CLASSES[:2], 0, 2.0)
 
 
+def test_the_five_temperatures_are_those_of_both_networks() -> None:
+    rows = soften.ladder({"teacher": TEACHER[2], "student": STUDENT[2]}, CLASSES)
+    found = rows[(rows["network"] == "student") & (rows["temperature"] == "8")]["probability"].tolist()
+    assert found == pytest.approx((STUDENT[2] / 8).softmax(0).tolist())
+    assert list(rows["temperature"].unique()) == ["1", "2", "4", "8", "16"]
+
+
 def test_the_bars_of_the_loss_add_up_to_the_loss() -> None:
     image, mean, rows = soften.weighted_parts(STUDENT, LABELS, TEACHER, 0.3, 4.0, 2)
     sums = rows.groupby("images", sort=False)["value"].sum().tolist()

@@ -1,0 +1,57 @@
+"""Spot the bug: frequent mistakes on a real batch, and a test file for one's own loss."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.distillation import mistakes as bugs
+from explorer.distillation.scene import Scene
+
+BATCH = 128
+CHECKED = 8
+
+
+def mistakes(scene: Scene) -> None:
+    """What frequent mistakes do to the loss of a real batch, and a test for one's own function."""
+    batch = slice(BATCH)
+    labels = scene.images.targets()
+    rows = bugs.evaluate(
+        scene.student[batch], labels[batch], scene.teacher[batch], scene.alpha, scene.temperature
+    )
+    st.markdown(
+        f"The same batch of {BATCH} validation images, alpha {scene.alpha:g}, T {scene.temperature:g}: one loss "
+        "is right, four are written the way they are often handed in."
+    )
+    right = rows["loss"].iloc[0]
+    table = rows.drop(columns="effect").assign(**{"times the right loss": rows["loss"] / right})
+    # As text, since an empty cell stands for nan in a column of numbers, and nan is the point here.
+    for name in table.columns[1:]:
+        table[name] = table[name].map("{:.5f}".format)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in table.columns[1:]},
+    )
+    st.caption(f"All in nats, the KL at T {scene.temperature:g} but for the one whose column says otherwise.")
+    for mistake, value in zip(bugs.MISTAKES, rows["loss"].iloc[1:], strict=True):
+        with st.expander(f"{mistake.name}: {value:.5f} instead of {right:.5f}"):
+            st.code(mistake.code, "python")
+            st.markdown(mistake.why[0].upper() + mistake.why[1:] + ".")
+    ui.provenance("computed", f"real code on the first {BATCH} validation images.")
+    st.subheader("Check your own")
+    st.markdown(
+        f"A test file with the logits of {CHECKED} real images and the value that a correct `loss_fn_kd` "
+        f"returns at {len(bugs.CHECKS)} settings of (alpha, T). Put your function into `my_loss.py` beside it "
+        "and run `pytest`."
+    )
+    few = slice(CHECKED)
+    text = bugs.test_file(scene.student[few], labels[few], scene.teacher[few])
+    st.download_button(
+        "test_my_loss.py",
+        text,
+        "test_my_loss.py",
+        "text/x-python",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    with st.expander("Show the file"):
+        st.code(text, "python")

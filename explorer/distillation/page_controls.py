@@ -1,0 +1,150 @@
+"""The controls of the distillation lesson; each is bound to the address."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer import ui
+from explorer.distillation import soften
+from explorer.distillation.scene import Scene
+from explorer.distillation.soften import Choice
+
+STEPS: tuple[float, ...] = (
+    *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
+    *(5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 14.0, 16.0, 18.0, 20.0),
+)
+SCREEN_PIXELS = 224  # a 28x28 image is shown as it is, only larger
+
+
+def controls() -> Scene:
+    """Draw the controls, and give what they choose."""
+    images, teacher_name = ui.images("validation"), _teacher()
+    teacher = ui.validation_logits(teacher_name)
+    name = _student()
+    student = ui.validation_logits(name) if name else teacher
+    choices: list[Choice] = list(Choice)
+    choice = st.selectbox(
+        "Image",
+        choices,
+        key="d_by",
+        bind="query-params",
+        help=f"How to choose one of the {len(images):,} validation images.",
+    )
+    found = soften.candidates(choice, teacher, student, images.targets())
+    rank = st.number_input(
+        "Index" if choice is Choice.INDEX else "Place in that order",
+        0,
+        len(images) - 1,
+        key="d_n",
+        bind="query-params",
+        help="0 is the most telling one.",
+    )
+    if rank >= len(found):
+        st.warning(f"There are {len(found)} such images, so this is the last one.")
+    position = int(found[min(rank, len(found) - 1)])
+    scene = Scene(images, position, teacher_name, name, teacher, student)
+    shown = images.images[position]
+    times = max(1, SCREEN_PIXELS // len(shown))
+    beside = f", the student {scene.said[1]}" if name else ""
+    st.image(
+        shown.repeat(times, 0).repeat(times, 1),
+        caption=f"Validation image {position}, labelled {images.classes[scene.label]}; the teacher says "
+        f"{scene.said[0]}{beside}",
+    )
+    slot = st.container()
+    reverse, other = _conventions()
+    with slot:
+        alpha = _alpha(other)
+        temperature = _temperature(greyed=alpha == 0)
+    return replace(scene, temperature=temperature, alpha=alpha, reverse=reverse, course=not other)
+
+
+def _temperature(*, greyed: bool) -> float:
+    """T, greyed out where it has no influence on the loss."""
+    found = st.number_input(
+        "Temperature T, exactly",
+        STEPS[0],
+        STEPS[-1],
+        4.0,
+        0.1,
+        format="%g",
+        key="d_t",
+        bind="query-params",
+        disabled=greyed,
+        help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
+        "The slider beside the bars sets the same T.",
+    )
+    return float(found)
+
+
+def _teacher() -> str:
+    """The teacher; a choice only where there are several."""
+    titles = {ui.networks()[name].title: name for name in ui.workspace().teachers}
+    if len(titles) == 1:
+        return next(iter(titles.values()))
+    help_text = "ResNet-18s with as many classes as the images have."
+    return titles[st.selectbox("Teacher", list(titles), key="d_te", bind="query-params", help=help_text)]
+
+
+def _student() -> str:
+    """The student; empty where there is none yet."""
+    titles = {ui.networks()[name].title: name for name in ui.workspace().students}
+    names = list(titles.values())
+    if not names:
+        st.info(
+            "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
+            "**Your own**. What needs the teacher alone is below.",
+            icon=":material/person_off:",
+        )
+        return ""
+    title = st.selectbox(
+        "Student",
+        list(titles),
+        index=names.index("student-60k-kd") if "student-60k-kd" in names else 0,
+        key="d_s",
+        bind="query-params",
+        help="All of them were really trained; the shipped ones have their cards under Evidence.",
+    )
+    return titles[title]
+
+
+def _conventions() -> tuple[bool, bool]:
+    """Whether the KL is reversed, and whether alpha weighs the hard term."""
+    with st.expander("Conventions: what alpha weighs, which way the KL goes"):
+        reverse = st.toggle(
+            "Reverse KL(student || teacher)",
+            key="d_rev",
+            bind="query-params",
+            help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
+        )
+        other = st.toggle(
+            "alpha weighs the hard term",
+            key="d_conv",
+            bind="query-params",
+            help="The course, and half the literature, lets alpha weigh the soft term; the rest does not.",
+        )
+    return reverse, other
+
+
+def _alpha(other: bool) -> float:
+    """The weight of the soft term, whatever the convention calls it; says what has no influence."""
+    alpha = st.slider(
+        f"alpha, the weight of the {'hard' if other else 'soft'} term",
+        0.0,
+        1.0,
+        0.5,
+        0.05,
+        key="d_a",
+        bind="query-params",
+        help="How much of the loss comes from the labels."
+        if other
+        else "How much of the loss comes from the teacher.",
+    )
+    soft = 1 - alpha if other else alpha
+    if soft == 0:
+        st.info(
+            "The soft term weighs nothing: the teacher and T have no influence on this loss; T is greyed out."
+        )
+    if soft == 1:
+        st.info("The hard term weighs nothing: the labels have no influence on this loss.")
+    return soft
