@@ -18,13 +18,11 @@ from explorer.checkpoints import Card
 from explorer.data import ImageSet
 from explorer.data.folder import Folder, Notice, scan
 from explorer.errors import ExplorerError
-from explorer.ledger import State
+from explorer.ledger import Lesson, Origin, State
 from explorer.progress import Update, follow
 from explorer.queue import Queue
 from explorer.training import Recipe
 from explorer.workspace import Own, Use, Workspace, from_folder
-
-Origin = Literal["measured", "precomputed", "estimated", "computed", "carried"]
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -279,24 +277,28 @@ def set_pinned(states: list[State]) -> None:
     st.session_state["ledger"] = list(states)
 
 
-def pin(state: State, prefix: str) -> None:
-    """A button that pins ``state``, with a link to this page as it is.
-
-    ``prefix`` is that of the page's keys in the address ("p_").
-    """
+def pin(lesson: Lesson, state: Callable[[], State]) -> None:
+    """A button that pins what the page shows, with a link to the page as it is; ``state`` makes the row."""
     if st.button(
         "Pin to the ledger",
         icon=":material/keep:",
-        key=f"pin_{prefix}{state.lesson}",
-        help="Adds this state as a row to compare with others, on the page Ledger and report.",
+        key=f"pin_{lesson}",
+        help="Adds this network as a row to compare with others, on the page Ledger and report.",
     ):
-        values = {
-            key: value
-            for key, value in st.session_state.items()
-            if isinstance(key, str) and key.startswith(prefix) and isinstance(value, str | int | float | list)
-        }
-        set_pinned([*pinned(), replace(state, link=f"{state.lesson}?{urlencode(values, doseq=True)}")])
-        st.toast(f"Pinned: {state.title}", icon=":material/keep:")
+        row = replace(state(), link=_address(lesson))
+        set_pinned([*pinned(), row])
+        st.toast(f"Pinned: {row.title}", icon=":material/keep:")
+
+
+def _address(lesson: Lesson) -> str:
+    """The lesson's page with the values its own controls have in the address."""
+    asked = [
+        (key, value)
+        for key in st.query_params
+        if key.startswith(f"{lesson[0]}_")
+        for value in st.query_params.get_all(key)
+    ]
+    return f"{lesson}?{urlencode(asked)}" if asked else lesson
 
 
 def remember(lesson: str, value: object) -> None:

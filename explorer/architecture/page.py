@@ -12,6 +12,7 @@ from explorer.architecture.budget import Budget, blocks, budget
 from explorer.architecture.fit import cost, fit, spend, steps_of
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
+from explorer.ledger import of_design
 from explorer.models import StudentSpec
 
 TABS: dict[str, Callable[[Design], None]] = {
@@ -36,9 +37,11 @@ def main() -> None:
     found = budget(spec, size)
     # The distillation lesson trains this network, on images of its own classes.
     st.session_state["architecture_spec"] = replace(spec, classes=len(ui.workspace().classes))
+    ui.remember("architecture", (spec, size, limit))
     with view:
         _verdict(found, limit)
         _ways_out(spec, limit, found)
+        ui.pin("architecture", lambda: of_design(spec, size))
         _steps(spec, size)
     design = Design(spec, size, found)
     tabs = st.tabs(list(TABS), key="a_tab", on_change="rerun", bind="query-params")

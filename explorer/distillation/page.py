@@ -10,6 +10,8 @@ from explorer import palette, ui
 from explorer.distillation import page_bugs, page_evidence, page_loss, page_try, soften
 from explorer.distillation.page_controls import STEPS, controls
 from explorer.distillation.scene import Scene
+from explorer.ledger import State, of_network
+from explorer.measure import accuracy
 
 TABS: dict[str, Callable[[Scene], None]] = {
     "Loss": page_loss.loss,
@@ -42,6 +44,7 @@ def main() -> None:
     view, side = st.columns([2, 1], gap="large")
     with side:
         scene = controls()
+    ui.remember("distillation", scene)
     with view:
         _softening(scene)
     names = list(TABS) if scene.student_name else list(TEACHER_ALONE)
@@ -111,6 +114,25 @@ def _softening(scene: Scene) -> None:
     with st.container(horizontal=True):
         ui.download("Distributions as CSV", rows, "distributions.csv")
         ui.download("Five temperatures as CSV", soften.ladder(pair, images.classes), "ladder.csv")
+        ui.pin("distillation", lambda: _row(scene))
+
+
+def _row(scene: Scene) -> State:
+    """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
+    name = scene.student_name or scene.teacher_name
+    found, card = accuracy(scene.student, scene.images.targets()), ui.networks()[name]
+    origin, where = ui.origin_of_logits()
+    return of_network(
+        card.title,
+        "distillation",
+        ui.shared_model(name),
+        scene.images.input_size,
+        found,
+        scene.images.name,
+        origin=origin,
+        where=where,
+        recipe={} if name in ui.workspace().own else {"checkpoint": name, "sha256": card.sha256},
+    )
 
 
 with ui.page():

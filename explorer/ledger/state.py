@@ -11,7 +11,7 @@ import pandas as pd
 from explorer.measure import Accuracy
 
 Lesson = Literal["architecture", "distillation", "pruning"]
-Origin = Literal["computed", "measured", "precomputed", "carried"]
+Origin = Literal["measured", "precomputed", "estimated", "computed", "carried"]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,9 @@ def main(scene: Scene) -> None:
                 icon=":material/sync_problem:",
             )
         _show(found, at)
-        ui.provenance("measured", f"first {found[0].total:,} test images, batch of {forms.BATCH}, in turn.")
+        where = f"first {found[0].total:,} of {scene.images.name}, batch of {forms.BATCH}, in turn."
+        ui.provenance("measured", where)
+        ui.remember("forms", (scene.name, tuple(found), at, where))
         return
     shipped = stored.read("forms", Form, scene.name)
     if shipped is None or shipped.ratio is None:

@@ -4,7 +4,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
-from explorer.pruning import charts, page_curve, page_guess, reading
+from explorer.ledger import Origin
+from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
 from explorer.pruning.page_controls import controls
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import TITLES, Evidence, Plan, Row, read_evidence, sweep
@@ -15,6 +16,7 @@ class Kept:
 
     def __init__(self, scene: Scene, plan: Plan) -> None:
         self.title, self.plan, self.count = scene.title, plan, len(scene.images)
+        self.images = scene.images.name
         self.rows: list[Row] = []
 
     @property
@@ -62,11 +64,12 @@ def main(scene: Scene) -> None:
         if isinstance(kept, Kept) and mine:
             _mismatch(kept, scene, plan)
         page_curve.show(scene, rows)
-        if isinstance(kept, Kept) and mine:
-            ui.provenance("measured", _where(kept))
-        elif found is not None:
-            ui.provenance("precomputed", _card(found))
+        origin: Origin = "measured" if mine else "precomputed"
+        where = _where(kept) if isinstance(kept, Kept) and mine else _card(found) if found else ""
+        ui.provenance(origin, where)
     page_curve.table(scene, rows)
+    page_pin.row(scene, rows, kept.plan.seed if isinstance(kept, Kept) and mine else 0, origin, where)
+    ui.remember("sweep", (scene.name, scene.title, tuple(rows), origin, where))
 
 
 def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
@@ -119,7 +122,7 @@ def _where(kept: Kept) -> str:
     first, plan = kept.rows[0], kept.plan
     return (
         f"{plan.device}, {first.threads} threads, {first.precision}, batch of {first.batch}, median of "
-        f"{plan.repeats} passes in turn with the dense network; first {first.total:,} test images of {kept.title}."
+        f"{plan.repeats} passes in turn with the dense network; first {first.total:,} of {kept.images}; {kept.title}."
     )
 
 

@@ -101,4 +101,4 @@ def _measured(options: argparse.Namespace) -> Pruned:
     rows = tuple(tqdm(steps, desc="pruned networks", total=plan.steps, file=sys.stderr))
     found = tuple(tqdm(forms(model, images.inputs(), images.targets(), RATIO), desc="forms", total=4))
     where = Where("measured", f"first {len(images):,} test images, {torch.get_num_threads()} CPU threads.")
-    return Pruned(options.checkpoint, Swept(rows, where), Formed(found, RATIO, where))
+    return Pruned(options.checkpoint, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))

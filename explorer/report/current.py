@@ -98,6 +98,7 @@ class Pruned:
     """Of the pruning lesson: the checkpoint, and what was measured of it in this session, if anything."""
 
     checkpoint: str = "teacher"
+    title: str = ""
     sweep: Swept | None = None
     forms: Formed | None = None
 
@@ -124,7 +125,7 @@ def homework(
         taught.alpha,
         taught.temperature,
         taught.batch or shipped_batch(folder),
-        title(pruned.checkpoint, folder),
+        pruned.title or title(pruned.checkpoint, folder),
         sweep,
         forms,
     )

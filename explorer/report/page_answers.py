@@ -1,5 +1,6 @@
 """The six answers on the page, drawn from the same blocks as the files that are downloaded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from explorer import ui
 from explorer.report import charts
 from explorer.report.answers import answers
-from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict
-from explorer.report.current import Choices, Homework, Pruned, Taught, homework
+from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
+from explorer.report.current import Batch, Choices, Formed, Homework, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, cells, html, numbers
 
 
@@ -61,11 +62,21 @@ def answers_tab() -> None:
 
 
 def _state() -> Homework:
-    return homework(
-        ui.remembered("architecture") or Choices(),
-        ui.remembered("distillation") or Taught(),
-        ui.remembered("pruning") or Pruned(),
-    )
+    """What the lessons last showed in this session; for what they did not, the shipped state."""
+    design, scene = ui.remembered("architecture"), ui.remembered("distillation")
+    swept, formed = ui.remembered("sweep"), ui.remembered("forms")
+    taught, pruned = Taught(), Pruned()
+    if scene is not None:
+        source = f"{len(scene.images):,} images of {scene.images.name}"
+        batch = Batch(scene.teacher, scene.student, scene.images.targets(), source)
+        taught = Taught(scene.alpha, scene.temperature, batch)
+    if swept is not None:
+        name, title, rows, origin, where = swept
+        pruned = Pruned(name, title, Swept(rows, Where(origin, where)))
+        if formed is not None and formed[0] == name:
+            _, forms, ratio, where = formed
+            pruned = replace(pruned, forms=Formed(forms, ratio, Where("measured", where)))
+    return homework(Choices(*design) if design else Choices(), taught, pruned)
 
 
 def _draw(answer: Answer) -> None:

@@ -21,7 +21,10 @@ def measured() -> Pruned:
     where = Where("measured", "in a test")
     rows = tuple(sweep(model, inputs, targets, Plan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
     return Pruned(
-        "student-60k", Swept(rows, where), Formed(tuple(forms(model, inputs, targets, 0.5, 2)), 0.5, where)
+        "student-60k",
+        "",
+        Swept(rows, where),
+        Formed(tuple(forms(model, inputs, targets, 0.5, 2)), 0.5, where),
     )
 
 
