@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from explorer.ledger import from_link
 from explorer.report.answers import answers
 from explorer.report.blocks import facts
 from explorer.report.current import homework
@@ -74,6 +75,9 @@ def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> Non
     link.wait_for()
     address = link.inner_text().strip()
     assert address.startswith(f"{visit.address}/report?l=")
+    (row,) = from_link(address.partition("l=")[2])
+    assert row.link == "architecture?a_stem=32"
+    assert "(32; " in row.network
     visit.open(address.removeprefix(visit.address).lstrip("/"))
     visit.page.get_by_text("came in a file or link").wait_for()
     assert visit.errors == []
