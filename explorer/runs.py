@@ -67,7 +67,6 @@ SMALLER = {
     "5k": StudentSpec(10, (10, 20, 40, 22), classes=10),
     "10k": StudentSpec(16, (16, 32, 64, 35), classes=10),
     "20k": StudentSpec(25, (25, 50, 100, 55), classes=10),
-    "40k": StudentSpec(38, (38, 76, 152, 84), classes=10),
 }
 
 SHIPPED_RUNS = {
