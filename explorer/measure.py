@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 BATCH = 250
 BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
+PATIENCE = 5
 BLOCK = 0.25  # seconds; /proc/stat counts hundredths, so a shorter interval says little
 
 
@@ -138,7 +139,7 @@ class Latency:
 
 @torch.inference_mode()
 def latencies(
-    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = 5
+    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = PATIENCE
 ) -> tuple[Latency, ...]:
     """The latency of several networks on one batch (N, 3, H, W), measured in turn.
 
@@ -164,7 +165,8 @@ def latencies(
         others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
             disturbed.append(others)
-            time.sleep(BLOCK)
+            if len(disturbed) < patience:
+                time.sleep(BLOCK)  # what disturbed may be over soon
         else:
             rounds += block
             quiet.append(others)
