@@ -160,7 +160,7 @@ def latencies(
     while len(rounds) < repeats and len(disturbed) < patience:
         before, started = cpu_time(), time.perf_counter()
         block: list[list[float]] = []
-        while time.perf_counter() - started < BLOCK:
+        while not block or time.perf_counter() - started < BLOCK:
             block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
         others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
