@@ -24,11 +24,14 @@ from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
 from explorer.progress import follow
+from explorer.pruning import bench as pruning_bench
 from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.terminal import Bars, data_options
 from explorer.training import Loss, Recipe
+
+BENCHES = {"architecture": architecture_bench.figures, "pruning": pruning_bench.figures}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     evidence.set_defaults(command=_evidence)
 
     bench = commands.add_parser("bench", help="measure speed, as ratios within this run")
+    bench.add_argument("--only", metavar="LESSON", help=f"one of {', '.join(BENCHES)}")
     bench.add_argument("--json", action="store_true", help="print a list of JSON objects")
     bench.set_defaults(command=_bench)
     return parser
@@ -237,13 +241,17 @@ def _evidence(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.only is not None and options.only not in BENCHES:
+        raise ExplorerError(f"There is no bench of {options.only!r}; there are {', '.join(BENCHES)}.")
     found = []
-    for figure in architecture_bench.figures():
-        found.append(figure)
-        if not options.json:
-            verdict = "holds" if figure.holds else "DOES NOT HOLD"
-            print(f"{figure.name}: {figure.value:g} {figure.unit}, aim {figure.aim}: {verdict}")
-            print(f"    {figure.how}", flush=True)
+    for lesson in [options.only] if options.only else BENCHES:
+        for figure in BENCHES[lesson]():
+            found.append(figure)
+            if not options.json:
+                shown = "not measured" if figure.value is None else f"{figure.value:g} {figure.unit}"
+                verdict = "holds" if figure.holds else "DOES NOT HOLD"
+                print(f"{figure.name}: {shown}, aim {figure.aim}: {verdict}")
+                print(f"    {figure.how}", flush=True)
     if options.json:
         print(json.dumps([asdict(figure) for figure in found], indent=2))
     return 0 if all(figure.holds for figure in found) else 1

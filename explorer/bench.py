@@ -20,7 +20,7 @@ class Figure:
 
     Attributes:
         name: what was measured.
-        value: the figure.
+        value: the figure; None where the machine was too busy to measure it.
         unit: its unit.
         aim: what it should be, in words.
         holds: whether it is.
@@ -28,7 +28,7 @@ class Figure:
     """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     aim: str
     holds: bool

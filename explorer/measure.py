@@ -25,6 +25,7 @@ from explorer.data import INPUT_SIZE, Inputs
 
 BATCH = 250
 BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
+PATIENCE = 5
 BLOCK = 0.25  # seconds; /proc/stat counts hundredths, so a shorter interval says little
 
 
@@ -153,7 +154,7 @@ class Latency:
 
 @torch.inference_mode()
 def latencies(
-    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = 5
+    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = PATIENCE
 ) -> tuple[Latency, ...]:
     """The latency of several networks on one batch (N, 3, H, W), measured in turn.
 
@@ -174,12 +175,13 @@ def latencies(
     while len(rounds) < repeats and len(disturbed) < patience:
         before, started = cpu_time(), time.perf_counter()
         block: list[list[float]] = []
-        while time.perf_counter() - started < BLOCK:
+        while not block or time.perf_counter() - started < BLOCK:
             block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
         others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
             disturbed.append(others)
-            time.sleep(BLOCK)
+            if len(disturbed) < patience:
+                time.sleep(BLOCK)  # what disturbed may be over soon
         else:
             rounds += block
             quiet.append(others)

@@ -16,6 +16,12 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is never busy, for tests of what a clock reading becomes."""
+    monkeypatch.setattr("explorer.measure.others_between", lambda *_: 0.0)
+
+
 @pytest.fixture(scope="session")
 def validation() -> ImageSet:
     return fashion_mnist.load("validation")

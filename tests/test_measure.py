@@ -33,3 +33,55 @@ def test_a_network_in_training_mode_is_not_measured() -> None:
 
 def test_the_cpu_is_always_a_device() -> None:
     assert measure.devices()[0] == "cpu"
+
+
+def tiny() -> StudentNet:
+    return StudentNet(StudentSpec(2, (2, 2, 2, 2), 3)).eval()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_latency_is_read_off_a_clock() -> None:
+    small, large = tiny(), StudentNet(StudentSpec()).eval()
+    quick, slow = measure.latencies((small, large), torch.zeros(2, 3, 64, 64), repeats=5)
+    assert quick.median is not None
+    assert slow.median is not None
+    assert quick.low is not None
+    assert quick.high is not None
+    assert 0 < quick.low <= quick.median <= quick.high
+    assert quick.median < slow.median
+    assert quick.batch == 2
+    assert quick.repeats >= 5
+    assert quick.threads == torch.get_num_threads()
+    assert not quick.busy
+
+
+def test_a_machine_that_stays_busy_gives_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(measure, "others_between", lambda *_: asked.append(1) or 0.4)
+    monkeypatch.setattr(measure, "BLOCK", 0.001)
+    found, _ = measure.latencies((tiny(), tiny()), torch.zeros(1, 3, 64, 64), repeats=2, patience=3)
+    assert (found.median, found.low, found.high, found.busy, found.others) == (None, None, None, True, 0.4)
+    assert len(asked) == 3, "tried a bounded number of times"
+
+
+def test_disturbed_rounds_are_thrown_away_and_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = iter([0.5, 0.02, 0.3, 0.01])
+    monkeypatch.setattr(measure, "others_between", lambda *_: next(shares))
+    monkeypatch.setattr(measure, "BLOCK", 1e-9)
+    (found,) = measure.latencies((tiny(),), torch.zeros(1, 3, 64, 64), repeats=2)
+    assert (found.busy, found.repeats, found.others) == (False, 2, 0.02)
+
+
+def test_the_share_of_others_is_what_this_process_did_not_use() -> None:
+    assert measure.others_between((100, 50, 10), (200, 110, 40)) == pytest.approx(0.3)
+    assert measure.others_between((100, 50, 10), (200, 80, 60)) == 0
+    assert measure.others_between(None, (1, 1, 1)) is None
+
+
+def test_zeros_make_a_file_compress_and_not_shrink() -> None:
+    state = {"weight": torch.randn(10_000)}
+    plain, zipped = measure.state_bytes(state)
+    state["weight"][:9000] = 0
+    again, shorter = measure.state_bytes(state)
+    assert plain == again > 40_000
+    assert shorter < zipped / 4

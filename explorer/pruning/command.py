@@ -3,10 +3,12 @@
 import argparse
 import json
 import platform
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import torch
 from tqdm import tqdm
 
@@ -14,49 +16,115 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import devices
-from explorer.pruning.sweep import METHODS, Evidence, Plan, Row, sweep, table, write_evidence
+from explorer.pruning.sweep import METHODS, Evidence, Plan, Row, sweep, table, with_baseline, write_evidence
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``prune`` to the terminal's commands."""
+    plan = Plan()
     parser = commands.add_parser("prune", help="prune a checkpoint at several ratios and measure each")
     parser.add_argument("name", help="of the checkpoint")
-    parser.add_argument("--method", action="append", choices=METHODS, help="may be given several times")
-    parser.add_argument("--ratios", type=_ratios, default=Plan().ratios, help="0,0.5,0.8")
+    parser.add_argument(
+        "--method",
+        action="append",
+        metavar="METHOD",
+        help=f"one of {', '.join(METHODS)}; may be given several times",
+    )
+    parser.add_argument(
+        "--no-baseline", action="store_true", help="leave out the random baseline of the chosen methods"
+    )
+    parser.add_argument("--ratios", help="0,0.5,0.8: shares of the weights, or of each layer's channels")
     parser.add_argument("--images", type=int, default=1000, help="test images, the first so many")
-    parser.add_argument("--device", default="cpu", choices=devices())
-    parser.add_argument("--repeats", type=int, default=Plan().repeats, help="timed passes per network")
-    parser.add_argument("--seed", type=int, default=0, help="of the random methods")
+    parser.add_argument("--device", default=plan.device, help=f"one of {', '.join(devices())}")
+    parser.add_argument(
+        "--precision", default=plan.precision, help="float32, or bfloat16 where the CPU has it"
+    )
+    parser.add_argument(
+        "--recalibrate",
+        type=int,
+        nargs="?",
+        const=1,
+        default=0,
+        metavar="N",
+        help="also after recalibrating BatchNorm on N batches of 100 training images, 1 to 5",
+    )
+    parser.add_argument(
+        "--finetune", type=int, default=0, metavar="N", help="also after N steps of fine-tuning"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=plan.repeats, help="timed passes per network; 0 for no clock"
+    )
+    parser.add_argument("--seed", type=int, default=plan.seed, help="of the random methods")
     parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
     parser.add_argument("--evidence", action="store_true", help="store the sweep beside the checkpoints")
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_prune)
 
 
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = Plan(
+        tuple(options.method or Plan().methods),
+        _ratios(options.ratios) if options.ratios is not None else Plan().ratios,
+        options.device,
+        options.repeats,
+        options.seed,
+        options.precision,
+        options.recalibrate,
+        options.finetune,
+    )
+    return plan if options.no_baseline else replace(plan, methods=with_baseline(plan.methods))
+
+
 def _ratios(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ExplorerError(f"Ratios are numbers between commas, as in 0,0.5,0.8, not {text!r}.") from error
 
 
 def _prune(options: argparse.Namespace) -> int:
-    plan = Plan(
-        tuple(options.method or Plan().methods), options.ratios, options.device, options.repeats, options.seed
-    )
+    plan = _plan(options)
     test = fashion_mnist.load("test")
     if not 1 <= options.images <= len(test):
         raise ExplorerError(f"There are {len(test):,} test images: take 1 to {len(test):,} of them.")
     images = test.select(slice(options.images))
+    shard = fashion_mnist.load("shard") if len(plan.recoveries) > 1 else None
+    model = load(options.name, options.checkpoints)
     rows: list[Row] = []
-    steps = sweep(load(options.name, options.checkpoints), images.inputs(), images.targets(), plan)
+    steps = sweep(model, images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
         rows.append(row)
-    if options.evidence:
-        machine = f"{platform.machine()} {platform.system()}, {options.device}"
-        date = datetime.now(UTC).date().isoformat()
-        write_evidence(
-            Evidence(tuple(rows), options.name, date, machine, str(torch.__version__)), options.checkpoints
-        )
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(table(rows).drop(columns=["accuracy_low", "accuracy_high"]).to_string(index=False))
+        print(_short(table(rows)).to_string(index=False))
+    busy = sum(row.busy for row in rows)
+    if busy:
+        print(
+            f"Other programs kept the machine too busy to time {busy} of {len(rows)} networks; "
+            "the rest of their figures stands.",
+            file=sys.stderr,
+        )
+    if options.evidence:
+        return _store(rows, options)
+    return 0
+
+
+def _short(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table without the columns that say nothing about this run."""
+    silent = {"recovery": "none", "precision": "float32"}
+    same = [name for name, value in silent.items() if (rows[name] == value).all()]
+    return rows.drop(columns=["accuracy_low", "accuracy_high", "busy", *same]).dropna(axis=1, how="all")
+
+
+def _store(rows: list[Row], options: argparse.Namespace) -> int:
+    """Store a sweep that was timed throughout."""
+    if any(row.ms is None for row in rows):
+        print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
+        return 1
+    machine = f"{platform.machine()} {platform.system()}, {options.device}"
+    date = datetime.now(UTC).date().isoformat()
+    write_evidence(
+        Evidence(tuple(rows), options.name, date, machine, str(torch.__version__)), options.checkpoints
+    )
     return 0

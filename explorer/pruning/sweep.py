@@ -16,6 +16,7 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
 from explorer.measure import (
+    PATIENCE,
     Accuracy,
     Latency,
     accuracy,
@@ -237,6 +238,7 @@ class _Meter:
         self.inputs = plan.setting.prepare(inputs)
         self.some = inputs[:AGREEMENT_IMAGES]
         self.dense = plan.setting.ready(model)
+        self.patience = PATIENCE
 
     def row(self, method: Method, pruned: Pruned, recovery: Recovery) -> Row:
         """Everything a row says of this network."""
@@ -270,7 +272,10 @@ class _Meter:
         if not self.plan.repeats:
             untimed = Latency(None, None, None, len(batch), 0, torch.get_num_threads(), None)
             return untimed, untimed
-        return latencies((fast, self.dense), batch, self.plan.repeats)
+        found = latencies((fast, self.dense), batch, self.plan.repeats, self.patience)
+        # Where others never rest, the whole sweep must not wait for them at every network.
+        self.patience = 1 if found[0].busy else PATIENCE
+        return found
 
     def _agreement(self, plain: nn.Module, scores: Tensor) -> float | None:
         if self.plan.precision == "float32":

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -17,6 +18,7 @@ def trained_like() -> StudentNet:
     return model.eval()
 
 
+@pytest.mark.usefixtures("quiet")
 def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
     model, images = trained_like(), torch.randn(40, 3, 64, 64)
     targets = torch.randint(4, (40,))
@@ -31,6 +33,8 @@ def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
     assert zeroed.correct == sliced.correct, "they compute the same"
     assert masked.torchinfo_params < masked.params, "torchinfo counts the ones of a mask"
     assert len(forms.table([dense, masked, zeroed, sliced])) == 4
+    assert dense.ms is not None
+    assert sliced.ms is not None
     text = forms.answer([dense, masked, zeroed, sliced], 0.5)
     assert f"{dense.ms / sliced.ms:.2f} times as fast" in text
 
@@ -43,3 +47,12 @@ def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:
         left, right, hooked = (form(model, kept).eval()(images) for form in (zero, remove, forms.masked))
     assert torch.allclose(left, right, atol=1e-5)
     assert not torch.allclose(left, hooked, atol=1e-3)
+
+
+def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.measure.others_between", lambda *_: 0.9)
+    monkeypatch.setattr("explorer.measure.BLOCK", 0.001)
+    found = list(forms.forms(trained_like(), torch.randn(4, 3, 64, 64), torch.zeros(4), 0.5, repeats=1))
+    assert all(form.ms is None and form.busy for form in found)
+    assert forms.table(found)["speed_up"].isna().all()
+    assert "too busy" in forms.answer(found, 0.5)

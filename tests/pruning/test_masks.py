@@ -58,6 +58,14 @@ def test_equal_weights_are_masked_to_the_exact_count() -> None:
     assert masker.apply(0.4) == count - round(0.4 * count)
 
 
+def test_masked_weights_are_plain_zeros() -> None:
+    """A negative zero would not compress."""
+    model = net()
+    Masker(model).apply(0.5)
+    for weight in prunable(model).values():
+        assert not torch.signbit(weight[weight == 0]).any()
+
+
 def test_ratios_may_come_in_any_order_and_the_dense_weights_come_back() -> None:
     model, untouched = net(), net()
     masker = Masker(model)

@@ -9,9 +9,9 @@ from torch.nn.utils import prune
 
 from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, load
-from explorer.data import fashion_mnist
+from explorer.data import ImageSet, fashion_mnist
 from explorer.errors import ExplorerError
-from explorer.measure import latencies, logits, multiply_adds
+from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.models import StudentNet, StudentSpec, parameter_count
 from explorer.pruning.masks import prunable
 from explorer.pruning.sweep import Evidence, Plan, read_evidence, sweep, table, write_evidence
@@ -57,12 +57,51 @@ def test_multiply_adds_are_those_of_the_convolutions_and_the_head() -> None:
     assert counted == expected
 
 
-def test_latency_is_read_off_a_clock() -> None:
-    small, large = StudentNet(StudentSpec(2, (2, 2, 2, 2), 3)).eval(), StudentNet(StudentSpec()).eval()
-    quick, slow = latencies((small, large), torch.zeros(2, 3, 64, 64), repeats=5)
-    assert 0 < quick.low <= quick.median <= quick.high
-    assert quick.median < slow.median
-    assert (quick.batch, quick.repeats, quick.threads) == (2, 5, torch.get_num_threads())
+@pytest.mark.usefixtures("quiet")
+def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> None:
+    images = fashion_mnist.load("test").select(slice(60))
+    plan = Plan(("global-l1", "channels-l1"), (0.6,), repeats=0, recalibrate=1, finetune=3)
+    model = load("student-60k")
+    before = copy.deepcopy(model.state_dict())
+    rows = list(sweep(model, images.inputs(), images.targets(), plan, shard=shard))
+    assert [row.recovery for row in rows] == 2 * ["none", "recalibrated", "fine-tuned"]
+    assert len(rows) == plan.steps
+    pruned, recalibrated, tuned = rows[:3]
+    assert pruned.nonzero == recalibrated.nonzero == tuned.nonzero, "masks are kept"
+    assert recalibrated.correct > pruned.correct
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+    with pytest.raises(ExplorerError, match="training shard"):
+        next(sweep(model, images.inputs(), images.targets(), plan))
+
+
+def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
+    images = fashion_mnist.load("test").select(slice(4))
+    plan = Plan(("global-l1", "channels-l1"), (0.0, 0.8), repeats=0)
+    dense, masked, _, removed = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
+    assert dense.file_bytes == masked.file_bytes > removed.file_bytes
+    assert masked.zipped_bytes < dense.zipped_bytes / 2
+    assert (dense.ms, dense.speed_up, dense.busy) == (None, None, False), "no clock was asked for"
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
+def test_bfloat16_says_how_far_it_agrees() -> None:
+    images = fashion_mnist.load("test").select(slice(40))
+    plan = Plan(("global-l1",), (0.3,), repeats=0, precision="bfloat16")
+    (row,) = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
+    assert row.precision == "bfloat16"
+    assert row.agreement is not None
+    assert 0.8 < row.agreement <= 1
+
+
+def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("explorer.measure.others_between", lambda *_: asked.append(1) or 0.9)
+    monkeypatch.setattr("explorer.measure.BLOCK", 0.001)
+    images = fashion_mnist.load("test").select(slice(4))
+    rows = list(sweep(load("student-60k"), images.inputs(), images.targets(), QUICK))
+    assert all(row.busy and row.ms is None and row.dense_ms is None for row in rows)
+    assert len(asked) == PATIENCE + len(rows) - 1, "after the first network it is asked only once"
+    assert table(rows)["speed_up"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -72,6 +111,10 @@ def test_latency_is_read_off_a_clock() -> None:
         ({"ratios": ()}, "at least one"),
         ({"methods": ("magic",)}, "no method 'magic'"),
         ({"device": "tpu"}, "no device 'tpu' here; there are cpu"),
+        ({"precision": "float16"}, "float32 or bfloat16"),
+        ({"recalibrate": 6}, "0 to 5 batches"),
+        ({"finetune": -1}, "0 to 500 steps"),
+        ({"repeats": -1}, "0 times or more"),
     ],
 )
 def test_an_impossible_plan_is_refused(values: dict, sentence: str) -> None:
@@ -105,10 +148,45 @@ def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
 
 
 def test_the_terminal_prunes_and_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["prune", "student-60k", "--method", "global-l1", "--ratios", "0,0.5", "--images", "50"]
-    assert main([*arguments, "--repeats", "1", "--json"]) == 0
+    arguments = ["prune", "student-60k", "--method", "global-l1", "--images", "20", "--repeats", "0"]
+    assert main([*arguments, "--ratios", "0.5", "--recalibrate", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["ratio"] for row in rows] == [0.0, 0.5]
-    assert main(["prune", "student-60k", "--ratios", "1"]) == 2
-    assert main(["prune", "student-60k", "--images", "0"]) == 2
-    assert "1 to 10,000" in capsys.readouterr().err
+    assert [(row["method"], row["recovery"]) for row in rows] == [
+        ("global-l1", "none"),
+        ("global-l1", "recalibrated"),
+        ("random", "none"),
+        ("random", "recalibrated"),
+    ], "the baseline is drawn too"
+    assert main([*arguments, "--ratios", "0,0.5", "--no-baseline"]) == 0
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == 3
+    assert "recovery" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--ratios", "1"], "from 0 to below 1"),
+        (["--ratios", "half"], "numbers between commas"),
+        (["--images", "0"], "1 to 10,000"),
+        (["--method", "magic"], "no method 'magic'"),
+        (["--recalibrate", "9"], "0 to 5 batches"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prune", "student-60k", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_a_sweep_without_times_is_not_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("manifest.json", "student-60k.safetensors"):
+        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
+    arguments = ["prune", "student-60k", "--method", "random", "--ratios", "0", "--images", "4"]
+    arguments += ["--repeats", "0", "--evidence", "--checkpoints", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "Not stored" in capsys.readouterr().err
+    assert read_evidence("student-60k", tmp_path) is None

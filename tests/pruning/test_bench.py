@@ -1,0 +1,52 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer import __main__ as terminal
+from explorer.bench import Figure
+from explorer.checkpoints import load
+from explorer.data import fashion_mnist
+from explorer.pruning import bench
+from explorer.pruning.bench import Run
+from explorer.pruning.engine import Setting
+
+
+def test_the_engine_predicts_what_a_homework_does(tmp_path: Path) -> None:
+    """The teacher, real images: torch's own pruning on decoded PNGs, batch by batch, against the fast path."""
+    images = fashion_mnist.load("test").select(slice(24))
+    torch.save(load("teacher").state_dict(), tmp_path / "teacher.ckpt")
+    files = [bench._png(picture) for picture in images.images]
+    plain = bench.plain_loop(tmp_path / "teacher.ckpt", files, (0.0, 0.7))
+    ours = bench.engine_sweep(images, Setting(), (0.0, 0.7))
+    assert torch.equal(plain.predictions, ours.predictions)
+    assert ours.seconds > ours.sweep > 0 < ours.forward
+
+
+def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
+    right = torch.zeros(2, 3, dtype=torch.int64)
+    wrong = right.clone()
+    wrong[1, 2] = 4
+    runs = {"float32": [Run(2.0, right, 0.0, 1.8, 1.5)], "bfloat16": [Run(1.0, wrong, 0.0, 0.9, 0.8)]}
+    cost, exact, half, equal = bench._sweep_figures(runs, [Run(5.0, wrong, 0.0)], "2 x 3")
+    assert (cost.value, cost.holds) == (1.2, False)
+    assert (exact.value, exact.holds) == (2.5, True)
+    assert (half.value, half.holds) == (5.0, True)
+    assert "1 predictions differ from float32's" in half.how
+    assert (equal.value, equal.holds) == (1, False)
+
+
+def test_a_busy_machine_is_said_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def figures() -> Iterator[Figure]:
+        yield Figure("a time", None, "times faster", "1", False, f"not measured{bench._said(0.34)}")
+
+    monkeypatch.setitem(terminal.BENCHES, "pruning", figures)
+    assert terminal.main(["bench", "--only", "pruning"]) == 1
+    said = capsys.readouterr().out
+    assert "not measured, aim 1: DOES NOT HOLD" in said
+    assert "34% of the machine" in said
+    assert terminal.main(["bench", "--only", "cooking"]) == 2
+    assert "there are architecture, pruning" in capsys.readouterr().err
