@@ -5,11 +5,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer import ui
-from explorer.data import ImageSet
+from explorer.errors import ExplorerError
 from explorer.pruning import page_channels, page_export, page_forms, page_images, page_layers, page_sweep
 from explorer.pruning.scene import Scene
 
-COUNTS = (100, 250, 500, 1000, 2000, 5000, 10000)
+COUNTS = (100, 250, 500, 1000, 2000, 5000)
 
 TABS: dict[str, Callable[[Scene], None]] = {
     "Sweep": page_sweep.main,
@@ -38,26 +38,27 @@ def main() -> None:
 
 def _scene() -> Scene:
     titles = {card.title: name for name, card in ui.networks().items()}
+    if not titles:
+        raise ExplorerError(
+            f"{ui.workspace().title} has no network to prune yet: add a checkpoint under Your own."
+        )
     left, right = st.columns(2, gap="large")
     title = left.selectbox(
         "Checkpoint", list(titles), key="p_c", bind="query-params", help="Really trained; only ever read."
     )
+    images = ui.images("test")
+    steps = [*(count for count in COUNTS if count < len(images)), len(images)]
     count = right.select_slider(
-        "Test images",
-        COUNTS,
-        500,
+        "Images, the first so many",
+        steps,
+        min(500, len(images)),
         key="p_n",
         bind="query-params",
-        help="The first so many. More images make the intervals narrower and the runs longer.",
+        help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
     name = titles[title]
     shipped = name not in ui.workspace().own
-    return Scene(name, title, ui.shared_model(name), _images(int(count)), shipped)
-
-
-def _images(count: int) -> ImageSet:
-    """The images on which everything is counted: the first so many test images."""
-    return ui.images("test").select(slice(count))
+    return Scene(name, title, ui.shared_model(name), images.select(slice(count)), shipped)
 
 
 with ui.page():

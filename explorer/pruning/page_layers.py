@@ -31,7 +31,7 @@ def main(scene: Scene) -> None:
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        help=f"On the first {count:,} test images (at most {MOST:,}).",
+        help=f"On the first {count:,} images (at most {MOST:,}).",
     )
     stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
     if run:
@@ -41,7 +41,9 @@ def main(scene: Scene) -> None:
         if len(scan.cells) < scan.steps:
             st.info(f"Stopped after {len(scan.cells)} of {scan.steps} cells.", icon=":material/stop_circle:")
         _show(scan.cells)
-        ui.provenance("measured", f"on the first {scan.cells[0].total:,} test images, here, in this session.")
+        ui.provenance(
+            "measured", f"on the first {scan.cells[0].total:,} of {scene.images.name}, in this session."
+        )
         return
     shipped = stored.read("sensitivity", Cell, scene.name)
     if shipped is None:
