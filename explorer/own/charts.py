@@ -21,5 +21,5 @@ def counts(rows: pd.DataFrame) -> Any:
             ),
             tooltip=["class", "split", "images"],
         )
-        .properties(height=max(140, 34 * len(order)))
+        .properties(height=120 + 26 * len(order))
     )
