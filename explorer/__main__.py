@@ -11,9 +11,9 @@ import torch
 
 from explorer.architecture import bench as architecture_bench
 from explorer.architecture import command as architecture
-from explorer.checkpoints import SHIPPED, catalogue, load
+from explorer.checkpoints import SHIPPED, Card, catalogue, load
+from explorer.data import ImageSet, fashion_mnist, own
 from explorer.data import command as data
-from explorer.data import fashion_mnist, own
 from explorer.data.folder import Folder, scan
 from explorer.data.own import Source
 from explorer.distillation import command as distillation
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("names", nargs="*", help="checkpoints; all of them if none is named")
     verify.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
+    data_options(verify, measured_only=True)
     verify.add_argument("--json", action="store_true", help="print a list of JSON objects")
     verify.set_defaults(command=_verify)
 
@@ -205,13 +206,12 @@ def _loss(run: Run) -> Loss:
 
 def _verify(options: argparse.Namespace) -> int:
     cards = catalogue(options.checkpoints)
-    test = fashion_mnist.load("test")
-    inputs, targets = test.inputs(), test.targets()
     rows, holds = [], True
     for name in options.names or cards:
         model = load(name, options.checkpoints)
-        measured = accuracy(logits(model, inputs), targets).value
         card = cards[name]
+        images = _measured_on(card, options)
+        measured = accuracy(logits(model, images.batches()), images.targets()).value
         row = {
             "name": name,
             "params": parameter_count(model),
@@ -230,6 +230,23 @@ def _verify(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=2))
     return 0 if holds else 1
+
+
+def _measured_on(card: Card, options: argparse.Namespace) -> ImageSet:
+    """The images that a card's test accuracy was measured on."""
+    test = fashion_mnist.load("test")
+    if card.measured_on == test.name:
+        return test
+    folder = options.data or own.named()
+    if folder is None:
+        raise ExplorerError(f"{card.name} was measured on {card.measured_on}: name their folder with --data.")
+    images, _ = follow(own.source(folder, options.images, size=card.input_size).read("validation"), Bars())
+    if images.name != card.measured_on:
+        raise ExplorerError(
+            f"{card.name} was measured on {card.measured_on}, these are {images.name}: choose another folder or "
+            "number of --images."
+        )
+    return images
 
 
 def _evidence(options: argparse.Namespace) -> int:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from explorer.data import decode, own
+from explorer.data import decode, fashion_mnist, own
+from explorer.data.folder import scan
+from explorer.data.own import Source
 from explorer.progress import Update
+from explorer.workspace import Workspace, from_folder
 
 
 class Bars:
@@ -25,7 +28,7 @@ class Bars:
         self.bar.update(update.done - self.bar.n)
 
 
-def data_options(parser: argparse.ArgumentParser) -> None:
+def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False) -> None:
     """Add ``--data`` and what bounds the images of a folder of one's own."""
     parser.add_argument(
         "--data",
@@ -33,6 +36,23 @@ def data_options(parser: argparse.ArgumentParser) -> None:
         help="folder of labelled images of your own (Food-11, or any in its layouts), or of the original "
         f"Fashion-MNIST files; by default the environment variable {own.VARIABLE}",
     )
-    parser.add_argument("--size", type=int, default=decode.SIZE, help="side of your images as fed, pixels")
     parser.add_argument("--images", type=int, default=own.VALIDATION, help="validation images, at most")
+    if measured_only:
+        return
+    parser.add_argument("--size", type=int, default=decode.SIZE, help="side of your images as fed, pixels")
     parser.add_argument("--training-images", type=int, help="training images, at most; all by default")
+
+
+def workspace(options: argparse.Namespace) -> Workspace:
+    """The images and networks that the options of ``data_options`` ask for.
+
+    Raises:
+        ExplorerError: the folder is no folder of labelled images.
+    """
+    path = options.data or own.named()
+    if path is None or fashion_mnist.is_original(path):
+        return Workspace()
+    folder = scan(path)
+    training = len(folder.training) if options.training_images is None else options.training_images
+    found, _ = from_folder(folder.root)
+    return Workspace(Source(folder, options.images, max(1, training), options.size), found)

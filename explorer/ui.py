@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
 from explorer.checkpoints import Card
-from explorer.data import ImageSet
+from explorer.data import ImageSet, fashion_mnist
 from explorer.data.folder import Folder, Notice, scan
 from explorer.errors import ExplorerError
 from explorer.ledger import Lesson, Origin, State
@@ -71,15 +71,23 @@ def uploads() -> dict[str, Own]:
     return found
 
 
+@st.cache_resource(show_spinner="Reading the images")
+def shipped_images(use: Use) -> ImageSet:
+    """A split of the Fashion-MNIST that ships, whatever the workspace is; only ever read."""
+    return fashion_mnist.load(use)
+
+
 def images(use: Use) -> ImageSet:
-    """The workspace's images for a use; shared by all visitors, so only ever read."""
-    return _images(workspace(), use)
+    """The workspace's images for a use; shared by all visitors, so only ever read.
 
-
-def _images(place: Workspace, use: Use) -> ImageSet:
-    # The test images of a folder of one's own are its validation images.
-    kind = "validation" if place.source and use == "test" else use
-    return _once((place.key, kind), lambda: place.images(use))
+    In a folder of one's own ``test`` and ``validation`` are both its validation images, ``shard`` its
+    training images; they are decoded once, with progress.
+    """
+    place = workspace()
+    if place.source is None:
+        return shipped_images(use)
+    split = "training" if use == "shard" else "validation"
+    return _once((place.key, split), lambda: place.images(use))
 
 
 def image_notices(split: Literal["training", "validation"]) -> tuple[Notice, ...]:
@@ -89,11 +97,6 @@ def image_notices(split: Literal["training", "validation"]) -> tuple[Notice, ...
     if source is None or not getattr(source.folder, split):
         return ()
     return _once((place.key, split, "notices"), lambda: source.read(split))[1]
-
-
-def shipped_images(use: Use) -> ImageSet:
-    """A split of the Fashion-MNIST that ships, whatever the workspace is."""
-    return _images(SHIPPED, use)
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,31 +132,34 @@ def names_with_logits() -> tuple[str, ...]:
     return evidence.names_with_logits()
 
 
+@st.cache_resource(show_spinner="Reading the teacher's and students' logits", max_entries=16)
+def shipped_logits(name: str) -> Tensor:
+    """The stored logits (5,000, C) of a shipped network, whatever the workspace is; only ever read."""
+    return evidence.read_logits(name)
+
+
 def validation_logits(name: str) -> Tensor:
     """The logits (N, C) of a network of the workspace on its validation images; only ever read.
 
     Stored for shipped networks; computed once, with progress, for one's own.
     """
-    return _logits(workspace(), name)
+    place, found = workspace(), images("validation")
+    if name not in place.own:
+        return shipped_logits(name)
+    return _once((place.key, place.own[name].card.sha256, "logits"), lambda: place.logits(name, found))
 
 
-def shipped_logits(name: str) -> Tensor:
-    """The stored logits (5,000, C) of a shipped network, whatever the workspace is."""
-    return _logits(SHIPPED, name)
-
-
-def _logits(place: Workspace, name: str) -> Tensor:
-    found = _images(place, "validation")
-    one = place.own.get(name)
-    weights = one.card.sha256 if one else name
-    return _once((place.key, weights, "logits"), lambda: place.logits(name, found))
+@st.cache_resource(show_spinner="Reading the teacher's logits on the shard")
+def _shipped_view_logits() -> Tensor:
+    return evidence.read_shard_views()
 
 
 def view_logits(name: str, recipe: Recipe) -> Tensor:
     """The logits (views, N, C) of a teacher on the workspace's training images; only ever read."""
     place, found = workspace(), images("shard")
-    one = place.own.get(name)
-    key = (place.key, one.card.sha256 if one else name, "views", str(len(recipe.views)))
+    if name not in place.own:
+        return _shipped_view_logits()
+    key = (place.key, place.own[name].card.sha256, "views", str(len(recipe.views)))
     return _once(key, lambda: place.view_logits(name, found, recipe))
 
 

@@ -184,6 +184,18 @@ class Workspace:
             if card.network == "studentnet" and (name in self.own or name in stored)
         )
 
+    def find(self, title: str) -> str:
+        """The name of a network by its name or title; of its own networks the file's name will do.
+
+        Raises:
+            ExplorerError: there is none here; the message tells what there is.
+        """
+        for name, card in self.cards.items():
+            if title in (name, card.title):
+                return name
+        there = ", ".join(card.title if name in self.own else name for name, card in self.cards.items())
+        raise ExplorerError(f"There is no network {title!r} here; there are {there or 'none'}.")
+
     def network(self, name: str) -> nn.Module:
         """A private copy of a network, in eval mode.
 
@@ -192,9 +204,7 @@ class Workspace:
         """
         if name in self.own:
             return self.own[name].network()
-        if self.source is not None:
-            raise ExplorerError(f"There is no network {name!r} here; there are {', '.join(self.cards)}.")
-        return checkpoints.load(name)
+        return checkpoints.load(self.find(name))
 
     def images(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use; yields updates while files are decoded.

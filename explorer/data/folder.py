@@ -36,6 +36,7 @@ FOOD11 = (
 )
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 FIFTH = 5
+NAMED = 3  # files of a kind that are told by name
 
 Split = Literal["training", "validation", "evaluation"]
 SPLIT_NAMES: dict[str, Split] = {
@@ -113,14 +114,15 @@ class Folder:
 
 
 def summary(notices: Iterable[Notice]) -> list[str]:
-    """The notices in sentences, one for each kind: the first file by name, and how many are alike."""
+    """The notices in sentences, one for each kind: the files by name, and how many more are alike."""
     alike: dict[tuple[str, bool], list[str]] = {}
     for notice in sorted(notices, key=lambda one: not one.lost):
         alike.setdefault((notice.text, notice.lost), []).append(notice.file)
-    return [
-        f"{files[0]} {text}" + (f" ({len(files):,} files in all)." if len(files) > 1 else ".")
-        for (text, _), files in alike.items()
-    ]
+    sentences = []
+    for (text, _), files in alike.items():
+        others = files[1:NAMED] + ([f"{len(files) - NAMED:,} more"] if len(files) > NAMED else [])
+        sentences.append(f"{files[0]} {text}" + (f"; likewise {', '.join(others)}." if others else "."))
+    return sentences
 
 
 def subset(items: Sequence[Item], count: int, seed: int = 0) -> tuple[Item, ...]:

@@ -43,10 +43,16 @@ def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> p
     return pd.DataFrame(rows)
 
 
-def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: int = 2) -> str:
-    """A grey image (H, W) as a data address, each pixel ``scale`` screen pixels wide."""
+def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], side: int = 56) -> str:
+    """An image (H, W) or (H, W, 3) as a data address: small ones enlarged pixel by pixel, large ones shrunk."""
+    image = Image.fromarray(pixels)
+    scale = side // max(image.size)
+    if scale:
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    else:
+        image.thumbnail((side, side))
     buffer = BytesIO()
-    Image.fromarray(pixels.repeat(scale, 0).repeat(scale, 1)).save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -29,8 +29,8 @@ def main() -> None:
     """Draw the lesson."""
     st.title("Distillation")
     st.markdown(
-        "What does the teacher know beyond the label? It does not only say *shirt*: "
-        "it says how much the image could also be a T-shirt or a coat. "
+        "What does the teacher know beyond the label? A label names one class, *shirt*; "
+        "the teacher says how much the image could also be each of the others. "
         "The temperature **T** brings that out, and **alpha** decides how much the student listens to it."
     )
     if not ui.workspace().teachers:

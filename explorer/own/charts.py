@@ -5,6 +5,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from explorer import palette
+
+VALIDATION = "#c3cad3"  # a light grey beside the training images' darker one
+
 
 def counts(rows: pd.DataFrame) -> Any:
     """Images per class, training and validation side by side: columns class, split, images."""
@@ -17,9 +21,12 @@ def counts(rows: pd.DataFrame) -> Any:
             y=alt.Y("class:N", sort=order, title=None),
             yOffset=alt.YOffset("split:N", sort=["training", "validation"]),
             color=alt.Color(
-                "split:N", sort=["training", "validation"], title=None, legend=alt.Legend(orient="top")
+                "split:N",
+                title=None,
+                scale=alt.Scale(domain=["training", "validation"], range=[palette.DENSE, VALIDATION]),
+                legend=alt.Legend(orient="top"),
             ),
             tooltip=["class", "split", "images"],
         )
-        .properties(height=max(140, 34 * len(order)))
+        .properties(height=120 + 26 * len(order))
     )

@@ -94,6 +94,10 @@ def _notices() -> None:
     if len(sentences) > SHOWN_NOTICES:
         with st.expander(f"{len(sentences) - SHOWN_NOTICES} more"):
             st.markdown("\n".join(f"- {sentence}" for sentence in sentences[SHOWN_NOTICES:]))
+    st.caption(
+        "Validation images are opened here; training images when a lesson needs them. "
+        "`python -m explorer data check` opens them all."
+    )
     if st.button("Read the folder again", icon=":material/refresh:", help="After files in it have changed."):
         ui.forget_folder()
         st.rerun()

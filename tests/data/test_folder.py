@@ -138,10 +138,10 @@ def test_a_subset_is_random_by_its_seed_and_a_smaller_one_is_its_beginning(homew
 
 
 def test_notices_are_gathered_by_kind_what_is_lost_first(homework: Path) -> None:
-    for name in ("a.txt", "b.txt"):
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt"):
         (homework / "training" / name).write_text("x")
     assert summary(scan(homework).notices) == [
-        "training/a.txt is not an image, so it was left out (2 files in all).",
+        "training/a.txt is not an image, so it was left out; likewise training/b.txt, training/c.txt, 2 more.",
         "evaluation holds 4 images without labels (0000.jpg), so they are not used.",
     ]
 

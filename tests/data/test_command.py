@@ -1,0 +1,59 @@
+"""Training on a folder of one's own from the terminal."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer import checkpoints
+from explorer.__main__ import main
+from explorer.checkpoints import open_own
+
+
+@pytest.fixture
+def common(dishes: Path, tmp_path: Path) -> list[str]:
+    folders = ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    return ["--data", str(dishes), "--size", "32", "--epochs", "1", "--batch-size", "8", *folders]
+
+
+def test_a_teacher_and_its_student_are_trained_and_verified_on_ones_own_images(
+    common: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], dishes: Path
+) -> None:
+    out, ckpt = tmp_path / "out", tmp_path / "ckpt" / "resnet18_teacher.ckpt"
+    assert main(["train", "mine", "--network", "resnet18", "--ckpt", str(ckpt), *common]) == 0
+    entry, opened = open_own(ckpt)
+    assert (entry.network, entry.classes) == ("resnet18", 3)
+    assert isinstance(torch.load(ckpt, weights_only=True), dict), "a plain state_dict"
+    stored = checkpoints.load("mine", out).state_dict()
+    assert all(torch.equal(tensor, stored[key]) for key, tensor in opened.state_dict().items())
+    card = checkpoints.card("mine", out)
+    assert card.measured_on == "dishes, validation, all 6 images at 32 pixels"
+    assert (card.images, card.input_size, card.recipe["erase"]) == (6, 32, 8)
+    assert "dishes, training" in card.dataset
+    student = ["--stem", "4", "--widths", "4,4,4,4", "--teacher", "mine"]
+    assert main(["train", "taught", *student, *common]) == 0
+    assert checkpoints.card("taught", out).distillation["teacher"] == "mine"
+    assert checkpoints.card("taught", out).recipe["erase"] == 0
+    capsys.readouterr()
+    assert main(["verify", "--checkpoints", str(out), "--data", str(dishes)]) == 0
+    assert capsys.readouterr().out.count("holds") == 2
+    assert main(["verify", "--checkpoints", str(out)]) == 2
+    assert "name their folder with --data" in capsys.readouterr().err
+    assert main(["verify", "--checkpoints", str(out), "--data", str(dishes), "--images", "4"]) == 2
+    assert "choose another folder or number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "mine"], "Give --network resnet18, or --stem and --widths"),
+        (["train", "teacher"], "is a recipe for Fashion-MNIST: give your network another name"),
+        (["train", "mine", "--network", "resnet18", "--size", "8"], "fed at 32 to 512 pixels, not 8"),
+        (["train", "mine", "--network", "resnet18", "--batch-size", "64"], "take a smaller batch"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_status_2(
+    arguments: list[str], sentence: str, common: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments[:2], *common, *arguments[2:]]) == 2
+    assert sentence in capsys.readouterr().err

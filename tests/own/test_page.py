@@ -1,0 +1,179 @@
+"""The app on a folder of one's own, through Streamlit's own test runner."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer import ui
+from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from tests.data.conftest import cache, dishes  # noqa: F401
+
+STUDENT = StudentSpec(16, (16, 24, 24, 32), classes=3)
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXPLORER_DATA", raising=False)
+    ui.forget_folder()
+
+
+@pytest.fixture
+def own(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    torch.manual_seed(0)
+    torch.save(resnet18_teacher(3).state_dict(), dishes / "resnet18_teacher.ckpt")
+    monkeypatch.setenv("EXPLORER_DATA", str(dishes))
+    return dishes
+
+
+def opened(page: str, **link: str) -> AppTest:
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
+    for key, value in ({"w_px": "64"} | link).items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page(f"explorer/{page}/page.py").run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def alts(app: AppTest) -> list[str]:
+    return [chart.proto.alt for chart in app.get("vega_lite_chart")]
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_path: Path) -> None:
+    app = opened("own")
+    assert not app.segmented_control, "nothing to choose between"
+    assert "streamlit run streamlit_app.py -- --data Food-11" in app.code[0].value
+    assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation."]
+    for name, net in (("mine.ckpt", resnet18_teacher(10)), ("eleven.pt", StudentNet(StudentSpec()))):
+        torch.save(net.state_dict(), tmp_path / name)
+        app.file_uploader(key="own_upload").set_value((name, (tmp_path / name).read_bytes(), "")).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["network"].tolist() == ["mine.ckpt", "eleven.pt"]
+    assert table["used as"].tolist() == ["teacher", "counted only"]
+    assert "eleven.pt tells 11 classes apart and Fashion-MNIST, shipped has 10" in words(app)
+    app.switch_page("explorer/distillation/page.py").run()
+    assert app.selectbox(key="d_te").options == ["Teacher, ResNet-18", "mine.ckpt"]
+
+
+class Exploit:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f"touch {self.target}",)
+
+
+def test_a_refused_upload_is_told_in_one_sentence_and_the_app_goes_on(tmp_path: Path) -> None:
+    app, target = opened("own"), tmp_path / "pwned"
+    torch.save({"fc.weight": Exploit(target)}, tmp_path / "evil.ckpt")
+    app.file_uploader(key="own_upload").set_value(
+        ("evil.ckpt", (tmp_path / "evil.ckpt").read_bytes(), "")
+    ).run()
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "evil.ckpt holds more than weights, so it was not opened: save model.state_dict() and load that."
+    ]
+    assert not target.exists()
+    app.switch_page("explorer/distillation/page.py").run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_folder_of_ones_own_is_counted_its_network_measured_and_the_rest_told(own: Path) -> None:
+    (own / "soup" / "3.png").write_bytes(b"")
+    (own / "soup" / "5.png").write_bytes(b"")
+    (own / "broken.ckpt").write_bytes(b"x")
+    app = opened("own")
+    assert alts(app) == ["Images per class of dishes: 27 training, 6 validation."]
+    assert "soup/5.png is empty, so it was left out." in words(app), "validation images are opened"
+    assert [error.value for error in app.error] == [
+        "broken.ckpt cannot be read: it is truncated or not a checkpoint."
+    ]
+    assert app.dataframe[0].value["right"].tolist() == ["not measured"]
+    press(app, "Measure their accuracy here")
+    assert app.dataframe[0].value["right"][0].endswith(" of 5")
+    assert "on dishes, validation, all 6 images at 64 pixels." in words(app)
+
+
+def test_the_distillation_lesson_runs_on_ones_own_teacher_alone(own: Path) -> None:
+    app = opened("distillation")
+    assert not app.error
+    assert "There is no student of yours yet" in words(app)
+    assert [tab.label for tab in app.tabs] == ["Dark knowledge", "Distil it now", "Quiz"]
+    assert "logits of your networks on dishes, validation, all 6 images at 64 pixels" in words(app)
+    assert any("soft labels at T = 4" in alt for alt in alts(app))
+
+
+@pytest.mark.parametrize("tab", ["Loss", "Why T²", "Dark knowledge", "Spot the bug", "Evidence", "Quiz"])
+def test_every_tab_draws_with_a_student_of_ones_own(own: Path, tab: str) -> None:
+    torch.save(StudentNet(STUDENT).state_dict(), own / "student.pt")
+    app = opened("distillation", d_tab=tab)
+    assert not app.error
+    assert app.selectbox(key="d_s").options == ["student.pt"]
+    assert all(alt.strip() for alt in alts(app))
+
+
+def test_distil_it_now_trains_on_ones_own_images_and_its_student_joins(own: Path) -> None:
+    for index in range(12, 34):
+        for name in ("soup", "bread", "rice"):
+            (own / name / f"{index}.png").write_bytes((own / name / "1.png").read_bytes())
+    app = opened("distillation", d_tab="Distil it now", d_ep="2", d_sec="20")
+    assert "training images of your folder at 64 pixels" in words(app)
+    press(app, "Distil it now")
+    assert not app.error
+    assert any(alt.startswith("Validation accuracy after each epoch") for alt in alts(app))
+    app.run()
+    assert app.selectbox(key="d_s").options == ["Trained here, labels alone", "Trained here, distilled"]
+
+
+def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(own: Path) -> None:
+    app = opened("distillation")
+    app.segmented_control(key="w").set_value("Fashion-MNIST").run()
+    assert not app.exception
+    assert app.selectbox(key="d_s").value == "Student under 60,000, distilled"
+    app.segmented_control(key="w").set_value("Your folder").run()
+    app.switch_page("explorer/start/page.py").run()
+    assert not app.exception
+    assert any("Validation image" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("nowhere", "There is no folder"), ("empty", "has labelled images of no classes")],
+)
+def test_a_folder_that_cannot_be_used_is_told_and_the_lessons_stay(
+    path: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / path))
+    app = opened("distillation")
+    assert len(app.error) == 1
+    assert sentence in app.error[0].value
+    assert app.selectbox(key="d_s").value == "Student under 60,000, distilled"
+
+
+def test_without_a_teacher_the_lesson_says_what_is_missing(dishes: Path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setenv("EXPLORER_DATA", str(dishes))
+    app = opened("distillation")
+    assert "has no teacher yet: add the checkpoint of a ResNet-18 with 3 classes" in words(app)
+
+
+def test_the_architecture_lesson_designs_for_ones_own_classes(own: Path) -> None:
+    app = opened("architecture")
+    assert app.session_state["architecture_spec"].classes == 3
