@@ -75,7 +75,8 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
         charts.grid_map(rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
         f"Mean validation accuracy in %, under it half the distance from the lowest to the highest seed. Colour: "
-        f"the difference from labels alone, the bottom row, which T does not touch. {verdict}",
+        f"the difference from labels alone, the bottom row, which T does not touch; with a triangle where it is more "
+        f"than seeds differ. {verdict}",
     )
     recipe, spec = results[0]["settings"]["recipe"], results[0]["settings"]["spec"]
     hours = sum(result["seconds"] for result in results) / 3600

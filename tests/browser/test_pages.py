@@ -143,10 +143,10 @@ def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Bro
         if one is visit:
             visit.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
     second.page.get_by_text("1 run ahead of yours").wait_for()
-    visit.page.get_by_role("button", name="Stop").click()
+    visit.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
     second.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
     assert second.page.get_by_text("1 run ahead of yours").count() == 0
-    second.page.get_by_role("button", name="Stop").click()
+    second.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
     second.page.get_by_text("The run was stopped before its first epoch ended.").or_(
         second.page.get_by_text("the schedule was not ended")
     ).wait_for()
