@@ -43,3 +43,14 @@ def neighbours(rows: pd.DataFrame, params: int) -> str:
         for _, row in part.iterrows()
     ]
     return f"Around its size, distilled networks of {' and of '.join(parts)}." if parts else ""
+
+
+def overlap(rows: pd.DataFrame) -> str:
+    """One sentence: at which sizes the intervals of both ways of training overlap."""
+    plain, taught = (rows[rows["way"] == way] for way in WAYS)
+    both = plain.merge(taught, on="parameters", suffixes=("_plain", "_taught"))
+    if both.empty:
+        return ""
+    apart = both[(both["low_plain"] > both["high_taught"]) | (both["low_taught"] > both["high_plain"])]
+    told = ", ".join(f"{params:,}" for params in apart["parameters"]) or "none of them"
+    return f"Of {len(both)} sizes trained both ways, the intervals are apart at {told}."

@@ -8,7 +8,7 @@ from explorer import ui
 from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, torchsummary_text
-from explorer.architecture.family import family, neighbours
+from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import against_standard
 from explorer.architecture.source import source
 from explorer.models import StudentSpec
@@ -85,7 +85,7 @@ def trained(design: Design) -> None:
         charts.family_curve(rows, params),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
-        f"{neighbours(rows, params)}",
+        f"{neighbours(rows, params)} {overlap(rows)}",
     )
     ui.provenance("precomputed", "10,000 test images, one seed each, 95 % intervals, from the cards.")
     ui.download("Family as CSV", rows, "family.csv")

@@ -81,7 +81,7 @@ def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | a
                 "term:N",
                 sort=terms,
                 scale=alt.Scale(domain=terms, range=[palette.SOFT, palette.DENSE, palette.HARD]),
-                legend=alt.Legend(orient="top", title=None, direction="vertical"),
+                legend=alt.Legend(orient="top", title=None, direction="vertical", symbolType="stroke"),
             ),
             strokeDash=alt.StrokeDash(
                 "term:N", scale=alt.Scale(domain=terms, range=[[1, 0], [6, 3], [2, 2]]), legend=None
@@ -154,19 +154,25 @@ def split_areas(rows: pd.DataFrame, limit: float, temperature: float) -> alt.Lay
             ],
         )
     )
-    line = (
-        alt.Chart(pd.DataFrame({"limit": [limit]}))
-        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE)
-        .encode(y="limit:Q", tooltip=[alt.Tooltip("limit:Q", title="1/2 Var(z - v)", format=".4f")])
+    rule = alt.Chart(pd.DataFrame({"limit": [limit]})).encode(y="limit:Q")
+    # A pale rim, so that the line can be seen on the areas.
+    rim = rule.mark_rule(strokeWidth=4, color="white", opacity=0.8)
+    line = rule.mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE).encode(
+        tooltip=[alt.Tooltip("limit:Q", title="1/2 Var(z - v)", format=".4f")]
     )
-    return alt.layer(areas, line, _mark(temperature)).properties(height=340)
+    return alt.layer(areas, rim, line, _mark(temperature)).properties(height=340)
 
 
 def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """The mean soft label per true class, the diagonal left out; hovering shows an example image."""
+    """The mean soft label per true class in %, the diagonal left out; hovering shows example images."""
     order = list(dict.fromkeys(rows["true"]))
     base = alt.Chart(rows).encode(
-        x=alt.X("other:N", sort=order, title="Class the teacher also sees", axis=alt.Axis(labelAngle=-40)),
+        x=alt.X(
+            "other:N",
+            sort=order,
+            title="Class the teacher also sees",
+            axis=alt.Axis(labelAngle=-55, labelOverlap=False),
+        ),
         y=alt.Y("true:N", sort=order, title="True class"),
         tooltip=[
             alt.Tooltip("true:N", title="True class"),
@@ -183,8 +189,9 @@ def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             legend=None,
         )
     )
-    numbers = base.mark_text(fontSize=11).encode(
-        text=alt.Text("probability:Q", format=".2f"),
+    percent = base.transform_calculate(percent="100 * datum.probability")
+    numbers = percent.mark_text(fontSize=11).encode(
+        text=alt.Text("percent:Q", format=".0f"),
         color=alt.condition(f"datum.probability > {0.35 * top}", alt.value("#ffffff"), alt.value("#18212c")),
     )
     return alt.layer(cells, numbers).properties(height=460)
@@ -253,7 +260,7 @@ def reliability(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         ),
     )
     points = base.mark_circle(opacity=0.8).encode(
-        size=alt.Size("count:Q", scale=alt.Scale(range=[20, 500]), legend=None),
+        size=alt.Size("count:Q", scale=alt.Scale(range=[20, 300]), legend=None),
         tooltip=[
             alt.Tooltip("network:N", title="Network"),
             alt.Tooltip("confidence:Q", title="Confidence", format=".3f"),

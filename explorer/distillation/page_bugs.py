@@ -18,9 +18,11 @@ def mistakes(scene: Scene) -> None:
         scene.student[batch], labels[batch], scene.teacher[batch], scene.alpha, scene.temperature
     )
     st.markdown(
-        f"The same batch of {BATCH} validation images, alpha {scene.alpha:g}, T {scene.temperature:g}: one loss "
-        "is right, four are written the way they are often handed in."
+        f"The same batch of {BATCH} validation images, soft term weighed {scene.alpha:g}, T {scene.temperature:g}: "
+        "one loss is right, four are written the way they are often handed in."
     )
+    if scene.alpha == 0:
+        st.info("The soft term weighs nothing here, so no mistake in it shows in the loss.")
     right = rows["loss"].iloc[0]
     table = rows.drop(columns="effect").assign(**{"times the right loss": rows["loss"] / right})
     # As text, since an empty cell stands for nan in a column of numbers, and nan is the point here.
@@ -31,9 +33,15 @@ def mistakes(scene: Scene) -> None:
         hide_index=True,
         column_config={name: st.column_config.TextColumn(alignment="right") for name in table.columns[1:]},
     )
-    st.caption(f"All in nats, the KL at T {scene.temperature:g} but for the one whose column says otherwise.")
+    st.caption(
+        f"KL at T {scene.temperature:g} unless its column says otherwise; KL and loss in nats. At T = 0.05 the "
+        "teacher's smallest probabilities are 0 in float32, and 0 · log(0) is nan."
+    )
     for mistake, value in zip(bugs.MISTAKES, rows["loss"].iloc[1:], strict=True):
-        with st.expander(f"{mistake.name}: {value:.5f} instead of {right:.5f}"):
+        differs = f"{value:.5f} instead of {right:.5f}"
+        if abs(value - right) < 1e-5:
+            differs = "no difference at these settings"
+        with st.expander(f"{mistake.name}: {differs}"):
             st.code(mistake.code, "python")
             st.markdown(mistake.why[0].upper() + mistake.why[1:] + ".")
     ui.provenance("computed", f"real code on the first {BATCH} validation images.")

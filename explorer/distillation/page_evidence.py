@@ -23,7 +23,7 @@ def dark_knowledge(scene: Scene) -> None:
         charts.soft_label_matrix(rows),
         f"Matrix of the teacher's mean soft labels at T = {scene.temperature:g}; largest: a {top['true']} "
         f"also seen as {top['other']}, {top['probability']:.3f}.",
-        f"Mean soft labels at T = {scene.temperature:g}: to a **{top['true']}** the teacher gives on average "
+        f"Mean soft labels in % at T = {scene.temperature:g}: to a **{top['true']}** the teacher gives on average "
         f"**{top['probability']:.1%}** {top['other']}, more than in any other pair. A label alone says none of this. "
         "Hover a cell for its example images, or choose the pair below.",
     )
@@ -71,7 +71,8 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
         charts.grid_map(rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
         f"Mean validation accuracy in %, under it half the distance from the lowest to the highest seed. Colour: "
-        f"the difference from labels alone, the bottom row, which T does not touch. {verdict}",
+        f"the difference from labels alone, the bottom row, which T does not touch; with a triangle where it is more "
+        f"than seeds differ. {verdict}",
     )
     recipe, spec = results[0]["settings"]["recipe"], results[0]["settings"]["spec"]
     hours = sum(result["seconds"] for result in results) / 3600
@@ -86,9 +87,9 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
 
 def _calibration(scene: Scene) -> None:
     labels = scene.images.targets()
-    networks = {"teacher": scene.teacher, **_pair(scene)}
     found = {
-        ui.cards()[name].title: knowledge.calibration(logits, labels) for name, logits in networks.items()
+        name: knowledge.calibration(logits, labels)
+        for name, logits in ({"teacher": scene.teacher} | _pair(scene)).items()
     }
     titles = {name: f"{name}: ECE {each.ece:.3f}" for name, each in found.items()}
     rows = pd.concat([each.bins.assign(network=titles[name]) for name, each in found.items()])
@@ -96,8 +97,9 @@ def _calibration(scene: Scene) -> None:
     ui.chart(
         charts.reliability(rows),
         "Accuracy against confidence: " + "; ".join(titles.values()),
-        "A point below the dashed diagonal is surer than it should be; the larger the point, the more images it "
-        "stands for. Expected calibration error, smallest first: "
+        f"The teacher and both ways of training {ui.cards()[scene.student_name].params:,} parameters. A point below "
+        "the dashed diagonal is surer than it should be; the larger the point, the more images it stands for. "
+        "Expected calibration error (ECE), smallest first: "
         + ", ".join(f"**{name}** {found[name].ece:.3f}" for name in ranked)
         + ".",
     )
@@ -111,5 +113,7 @@ def _pair(scene: Scene) -> dict[str, Tensor]:
         return {ui.networks()[scene.student_name].title: scene.student}
     twin = scene.student_name.removesuffix("-kd")
     return {
-        name: ui.validation_logits(name) for name in (twin, f"{twin}-kd") if name in ui.names_with_logits()
+        way: ui.validation_logits(name)
+        for way, name in (("labels alone", twin), ("distilled", f"{twin}-kd"))
+        if name in ui.names_with_logits()
     }

@@ -25,17 +25,16 @@ def distil_now(scene: Scene) -> None:
             f"The teacher first sees each of them in {len(Race(spec).recipe.views)} views, once, with progress: "
             "fewer or smaller images (in the sidebar) take less time."
         )
+    whose = (
+        "the architecture lesson's" if "architecture_spec" in st.session_state else "the shipped student's"
+    )
     st.markdown(
-        f"A StudentNet of widths ({spec.stem}; {', '.join(map(str, spec.widths))}), trained on {images}: "
-        f"once with labels alone, once with the teacher (soft term {scene.alpha:g}, T {scene.temperature:g}"
+        f"A StudentNet of {whose} widths ({spec.stem}; {', '.join(map(str, spec.widths))}), trained on {images}: "
+        f"once with labels alone, once with the teacher (soft term weighed {scene.alpha:g}, T {scene.temperature:g}"
         f"{', KL reversed' if scene.reverse else ''}), from the same weights in the same order."
     )
     st.page_link(
-        "explorer/architecture/page.py",
-        label="The network of the architecture lesson: change it there"
-        if "architecture_spec" in st.session_state
-        else "The widths of the shipped student: design your own in the architecture lesson",
-        icon=":material/account_tree:",
+        "explorer/architecture/page.py", label="Design another network", icon=":material/account_tree:"
     )
     left, right = st.columns(2)
     epochs = left.slider("Epochs", 2, 20, 8, key="d_ep", bind="query-params", help="Length of the schedule.")

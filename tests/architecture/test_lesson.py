@@ -2,6 +2,7 @@ import io
 import json
 from contextlib import redirect_stdout
 
+import pandas as pd
 import pytest
 import torchinfo
 import torchsummary
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.__main__ import main
 from explorer.architecture.audit import audit
 from explorer.architecture.budget import budget, torchsummary_text
-from explorer.architecture.family import family, neighbours
+from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import cost, largest_of_shape
 from explorer.checkpoints import catalogue
 from explorer.models import StudentNet, StudentSpec
@@ -49,6 +50,18 @@ def test_the_family_has_every_trained_student_by_size() -> None:
     text = neighbours(rows, 70_000)
     assert "59,026 parameters reach" in text
     assert "98,918 parameters reach" in text
+
+
+def test_the_intervals_of_both_ways_are_compared_size_by_size() -> None:
+    def trained(way: str, parameters: int, low: float) -> dict[str, object]:
+        return {"way": way, "parameters": parameters, "low": low, "high": low + 0.02}
+
+    rows = [trained("labels alone", 5_000, 0.90), trained("distilled", 5_000, 0.91)]
+    assert "Of 1 sizes trained both ways, the intervals are apart at none" in overlap(pd.DataFrame(rows))
+    rows += [trained("labels alone", 9_000, 0.90), trained("distilled", 9_000, 0.93)]
+    rows += [trained("distilled", 20_000, 0.93)]
+    assert overlap(pd.DataFrame(rows)) == "Of 2 sizes trained both ways, the intervals are apart at 9,000."
+    assert overlap(pd.DataFrame(rows[-1:])) == ""
 
 
 def test_the_terminal_guards_a_repository(capsys: pytest.CaptureFixture[str]) -> None:

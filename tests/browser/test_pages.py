@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import Browser
 
 from explorer.distillation.soften import soften
 from explorer.evidence import read_logits
@@ -106,3 +107,67 @@ def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> N
     assert "depthwise filter 1x3x3" in graph.inner_html()
     assert visit.foreign == []
     assert visit.errors == []
+
+
+def test_the_slider_of_the_bars_obeys_the_keyboard_and_the_five_temperatures_are_buttons(
+    visit: Visit,
+) -> None:
+    visit.open("distillation?d_t=4&d_by=by+index&d_n=7")
+    page = visit.page
+    page.locator("#temperature").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#value").inner_text() == "4.5"
+    page.wait_for_url(re.compile(r"d_t=4\.5"))
+    visit.settle()
+    button = page.locator(".step[data-temperature='16']")
+    expected = soften(read_logits("student-60k-kd")[7], 16.0).tolist()
+    bars = button.locator('.bar[data-network="student"]').all()
+    assert [float(bar.get_attribute("data-probability") or "nan") for bar in bars] == pytest.approx(
+        expected, rel=1e-4
+    )
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"d_t=16"))
+    assert page.locator("#value").inner_text() == "16"
+
+
+def test_t_is_greyed_out_where_it_has_no_influence(visit: Visit) -> None:
+    visit.open("distillation?d_a=0&d_t=8")
+    page = visit.page
+    page.locator("#bars .bar").first.wait_for()
+    visit.settle()
+    assert page.locator("#temperature").is_disabled()
+    assert page.locator(".step").first.is_disabled()
+    assert page.get_by_role("spinbutton", name="Temperature T, exactly").is_disabled()
+    assert page.locator("#value").inner_text() == "8", "what the link asked for is kept"
+
+
+def test_nonsense_in_a_link_is_told(visit: Visit) -> None:
+    visit.open("architecture?a_stem=0&a_k=4&a_bias=perhaps&a_tab=nowhere&a_w1=32")
+    page = visit.page
+    said = page.get_by_test_id("stAlert").all_inner_texts()
+    for text in ("a_stem = 0", "a_k = 4", "a_bias = perhaps", "a_tab = nowhere"):
+        assert any(text in one for one in said), said
+    assert page.get_by_role("spinbutton", name="Stem channels").input_value() == "64"
+    assert page.get_by_role("spinbutton", name="Block 1 channels").input_value() == "32"
+
+
+def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Browser) -> None:
+    place = "distillation?d_tab=Distil+it+now&d_ep=20&d_sec=300"
+    visit.open(place)
+    context = browser.new_context()
+    second = Visit(context.new_page(), visit.address)
+    second.open(place)
+    for one in (visit, second):
+        one.page.get_by_role("button", name="Distil it now").click()
+        if one is visit:
+            visit.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
+    second.page.get_by_text("1 run ahead of yours").wait_for()
+    visit.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
+    second.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
+    assert second.page.get_by_text("1 run ahead of yours").count() == 0
+    second.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
+    second.page.get_by_text("The run was stopped before its first epoch ended.").or_(
+        second.page.get_by_text("the schedule was not ended")
+    ).wait_for()
+    context.close()
