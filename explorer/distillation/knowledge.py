@@ -27,8 +27,10 @@ def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> p
     rows = []
     for true, name in enumerate(images.classes):
         members = torch.nonzero(labels == true).flatten()
+        if not len(members):
+            continue  # a small set of one's own may have no image of a class
         mean = probabilities[members].mean(0)
-        best = members[probabilities[members].topk(EXAMPLES, dim=0).indices].T.tolist()
+        best = members[probabilities[members].topk(min(EXAMPLES, len(members)), dim=0).indices].T.tolist()
         rows += [
             {
                 "true": name,
@@ -43,14 +45,14 @@ def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> p
     return pd.DataFrame(rows)
 
 
-def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], side: int = 56) -> str:
-    """An image (H, W) or (H, W, 3) as a data address: small ones enlarged pixel by pixel, large ones shrunk."""
+def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], height: int = 56) -> str:
+    """An image (H, W) or (H, W, 3), about ``height`` tall, as a data address; small ones keep their pixels."""
     image = Image.fromarray(pixels)
-    scale = side // max(image.size)
+    scale = height // image.height
     if scale:
         image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     else:
-        image.thumbnail((side, side))
+        image.thumbnail((image.width, height))
     buffer = BytesIO()
     image.save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -108,9 +108,7 @@ def _softening(scene: Scene) -> None:
     pair = {"teacher": scene.teacher[position]}
     if scene.student_name:
         pair["student"] = scene.student[position]
-    rows = soften.distributions(
-        pair["teacher"], pair["student"], images.classes, scene.label, scene.temperature
-    )
+    rows = soften.distributions(pair, images.classes, scene.label, scene.temperature)
     with st.container(horizontal=True):
         ui.download("Distributions as CSV", rows, "distributions.csv")
         ui.download("Five temperatures as CSV", soften.ladder(pair, images.classes), "ladder.csv")

@@ -74,11 +74,13 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
         f"the difference from labels alone, the bottom row, which T does not touch; with a triangle where it is more "
         f"than seeds differ. {verdict}",
     )
-    recipe, spec = results[0]["settings"]["recipe"], results[0]["settings"]["spec"]
+    settings = results[0]["settings"]
+    recipe, spec = settings["recipe"], settings["spec"]
+    images = f"the first {settings['images']:,}" if settings["images"] else "all"
     hours = sum(result["seconds"] for result in results) / 3600
     ui.provenance(
         "precomputed",
-        f"{len(results)} trainings, {recipe['epochs']} epochs each on one schedule, {hours:.1f} hours of one thread; "
+        f"{len(results)} trainings, {recipe['epochs']} epochs each on {images} training images, one schedule, {hours:.1f} hours of one thread; "
         f"network ({spec['stem']}; {', '.join(map(str, spec['widths']))}), alpha the soft term's weight; "
         "run again with <code>python -m explorer grid</code>.",
     )
@@ -97,8 +99,8 @@ def _calibration(scene: Scene) -> None:
     ui.chart(
         charts.reliability(rows),
         "Accuracy against confidence: " + "; ".join(titles.values()),
-        f"The teacher and both ways of training {ui.cards()[scene.student_name].params:,} parameters. A point below "
-        "the dashed diagonal is surer than it should be; the larger the point, the more images it stands for. "
+        f"The teacher and students of {ui.networks()[scene.student_name].params:,} parameters. A point below the "
+        "dashed diagonal is surer than it should be; the larger the point, the more images it stands for. "
         "Expected calibration error (ECE), smallest first: "
         + ", ".join(f"**{name}** {found[name].ece:.3f}" for name in ranked)
         + ".",

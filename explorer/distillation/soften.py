@@ -84,22 +84,21 @@ def candidates(choice: Choice, teacher: Tensor, student: Tensor, labels: Tensor)
 
 
 def distributions(
-    teacher: Tensor, student: Tensor, classes: tuple[str, ...], label: int, temperature: float
+    networks: dict[str, Tensor], classes: tuple[str, ...], label: int, temperature: float
 ) -> pd.DataFrame:
     """One image's softened distributions, one row per class and network.
 
     Args:
-        teacher: the teacher's logits (C,).
-        student: the student's logits (C,).
+        networks: logits (C,) by the network's name.
         classes: C class names.
         label: the true class.
         temperature: T > 0.
 
     Returns:
-        Columns class, network ("teacher" or "student"), logit, probability, is_label.
+        Columns class, network, logit, probability, is_label.
     """
-    if len(classes) != teacher.shape[-1] or teacher.shape != student.shape:
-        raise ExplorerError("Teacher, student and class names must have the same number of classes.")
+    if any(len(scores) != len(classes) for scores in networks.values()):
+        raise ExplorerError("Every network must have a logit for each of the classes.")
     return pd.DataFrame(
         [
             {
@@ -109,7 +108,7 @@ def distributions(
                 "probability": probabilities[position].item(),
                 "is_label": position == label,
             }
-            for network, scores in (("teacher", teacher), ("student", student))
+            for network, scores in networks.items()
             for probabilities in [soften(scores, temperature)]
             for position, name in enumerate(classes)
         ]

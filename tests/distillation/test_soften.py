@@ -48,11 +48,11 @@ def test_images_are_chosen_as_promised(choice: Choice, positions: list[int]) -> 
 
 
 def test_the_table_of_one_image_has_both_networks_and_sums_to_one() -> None:
-    rows = soften.distributions(TEACHER[0], STUDENT[0], CLASSES, 0, 2.0)
+    rows = soften.distributions({"teacher": TEACHER[0], "student": STUDENT[0]}, CLASSES, 0, 2.0)
     assert rows.groupby("network")["probability"].sum().tolist() == pytest.approx([1.0, 1.0])
     assert rows[rows["is_label"]]["class"].unique().tolist() == ["a"]
-    with pytest.raises(ExplorerError, match="same number of classes"):
-        soften.distributions(TEACHER[0], STUDENT[0], CLASSES[:2], 0, 2.0)
+    with pytest.raises(ExplorerError, match="for each of the classes"):
+        soften.distributions({"teacher": TEACHER[0]}, CLASSES[:2], 0, 2.0)
 
 
 def test_the_five_temperatures_are_those_of_both_networks() -> None:
