@@ -80,7 +80,8 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
     hours = sum(result["seconds"] for result in results) / 3600
     ui.provenance(
         "precomputed",
-        f"{len(results)} trainings, {recipe['epochs']} epochs each on {images} training images, one schedule, {hours:.1f} hours of one thread; "
+        f"{len(results)} trainings, {recipe['epochs']} epochs each on {images} training images, one schedule, "
+        f"{hours:.1f} hours of one thread; "
         f"network ({spec['stem']}; {', '.join(map(str, spec['widths']))}), alpha the soft term's weight; "
         "run again with <code>python -m explorer grid</code>.",
     )
