@@ -8,6 +8,7 @@ from tqdm import tqdm
 from explorer.data import decode, fashion_mnist, own
 from explorer.data.folder import scan
 from explorer.data.own import Source
+from explorer.errors import ExplorerError
 from explorer.progress import Update
 from explorer.workspace import Workspace, from_folder
 
@@ -41,6 +42,15 @@ def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False
         return
     parser.add_argument("--size", type=int, default=decode.SIZE, help="side of your images as fed, pixels")
     parser.add_argument("--training-images", type=int, help="training images, at most; all by default")
+
+
+def find(place: Workspace, text: str) -> str:
+    """The name of the network that ``text`` names: by its name, or by its file's."""
+    titles = {card.title: name for name, card in place.cards.items()}
+    if text not in place.cards and text not in titles:
+        offered = ", ".join(titles if place.source else place.cards)
+        raise ExplorerError(f"There is no network {text!r} here; there are {offered or 'none'}.")
+    return text if text in place.cards else titles[text]
 
 
 def workspace(options: argparse.Namespace) -> Workspace:

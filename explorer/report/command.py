@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,17 +11,19 @@ import torch
 from tqdm import tqdm
 
 from explorer.architecture.budget import LIMITS
-from explorer.checkpoints import SHIPPED, load
-from explorer.data import fashion_mnist
+from explorer.data import own
 from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
 from explorer.models import StudentSpec
+from explorer.progress import follow
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import Plan, sweep
 from explorer.report.answers import answers
 from explorer.report.blocks import Where
-from explorer.report.current import Choices, Formed, Pruned, Swept, Taught, homework
+from explorer.report.current import Batch, Choices, Formed, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, html, numbers
+from explorer.terminal import Bars, data_options, find, workspace
+from explorer.workspace import Workspace
 
 REPORT = StudentSpec()
 RENDERERS: dict[str, Callable[[Document], str | bytes]] = {".html": html, ".zip": archive, ".json": numbers}
@@ -38,18 +41,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--stem", type=int, default=REPORT.stem, help="channels of the stem")
     parser.add_argument("--widths", type=_whole, default=REPORT.widths, help="channels of the four blocks")
     parser.add_argument("--classes", type=int, default=REPORT.classes)
-    parser.add_argument("--size", type=int, default=224, help="input size, pixels")
     parser.add_argument("--limit", type=int, default=LIMITS["Spring 2023"], help="parameters at most")
     parser.add_argument("--alpha", type=float, default=0.5, help="weight of the soft term")
     parser.add_argument("--temperature", type=float, default=1.0, help="T of the soft term")
-    parser.add_argument("--checkpoint", default="teacher", help="the network that is pruned")
     parser.add_argument(
-        "--measure", action="store_true", help="prune and measure here, not from the evidence"
+        "--checkpoint",
+        help="the network that is pruned, by default the teacher; of your folder, its file's name",
     )
-    parser.add_argument("--images", type=int, default=1000, help="test images for --measure")
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="prune and measure here; without it the evidence that ships is shown",
+    )
     parser.add_argument("--ratios", type=_shares, default=Plan().ratios, help="0,0.5,0.8, for --measure")
+    data_options(parser)
     parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
-    parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(command=_report)
 
@@ -67,7 +73,13 @@ def _report(options: argparse.Namespace) -> int:
     if render is None:
         raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
     spec = StudentSpec(options.stem, options.widths, options.classes)
-    pruned = _measured(options) if options.measure else Pruned(options.checkpoint)
+    place = workspace(options)
+    name = find(place, options.checkpoint or next(iter(place.teachers), "teacher"))
+    taught, pruned = Taught(options.alpha, options.temperature), Pruned(name)
+    if place.source is not None:
+        taught = replace(taught, batch=_batch(place))
+    if options.measure or place.source is not None:
+        pruned = _measured(place, name, options)
     states: tuple[State, ...] = ()
     if options.ledger is not None:
         if not options.ledger.is_file():
@@ -75,9 +87,8 @@ def _report(options: argparse.Namespace) -> int:
         states = from_json(options.ledger.read_bytes())
     state = homework(
         Choices(spec, options.size, options.limit),
-        Taught(options.alpha, options.temperature),
+        taught,
         pruned,
-        options.checkpoints,
     )
     found = answers(state)
     document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), states)
@@ -91,14 +102,30 @@ def _report(options: argparse.Namespace) -> int:
     return 0 if total <= options.limit else 1
 
 
-def _measured(options: argparse.Namespace) -> Pruned:
-    model, test = load(options.checkpoint, options.checkpoints), fashion_mnist.load("test")
-    if not 1 <= options.images <= len(test):
-        raise ExplorerError(f"There are {len(test):,} test images: take 1 to {len(test):,} of them.")
-    images = test.select(slice(options.images))
+def _batch(place: Workspace) -> Batch:
+    """The logits of one's own teacher and student; without a student the teacher's stand for it."""
+    images = follow(place.images("validation"), Bars())
+    if not place.teachers:
+        raise ExplorerError(f"{place.title} has no teacher: put the checkpoint of a ResNet-18 into it.")
+    teacher = place.teachers[0]
+    student = next(iter(place.students), teacher)
+    logits = {name: follow(place.logits(name, images), Bars()) for name in (teacher, student)}
+    alone = ", without a student" if student == teacher else ""
+    return Batch(logits[teacher], logits[student], images.targets(), f"{images.name}{alone}")
+
+
+def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Pruned:
+    whole = follow(place.images("test"), Bars())
+    if not 1 <= options.images <= max(len(whole), own.VALIDATION):
+        raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
+    model, images = place.network(name), whole.select(slice(options.images))
+    inputs, targets = images.inputs(), images.targets()
     plan = Plan(ratios=options.ratios)
-    steps = sweep(model, images.inputs(), images.targets(), plan)
+    steps = sweep(model, inputs, targets, plan)
     rows = tuple(tqdm(steps, desc="pruned networks", total=plan.steps, file=sys.stderr))
-    found = tuple(tqdm(forms(model, images.inputs(), images.targets(), RATIO), desc="forms", total=4))
-    where = Where("measured", f"first {len(images):,} test images, {torch.get_num_threads()} CPU threads.")
-    return Pruned(options.checkpoint, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))
+    found = tuple(tqdm(forms(model, inputs, targets, RATIO), desc="forms", total=4, file=sys.stderr))
+    where = Where(
+        "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."
+    )
+    title = place.cards[name].title
+    return Pruned(name, title, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))
