@@ -1,4 +1,4 @@
-# make app   create the environment, install, start the app
+# make app   create the environment, install, start the app (DATA=folder: on images of your own)
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make bench measure speed against the aims
 PYTHON ?= python3
@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 
 app: $(VENV)/app.done
 	@echo "The explorer starts at http://localhost:$(PORT) (stop it with Ctrl+C)"
-	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.headless true
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.headless true $(if $(DATA),-- --data $(DATA))
 
 test: lint types
 	$(BIN)/python -m pytest
