@@ -73,7 +73,7 @@ def _edit() -> Figure:
             mine = _felt(
                 browser.new_page(),
                 f"{lesson}/architecture",
-                lambda page: page.get_by_label("Stem channels").first,
+                lambda page: page.get_by_role("spinbutton", name="Stem channels"),
                 '[data-testid="stMetricValue"]',
             )
             theirs = _felt(

@@ -89,7 +89,7 @@ def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
 def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
     with area:
         if not kept.laps:
-            st.info("The run was stopped before its first epoch ended.")
+            st.info("It ended before the first epoch did: give it more seconds, or a smaller network.")
             return
         rows, common = kept.rows(), kept.common
         last = rows[rows["epoch"] == (common or 1)].set_index("way")["accuracy"]

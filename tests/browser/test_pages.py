@@ -167,7 +167,7 @@ def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Bro
     second.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
     assert second.page.get_by_text("1 run ahead of yours").count() == 0
     second.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
-    second.page.get_by_text("The run was stopped before its first epoch ended.").or_(
+    second.page.get_by_text("It ended before the first epoch did").or_(
         second.page.get_by_text("the schedule was not ended")
     ).wait_for()
     context.close()
