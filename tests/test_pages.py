@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-PAGES = ("start", "architecture", "distillation", "pruning")
+PAGES = ("start", "architecture", "distillation", "pruning", "own")
 
 
 def opened(page: str, **link: str) -> AppTest:
