@@ -183,6 +183,7 @@ def _once(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, Resu
     if key not in store:
         with heavy_work(), stopwatch() as clock:
             bar = st.empty()
+            bar.progress(0.0, "Starting")
 
             def show(update: Update) -> None:
                 done = update.done / update.total

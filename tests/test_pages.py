@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.models import StudentSpec
 
-PAGES = ("start", "architecture", "distillation", "pruning")
+PAGES = ("start", "architecture", "distillation", "pruning", "report", "own")
 
 
 def opened(page: str, **link: str) -> AppTest:

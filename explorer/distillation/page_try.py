@@ -83,6 +83,8 @@ def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
                     ui.session_networks()[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
+    if kept.laps and not scene.student_name:
+        st.rerun()  # there is a student now, so the whole lesson can be shown
     _show(scene, kept, area)
 
 
