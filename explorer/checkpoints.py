@@ -201,8 +201,8 @@ def fit(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module
 def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     """The network that a state_dict belongs to, read off its shapes, with these weights.
 
-    Knows torchvision's ResNet-18 with any number of classes (the course's teacher) and StudentNet
-    with any widths.
+    Knows torchvision's ResNet-18 with any number of classes (the course's teacher), also with channels
+    removed, and StudentNet with any widths.
 
     Raises:
         ExplorerError: it is neither, or not all of it fits.
@@ -210,13 +210,40 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     try:
         classes = len(state["fc.weight"])
         if "layer1.0.conv1.weight" in state:
-            return fit(resnet18_teacher(classes), state, source).eval()
+            return _check(fit(_with_widths(resnet18_teacher(classes), state), state, source), source)
         widths = tuple(len(state[f"layer{number}.3.weight"]) for number in (1, 2, 3, 4))
         stem, kernel = len(state["conv1.weight"]), state["layer1.0.weight"].shape[-1]
     except (KeyError, IndexError, TypeError) as error:
         raise ExplorerError(f"{source} is neither a ResNet-18 nor a StudentNet.") from error
     spec = StudentSpec(stem, widths, classes, kernel, conv_bias="conv1.bias" in state)
     return fit(StudentNet(spec), state, source).eval()
+
+
+def _with_widths(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """A ResNet-18 whose convolutions, BatchNorms and head are as wide as the tensors in ``state``."""
+    for name, layer in model.named_modules():
+        weight = state.get(f"{name}.weight")
+        if isinstance(layer, nn.Conv2d) and weight is not None and weight.ndim == 4:
+            layer.out_channels, layer.in_channels = weight.shape[:2]
+            layer.weight = nn.Parameter(torch.empty(*weight.shape[:2], *layer.kernel_size))
+        elif isinstance(layer, nn.BatchNorm2d) and weight is not None and weight.ndim == 1:
+            layer.num_features = len(weight)
+            layer.weight, layer.bias = (nn.Parameter(torch.empty(len(weight))) for _ in range(2))
+            layer.running_mean, layer.running_var = (torch.empty(len(weight)) for _ in range(2))
+        elif isinstance(layer, nn.Linear) and weight is not None and weight.ndim == 2:
+            layer.out_features, layer.in_features = weight.shape
+            layer.weight = nn.Parameter(torch.empty(*weight.shape))
+    return model
+
+
+@torch.no_grad()
+def _check(model: nn.Module, source: str) -> nn.Module:
+    """The model in eval mode, if an image passes through it: its widths fit each other."""
+    try:
+        model.eval()(torch.zeros(1, 3, 32, 32))
+    except RuntimeError as error:
+        raise ExplorerError(f"{source}: the widths of its layers do not fit each other.") from error
+    return model
 
 
 def write(entry: Card, state: Mapping[str, Tensor], folder: Path) -> Card:

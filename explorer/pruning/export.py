@@ -1,0 +1,166 @@
+"""A pruned network to take along: as a checkpoint, and as a script that rebuilds it and asserts its numbers."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from explorer.checkpoints import recognise, stored
+from explorer.measure import accuracy
+from explorer.models import parameter_count
+from explorer.pruning import channels, masks
+from explorer.pruning.masks import Masker
+from explorer.pruning.sweep import TITLES, Method
+
+CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a pruned network was measured to be.
+
+    Attributes:
+        checkpoint: the shipped network it comes from.
+        method: how it was pruned.
+        ratio: the share that was asked for.
+        seed: of the random methods.
+        params: parameters it stores, zeros included.
+        nonzero: parameters that are not zero.
+        correct: right answers.
+        images: on the first so many test images.
+        close: images whose two highest logits are so close that another processor may decide otherwise.
+    """
+
+    checkpoint: str
+    method: Method
+    ratio: float
+    seed: int
+    params: int
+    nonzero: int
+    correct: int
+    images: int
+    close: int
+
+
+def pruned(model: nn.Module, method: Method, ratio: float, seed: int = 0) -> nn.Module:
+    """A pruned copy of ``model``: zeros baked in by a mask, or the channels physically removed."""
+    if method in masks.METHODS:
+        network = copy.deepcopy(model)
+        Masker(network, method, seed).apply(ratio)
+        return network.eval()
+    ranking: channels.Ranking = method.removeprefix("channels-")  # type: ignore[assignment]
+    return channels.remove(model, channels.kept_channels(model, ratio, ranking, seed)).eval()
+
+
+def receipt(
+    network: nn.Module,
+    logits: Tensor,
+    labels: Tensor,
+    checkpoint: str,
+    method: Method,
+    ratio: float,
+    seed: int = 0,
+) -> Receipt:
+    """The numbers of a pruned network with these logits (N, C) on images labelled ``labels`` (N,)."""
+    best = logits.topk(2, dim=1).values
+    return Receipt(
+        checkpoint,
+        method,
+        ratio,
+        seed,
+        parameter_count(network),
+        sum(int(torch.count_nonzero(parameter)) for parameter in network.parameters()),
+        accuracy(logits, labels).correct,
+        len(labels),
+        int((best[:, 0] - best[:, 1] < CLOSE).sum()),
+    )
+
+
+def to_file(network: nn.Module) -> bytes:
+    """The network as a .safetensors file; in float16 where that loses nothing, else in float32."""
+    halves = stored(network, torch.float16)
+    exact = all(
+        torch.equal(tensor.to(halves[name].dtype).to(tensor.dtype), tensor)
+        for name, tensor in network.state_dict().items()
+    )
+    return save(halves if exact else stored(network, torch.float32))
+
+
+def reopened(content: bytes) -> nn.Module:
+    """The network in such a file, recognised by its shapes as any visitor's file is."""
+    return recognise(load(content), "the pruned checkpoint")
+
+
+_SCRIPT = '''"""{title}, {ratio:.0%}: rebuilt from the shipped checkpoint {checkpoint}, its numbers asserted.
+
+Run it in the folder of the Compression Explorer, in its environment: python {file}
+"""
+
+from safetensors.torch import save_file
+
+from explorer.checkpoints import load, stored
+from explorer.data import fashion_mnist
+from explorer.measure import accuracy, logits
+from explorer.models import parameter_count
+{imports}
+
+model = load("{checkpoint}")  # the file is checked by its sha256
+{build}
+pruned.eval()
+
+params = parameter_count(pruned)
+nonzero = sum(int((parameter != 0).sum()) for parameter in pruned.parameters())
+print(f"{{params:,}} parameters stored, {{nonzero:,}} of them not zero")
+assert params == {params}
+assert nonzero == {nonzero}
+
+test = fashion_mnist.load("test").select(slice({images}))
+found = accuracy(logits(pruned, test.inputs()), test.targets())
+print(f"{{found.correct}} of {{found.total}} test images right, {{found.value:.2%}}")
+# The two highest logits of {close} of these images differ by less than {limit:g}: another processor may turn them.
+assert abs(found.correct - {correct}) <= {close}
+
+save_file(stored(pruned, next(pruned.parameters()).dtype), "{stem}.safetensors")
+'''
+
+_MASKED = """pruned = model
+Masker(pruned, "{method}", seed={seed}).apply({ratio!r})"""
+_REMOVED = """kept = kept_channels(model, {ratio!r}, "{ranking}", seed={seed})
+pruned = remove(model, kept)"""
+
+
+def stem(found: Receipt) -> str:
+    """A file name for it, without its ending.
+
+    >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 1, 1, 1, 1, 0))
+    'teacher-global-l1-80'
+    """
+    return f"{found.checkpoint}-{found.method}-{100 * found.ratio:g}"
+
+
+def script(found: Receipt) -> str:
+    """A Python script that rebuilds the network, asserts the receipt's numbers and stores it."""
+    mask = found.method in masks.METHODS
+    build = (_MASKED if mask else _REMOVED).format(
+        method=found.method,
+        ranking=found.method.removeprefix("channels-"),
+        seed=found.seed,
+        ratio=found.ratio,
+    )
+    return _SCRIPT.format(
+        title=TITLES[found.method].capitalize(),
+        ratio=found.ratio,
+        checkpoint=found.checkpoint,
+        file=f"{stem(found)}.py",
+        stem=stem(found),
+        imports=f"from explorer.pruning.{'masks import Masker' if mask else 'channels import kept_channels, remove'}",
+        build=build,
+        params=found.params,
+        nonzero=found.nonzero,
+        images=found.images,
+        correct=found.correct,
+        close=found.close,
+        limit=CLOSE,
+    )

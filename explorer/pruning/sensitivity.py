@@ -1,0 +1,156 @@
+"""Sensitivity: each layer pruned alone, by L1 within the layer, all others left dense.
+
+Source: Han et al. 2015, arXiv 1506.02626. What comes before a layer does not change when that layer is
+masked, so the images are passed through it once and each masked network only computes the rest; the
+predictions are those of whole forward passes.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torchvision.models import ResNet
+
+from explorer.measure import BATCH, Accuracy
+from explorer.pruning.channels import groups
+from explorer.pruning.masks import check_ratio, prunable
+
+RATIOS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One layer pruned alone at one ratio.
+
+    Attributes:
+        layer: its module name.
+        ratio: share of its weights that is masked.
+        weights: how many weights it has.
+        correct: right answers.
+        dense_correct: right answers of the dense network on the same images.
+        total: images.
+    """
+
+    layer: str
+    ratio: float
+    weights: int
+    correct: int
+    dense_correct: int
+    total: int
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost, in percentage points; negative where the masked network is better."""
+        return 100 * (self.dense_correct - self.correct) / self.total
+
+
+@torch.inference_mode()
+def scan(
+    model: nn.Module, inputs: Tensor, targets: Tensor, ratios: tuple[float, ...] = RATIOS
+) -> Iterator[Cell]:
+    """Mask each layer alone at each ratio, the lowest L1 first; a cell as soon as it is counted.
+
+    Args:
+        model: a StudentNet or ResNet-18 in eval mode; it is only read.
+        inputs: images (N, 3, H, W).
+        targets: labels (N,).
+        ratios: shares of the layer's weights, 0 to below 1.
+    """
+    for ratio in ratios:
+        check_ratio(ratio)
+    network: nn.Module = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    units, weights = _units(network), prunable(network)
+    batches = list(torch.split(inputs, BATCH))
+    dense = _correct([run for _, run in units], batches, targets)
+    for number, (names, run) in enumerate(units):
+        rest = [later for _, later in units[number:]]
+        for layer in (name for name in weights if name.startswith(names)):
+            for ratio in _masked_in_turn(weights[layer], ratios):
+                found = _correct(rest, batches, targets)
+                yield Cell(layer, ratio, weights[layer].numel(), found, dense, len(targets))
+        batches = [run(batch) for batch in batches]
+
+
+def steps(model: nn.Module, ratios: tuple[float, ...] = RATIOS) -> int:
+    """How many cells ``scan`` yields."""
+    return len(prunable(model)) * len(ratios)
+
+
+def _masked_in_turn(weight: Tensor, ratios: tuple[float, ...]) -> Iterator[float]:
+    """Mask one layer in place at each ratio, and leave it dense."""
+    dense = weight.detach().clone(memory_format=torch.contiguous_format)
+    order = np.argsort(dense.abs().flatten().numpy(), kind="stable")
+    for ratio in sorted(ratios):
+        masked = dense.flatten().clone()
+        masked[torch.from_numpy(order[: round(ratio * len(order))])] = 0
+        weight.copy_(masked.reshape(dense.shape))
+        yield ratio
+    weight.copy_(dense)
+
+
+def _units(network: nn.Module) -> list[tuple[tuple[str, ...], Callable[[Tensor], Tensor]]]:
+    """The network in pieces, each with the module names it covers, run one after the other."""
+    groups(network)  # refuses other networks
+    part = network.get_submodule
+
+    def stem(x: Tensor) -> Tensor:
+        for name in ("conv1", "bn1", "relu", "maxpool"):
+            x = part(name)(x)
+        return x
+
+    def head(x: Tensor) -> Tensor:
+        scores: Tensor = part("fc")(torch.flatten(part("avgpool")(x), 1))
+        return scores
+
+    found: list[tuple[tuple[str, ...], Callable[[Tensor], Tensor]]] = [(("conv1",), stem)]
+    for stage in ("layer1", "layer2", "layer3", "layer4"):
+        names = [f"{stage}.0", f"{stage}.1"] if isinstance(network, ResNet) else [stage]
+        found += [((f"{name}.",), part(name)) for name in names]
+    return [*found, (("fc",), head)]
+
+
+def _correct(units: list[Callable[[Tensor], Tensor]], batches: list[Tensor], targets: Tensor) -> int:
+    predictions = []
+    for batch in batches:
+        x = batch
+        for run in units:
+            x = run(x)
+        predictions.append(x.argmax(1))
+    return int((torch.cat(predictions) == targets).sum())
+
+
+def table(cells: list[Cell]) -> pd.DataFrame:
+    """The cells for people, one line each, accuracy with its 95 % interval."""
+    lines = []
+    for cell in cells:
+        low, high = Accuracy(cell.correct, cell.total).interval()
+        lines.append(
+            {
+                "layer": cell.layer,
+                "ratio": cell.ratio,
+                "weights": cell.weights,
+                "accuracy": cell.correct / cell.total,
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "lost_points": cell.drop,
+                "images": cell.total,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def message(cells: list[Cell]) -> str:
+    """Which layer suffers most and which least at one ratio, with the numbers."""
+    ratio = min((cell.ratio for cell in cells), key=lambda each: abs(each - 0.8))
+    there = [cell for cell in cells if cell.ratio == ratio]
+    worst, best = max(there, key=lambda cell: cell.drop), min(there, key=lambda cell: cell.drop)
+    largest = max(there, key=lambda cell: cell.weights)
+    return (
+        f"With {ratio:.0%} of one layer masked, **{worst.layer}** ({worst.weights:,} weights) costs the most: "
+        f"{worst.drop:.1f} points; **{best.layer}** ({best.weights:,}) costs {best.drop:.1f}. "
+        f"The largest layer, **{largest.layer}** ({largest.weights:,}), costs {largest.drop:.1f}."
+    )

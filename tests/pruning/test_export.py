@@ -1,0 +1,101 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.checkpoints import load, recognise
+from explorer.data import fashion_mnist
+from explorer.errors import ExplorerError
+from explorer.measure import accuracy, logits
+from explorer.models import parameter_count, resnet18_teacher
+from explorer.pruning import channels, export
+from explorer.pruning.sweep import METHODS, Method
+
+ROOT = Path(__file__).parent.parent.parent
+IMAGES = 40
+
+
+def receipt(method: Method, ratio: float) -> tuple[export.Receipt, nn.Module]:
+    test = fashion_mnist.load("test").select(slice(IMAGES))
+    network = export.pruned(load("student-60k"), method, ratio)
+    scores = logits(network, test.inputs())
+    return export.receipt(network, scores, test.targets(), "student-60k", method, ratio), network
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_pruned_student_opens_again_and_answers_as_before(method: Method) -> None:
+    network = export.pruned(load("student-60k"), method, 0.45)
+    again = export.reopened(export.to_file(network))
+    images = fashion_mnist.load("test").select(slice(8)).inputs()
+    assert parameter_count(again) == parameter_count(network)
+    assert torch.equal(logits(again, images), logits(network, images))
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.97])
+def test_a_sliced_resnet_opens_again_by_its_shapes(ratio: float) -> None:
+    torch.manual_seed(0)
+    model = resnet18_teacher(7).eval()
+    small = channels.remove(model, channels.kept_channels(model, ratio, "random"))
+    again = export.reopened(export.to_file(small))
+    images = torch.randn(2, 3, 64, 64)
+    assert torch.equal(again(images), small.eval()(images))
+    assert parameter_count(again) == parameter_count(small) < parameter_count(model)
+
+
+def test_half_precision_is_only_stored_where_nothing_is_lost() -> None:
+    network = load("student-60k")
+    assert len(export.to_file(network)) > 4 * parameter_count(network)
+    network.half().float()
+    assert len(export.to_file(network)) < 3 * parameter_count(network)
+
+
+def test_a_damaged_resnet_is_refused_in_one_sentence() -> None:
+    state: dict[str, Tensor] = dict(resnet18_teacher(7).state_dict())
+    inner = state | {"layer2.0.conv1.weight": state["layer2.0.conv1.weight"][:, :9]}
+    with pytest.raises(ExplorerError, match="do not fit each other"):
+        recognise(inner, "it")
+    with pytest.raises(ExplorerError, match=r"'conv1\.weight' has shape"):
+        recognise(state | {"conv1.weight": torch.zeros(64, 3, 5, 5)}, "it")
+    state.pop("bn1.weight")
+    with pytest.raises(ExplorerError, match=r"no .bn1\.weight."):
+        recognise(state, "it")
+
+
+def run(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    file = folder / "rebuild.py"
+    file.write_text(text, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, file], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(("method", "ratio"), [("global-l1", 0.6), ("channels-random", 0.25)])
+def test_the_script_rebuilds_the_network_in_a_fresh_interpreter(
+    method: Method, ratio: float, tmp_path: Path
+) -> None:
+    found, network = receipt(method, ratio)
+    text = export.script(found)
+    assert len(text.splitlines()) < 60
+    done = run(text, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{found.correct} of {IMAGES}" in done.stdout
+    again = recognise(export.load((tmp_path / f"{export.stem(found)}.safetensors").read_bytes()), "it")
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), network.parameters(), strict=True))
+
+
+def test_the_script_fails_when_a_number_is_wrong(tmp_path: Path) -> None:
+    found, _ = receipt("global-l1", 0.6)
+    wrong = export.script(found).replace(f"nonzero == {found.nonzero}", f"nonzero == {found.nonzero + 1}")
+    assert "AssertionError" in run(wrong, tmp_path).stderr
+
+
+def test_the_receipt_counts_what_is_there() -> None:
+    found, network = receipt("channels-l1", 0.5)
+    test = fashion_mnist.load("test").select(slice(IMAGES))
+    assert found.correct == accuracy(logits(network, test.inputs()), test.targets()).correct
+    assert found.params == parameter_count(network) >= found.nonzero
