@@ -33,30 +33,55 @@ def _color(rows: pd.DataFrame) -> alt.Color:
     )
 
 
-def _ratio() -> alt.X:
-    return alt.X(
-        "ratio:Q",
-        title="Pruning ratio",
-        scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format=".0%"),
-    )
+ACROSS = {
+    "Ratio asked for": ("ratio", "Pruning ratio"),
+    "Parameters gone": ("gone", "Share of all parameters that is zero or removed"),
+    "Multiply-adds": ("mult_adds", "Multiply-adds for one image"),
+    "Milliseconds": ("ms", "Milliseconds for a batch, median"),
+}
+DASHES = {"none": [1, 0], "recalibrated": [6, 3], "fine-tuned": [2, 2]}
+
+
+def _across(field: str) -> alt.X:
+    title = dict(ACROSS.values())[field]
+    if field in ("ratio", "gone"):
+        return alt.X(f"{field}:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
+    form = "~s" if field == "mult_adds" else "~g"
+    return alt.X(f"{field}:Q", title=title, axis=alt.Axis(format=form, labelOverlap=True))
 
 
 TOOLTIP = [
     alt.Tooltip("method:N", title="Method"),
     alt.Tooltip("ratio:Q", title="Ratio", format=".0%"),
+    alt.Tooltip("recovery:N", title="Recovery"),
     alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
     alt.Tooltip("parameters:Q", title="Parameters stored", format=","),
     alt.Tooltip("nonzero:Q", title="Parameters not zero", format=","),
+    alt.Tooltip("mult_adds:Q", title="Multiply-adds", format=","),
     alt.Tooltip("ms:Q", title="Milliseconds", format=".2f"),
     alt.Tooltip("speed_up:Q", title="Times faster than dense", format=".2f"),
 ]
 
 
-def accuracy_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Accuracy against the ratio, a line per method, with the 95 % interval as a band."""
-    base = alt.Chart(rows).encode(x=_ratio(), color=_color(rows))
-    band = base.mark_area(opacity=0.18).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
+def accuracy_curve(
+    rows: pd.DataFrame, across: str = "ratio", guesses: pd.DataFrame | None = None
+) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy against the ratio or a cost, a line per method, with the 95 % interval.
+
+    Recovered networks are dashed lines. ``guesses`` has columns method, ratio, guess and measured;
+    each is a diamond with its error as a line down or up to what was counted.
+    """
+    found = [name for name in DASHES if name in set(rows["recovery"])]
+    base = alt.Chart(rows).encode(x=_across(across), color=_color(rows), detail="recovery:N")
+    if across == "ratio":
+        spread = base.mark_area(opacity=0.18).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
+    else:
+        spread = base.mark_rule(opacity=0.5).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
+    legend = (
+        alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeColor=palette.DENSE)
+        if len(found) > 1
+        else None
+    )
     line = base.mark_line(point=True).encode(
         y=alt.Y(
             "accuracy:Q",
@@ -64,19 +89,48 @@ def accuracy_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%"),
         ),
+        order="ratio:Q",
+        strokeDash=alt.StrokeDash(
+            "recovery:N",
+            sort=found,
+            scale=alt.Scale(domain=found, range=[DASHES[name] for name in found]),
+            legend=legend,
+        ),
         tooltip=TOOLTIP,
     )
-    return alt.layer(band, line).properties(height=360)
+    layers = [spread, line]
+    if guesses is not None and len(guesses):
+        layers += _guesses(guesses, rows, across)
+    return alt.layer(*layers).properties(height=380)
+
+
+def _guesses(guesses: pd.DataFrame, rows: pd.DataFrame, across: str) -> list[alt.Chart]:
+    before = rows[rows["recovery"] == "none"]
+    columns = list(dict.fromkeys(["method", "ratio", across]))
+    marked = guesses[["method", "ratio", "guess", "measured"]].merge(before[columns], on=["method", "ratio"])
+    base = alt.Chart(marked).encode(x=_across(across))
+    error = base.mark_rule(color=palette.OVER, strokeWidth=2).encode(y="guess:Q", y2="measured:Q")
+    point = base.mark_point(shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1).encode(
+        y="guess:Q",
+        tooltip=[
+            alt.Tooltip("method:N", title="Guess for"),
+            alt.Tooltip("ratio:Q", title="Ratio", format=".0%"),
+            alt.Tooltip("guess:Q", title="Guessed", format=".1%"),
+            alt.Tooltip("measured:Q", title="Counted", format=".1%"),
+        ],
+    )
+    return [error, point]
 
 
 def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Measured speed-up over the dense network against the ratio, a line per method."""
+    timed = rows[rows["speed_up"].notna() & (rows["recovery"] == "none")]
     line = (
-        alt.Chart(rows)
+        alt.Chart(timed)
         .mark_line(point=True)
         .encode(
-            x=_ratio(),
-            y=alt.Y("speed_up:Q", title="Times faster than dense, measured", scale=alt.Scale(zero=True)),
+            x=_across("ratio"),
+            y=alt.Y("speed_up:Q", title="Times faster than dense", scale=alt.Scale(zero=True)),
             color=_color(rows),
             tooltip=TOOLTIP,
         )
@@ -86,4 +140,182 @@ def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
         .encode(y="speed_up:Q")
     )
-    return alt.layer(same, line).properties(height=360)
+    return alt.layer(same, line).properties(height=340)
+
+
+QUANTITIES = {
+    "parameters": "parameters stored",
+    "torchinfo says": "what torchinfo counts",
+    "mult_adds": "multiply-adds",
+    "file_mb": "file",
+    "zipped_mb": "file, compressed",
+    "ms": "milliseconds",
+}
+
+
+def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Each quantity of each form as a share of the dense network's, one panel of bars per quantity."""
+    dense = rows[rows["form"] == "dense"].iloc[0]
+    long = pd.DataFrame(
+        [
+            {"form": row["form"], "quantity": title, "share": row[name] / dense[name]}
+            for name, title in QUANTITIES.items()
+            for _, row in rows.iterrows()
+            if pd.notna(row[name]) and pd.notna(dense[name])
+        ]
+    )
+    names = list(rows["form"])
+    colors = {
+        "dense": palette.DENSE,
+        "masked": palette.MASKED,
+        "zeroed": palette.SOFT,
+        "sliced": palette.REMOVED,
+    }
+    base = alt.Chart(long).encode(
+        y=alt.Y("quantity:N", sort=list(QUANTITIES.values()), title=None, axis=alt.Axis(labelLimit=200)),
+        yOffset=alt.YOffset("form:N", sort=names),
+        x=alt.X("share:Q", title="Times the dense network's", scale=alt.Scale(zero=True)),
+        tooltip=[
+            alt.Tooltip("form:N", title="Form"),
+            alt.Tooltip("quantity:N", title="Quantity"),
+            alt.Tooltip("share:Q", title="Times dense", format=".3f"),
+        ],
+    )
+    bars = base.mark_bar().encode(
+        color=alt.Color(
+            "form:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=[colors[name] for name in names]),
+            legend=alt.Legend(orient="top", title=None),
+        )
+    )
+    same = (
+        alt.Chart(pd.DataFrame({"share": [1.0]}))
+        .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
+        .encode(x="share:Q")
+    )
+    return alt.layer(bars, same).properties(height=420)
+
+
+def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy points lost when one layer alone is masked: layers down, ratios across."""
+    layers = list(dict.fromkeys(rows["layer"]))
+    base = alt.Chart(rows).encode(
+        x=alt.X(
+            "ratio:O", title="Share of this layer's weights masked", axis=alt.Axis(format=".0%", labelAngle=0)
+        ),
+        y=alt.Y("layer:N", sort=layers, title="Layer, from input to output", axis=alt.Axis(labelLimit=140)),
+        tooltip=[
+            alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("weights:Q", title="Weights", format=","),
+            alt.Tooltip("ratio:O", title="Masked", format=".0%"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
+            alt.Tooltip("lost_points:Q", title="Points lost", format=".1f"),
+        ],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "lost_points:Q",
+            scale=alt.Scale(domain=[0, 100], clamp=True, range=["#f4efe6", palette.MASKED, "#5c2018"]),
+            legend=None,
+        )
+    )
+    numbers = base.mark_text(fontSize=11).encode(
+        text=alt.Text("lost_points:Q", format=".1f"),
+        color=alt.condition("datum.lost_points > 40", alt.value("#ffffff"), alt.value("#18212c")),
+    )
+    return alt.layer(cells, numbers).properties(height=24 * len(layers) + 60)
+
+
+def _pair(pruned: str, names: list[str]) -> alt.Color:
+    return alt.Color(
+        "network:N",
+        sort=names,
+        scale=alt.Scale(domain=names, range=[palette.DENSE, pruned]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+
+
+def class_bars(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy of each class, dense and pruned (in that colour), with 95 % intervals."""
+    names = ["dense", "pruned"]
+    base = alt.Chart(rows).encode(
+        y=alt.Y("class:N", sort=None, title=None),
+        yOffset=alt.YOffset("network:N", sort=names),
+        tooltip=[
+            alt.Tooltip("class:N", title="Class"),
+            alt.Tooltip("network:N", title="Network"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
+            alt.Tooltip("images:Q", title="Images"),
+            alt.Tooltip("called:Q", title="Images it calls so"),
+        ],
+    )
+    axis = alt.Axis(format=".0%")
+    bars = base.mark_bar().encode(
+        x=alt.X("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=axis),
+        color=_pair(pruned, names),
+    )
+    spread = base.mark_rule(color=palette.DENSE, strokeWidth=2).encode(
+        x="accuracy_low:Q", x2="accuracy_high:Q"
+    )
+    return alt.layer(bars, spread).properties(height=420)
+
+
+def probability_bars(rows: pd.DataFrame, pruned: str) -> alt.Chart:
+    """Both networks' probabilities for one image."""
+    names = ["dense", "pruned"]
+    figure: alt.Chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("class:N", sort=None, title=None),
+            yOffset=alt.YOffset("network:N", sort=names),
+            x=alt.X("probability:Q", title="Probability", scale=alt.Scale(domain=[0, 1])),
+            color=_pair(pruned, names),
+            tooltip=[
+                alt.Tooltip("class:N", title="Class"),
+                alt.Tooltip("network:N", title="Network"),
+                alt.Tooltip("probability:Q", title="Probability", format=".4f"),
+            ],
+        )
+        .properties(height=340)
+    )
+    return figure
+
+
+def channel_map(rows: pd.DataFrame, chosen: int) -> alt.LayerChart | alt.FacetChart:
+    """Every coupled weight as a line of channels, darker where stronger; the chosen channel is framed.
+
+    A click reports its channel as the selection ``pick``.
+    """
+    layers = list(dict.fromkeys(rows["layer"]))
+    pick = alt.selection_point(name="pick", fields=["channel"], on="click", toggle=False)
+    base = alt.Chart(rows).encode(
+        x=alt.X(
+            "channel:O",
+            title="Channel",
+            axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False),
+            scale=alt.Scale(paddingInner=0.1),
+        ),
+        y=alt.Y("layer:N", sort=layers, title=None, axis=alt.Axis(labelLimit=190)),
+        tooltip=[
+            alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("channel:O", title="Channel"),
+            alt.Tooltip("norm:Q", title="L1 norm of its weights", format=".4f"),
+        ],
+    )
+    cells = (
+        base.mark_rect(cursor="pointer")
+        .encode(
+            color=alt.Color(
+                "strength:Q",
+                scale=alt.Scale(domain=[0, 1], range=["#eaf2fa", palette.TEACHER, "#123a63"]),
+                legend=None,
+            )
+        )
+        .add_params(pick)
+    )
+    frame = base.mark_rect(filled=False, stroke=palette.OVER, strokeWidth=3).transform_filter(
+        f"datum.channel === {chosen}"
+    )
+    return alt.layer(cells, frame).properties(height=30 * len(layers) + 70)

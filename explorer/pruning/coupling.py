@@ -1,12 +1,14 @@
 """Coupled channels: every slice of every tensor that goes when one channel of a group goes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from explorer import palette
 from explorer.errors import ExplorerError
 from explorer.pruning.channels import Group, groups, importance
 
@@ -138,6 +140,48 @@ def by_title(model: nn.Module) -> dict[str, Group]:
     return {title(group): group for group in groups(model)}
 
 
+def longest(model: nn.Module) -> int:
+    """Which of the groups has the longest chain, the first of them: the most telling one to start with."""
+    lengths = [len(_layers(model, group)) for group in groups(model)]
+    return lengths.index(max(lengths))
+
+
 def weakest(model: nn.Module, group: Group) -> int:
     """The channel whose filters have the smallest L1 norm together: the first that pruning takes."""
     return int(importance(model, group, "l1", torch.Generator()).argmin())
+
+
+def chain(group: Group, slices: list[Slice]) -> str:
+    """The coupled slices as a Graphviz graph (DOT), in the direction of the data; reads on both themes."""
+    shapes = {each.layer: "x".join(map(str, each.shape)) for each in slices if each.tensor.endswith("weight")}
+    roles = {each.layer: each.role for each in slices}
+    params = {layer: sum(each.params for each in slices if each.layer == layer) for layer in roles}
+    fills = {
+        "filter": palette.REMOVED,
+        "BatchNorm": "#5d6876",
+        "depthwise filter": palette.SOFT,
+        "input channel": palette.TEACHER,
+    }
+    lines = [
+        f'"{layer}" [label="{layer}\\n{role} {shapes[layer]}\\n{params[layer]:,} parameters", '
+        f'fillcolor="{fills[role]}"];'
+        for layer, role in roles.items()
+    ]
+    ends = []
+    for number, producer in enumerate(group.producers):
+        path = [producer, group.norms[number]]
+        for depth, layer in enumerate(group.depthwise):
+            path += [layer, group.norms[len(group.producers) + depth]]
+        lines += [f'"{one}" -> "{two}";' for one, two in pairwise(path)]
+        ends.append(path[-1])
+    if len(ends) > 1:
+        lines.append(f'"sum" [label="residual sum", shape=ellipse, fillcolor="{palette.MASKED}"];')
+        lines += [f'"{end}" -> "sum";' for end in ends]
+        ends = ["sum"]
+    lines += [f'"{end}" -> "{consumer}";' for end in ends for consumer in group.consumers]
+    style = (
+        'graph [bgcolor="transparent", nodesep=0.15, ranksep=0.3]; '
+        'node [shape=box, style="filled,rounded", color="transparent", fontcolor="white", '
+        f'fontname="sans-serif", fontsize=12]; edge [color="{palette.DENSE}"];'
+    )
+    return "digraph coupled { " + style + " " + " ".join(lines) + " }"

@@ -1,0 +1,85 @@
+"""Predict, then reveal: guesses of a pruned network's accuracy, and how far off they were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from explorer.errors import ExplorerError
+from explorer.pruning.sweep import TITLES, Method, Row
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A committed guess.
+
+    Attributes:
+        checkpoint: title of the network.
+        method: how it is pruned.
+        ratio: the share.
+        guess: the accuracy that was guessed, 0 to 1.
+        measured: the accuracy that a sweep then counted; None before.
+        images: how many images that was counted on; 0 before.
+    """
+
+    checkpoint: str
+    method: Method
+    ratio: float
+    guess: float
+    measured: float | None = None
+    images: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.guess <= 1:
+            raise ExplorerError(f"An accuracy is between 0 and 100 %, not {100 * self.guess:g} %.")
+
+    @property
+    def error(self) -> float | None:
+        """Guess minus measurement, in percentage points; None before the reveal.
+
+        >>> Guess("x", "global-l1", 0.8, 0.5, 0.75).error
+        -25.0
+        """
+        return None if self.measured is None else 100 * (self.guess - self.measured)
+
+
+def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[Row]) -> list[Guess]:
+    """The guesses, the open ones about this checkpoint settled by the rows that answer them."""
+    answers = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
+    settled = []
+    for guess in guesses:
+        row = answers.get((guess.method, guess.ratio))
+        if guess.measured is None and guess.checkpoint == checkpoint and row is not None:
+            guess = replace(guess, measured=row.accuracy.value, images=row.total)
+        settled.append(guess)
+    return settled
+
+
+def table(guesses: Sequence[Guess]) -> pd.DataFrame:
+    """The guesses for people: one line each, the error in percentage points."""
+    return pd.DataFrame(
+        [
+            {
+                "checkpoint": guess.checkpoint,
+                "method": TITLES[guess.method],
+                "ratio": guess.ratio,
+                "guess": guess.guess,
+                "measured": guess.measured,
+                "error_points": guess.error,
+                "images": guess.images or None,
+            }
+            for guess in guesses
+        ]
+    )
+
+
+def verdict(guess: Guess) -> str:
+    """One sentence on a settled guess."""
+    if guess.measured is None or guess.error is None:
+        return "No sweep has answered this guess yet."
+    way = "too high" if guess.error > 0 else "too low"
+    off = "exactly right" if guess.error == 0 else f"**{abs(guess.error):.1f} points {way}**"
+    return (
+        f"{TITLES[guess.method].capitalize()}, {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
+        f"**{guess.measured:.1%}** on {guess.images:,} images: {off}."
+    )

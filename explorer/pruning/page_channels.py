@@ -1,0 +1,74 @@
+"""Coupled channels: click one, and see everything that goes with it."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.pruning import charts, coupling
+from explorer.pruning.scene import Scene
+
+
+def main(scene: Scene) -> None:
+    """The channels of a group as a map, the chosen one's chain, and the count."""
+    st.markdown(
+        "A channel cannot be removed alone: its BatchNorm entry goes with it, the depthwise filter that reads it, "
+        "and an input channel of every layer after it. **Click a channel.**"
+    )
+    network = scene.network
+    titles = coupling.by_title(network)
+    left, right = st.columns([2, 1], gap="large")
+    chosen = left.selectbox(
+        "Group of channels",
+        list(titles),
+        coupling.longest(network),
+        key="p_cg",
+        bind="query-params",
+        help="Named after the convolutions that make its channels; those of a residual stage share theirs.",
+    )
+    group = titles[str(chosen)]
+    there = coupling.size(network, group)
+    asked = right.number_input(
+        "Channel",
+        0,
+        1023,
+        key="p_ch",
+        bind="query-params",
+        help="The same as clicking it in the map.",
+    )
+    channel = min(int(asked), there - 1)
+    if channel != asked:
+        st.warning(f"This group has channels 0 to {there - 1}, so this is the last one.")
+    slices = coupling.coupled(network, group, (channel,))
+    total = sum(each.params for each in slices)
+    layers = len({each.layer for each in slices})
+    st.altair_chart(
+        charts.channel_map(coupling.strengths(network, group), channel),
+        width="stretch",
+        key="p_map",
+        on_select=_clicked,
+        selection_mode="pick",
+        alt=f"The {there} channels of {chosen} in each of {layers} coupled layers; channel {channel} is framed.",
+    )
+    st.caption(
+        f"Channel **{channel}** takes a slice of **{layers} layers** along: **{total:,} parameters**, "
+        f"{total / scene.params:.2%} of the network. Darker is stronger (L1 norm within its layer); the weakest "
+        f"filter is that of channel **{coupling.weakest(network, group)}**, which pruning would take first."
+    )
+    ui.provenance("computed", f"from the weights and shapes of {scene.title}.")
+    st.graphviz_chart(coupling.chain(group, slices), width="content")
+    st.caption(
+        f"The chain of channel {channel}, in the direction of the data. The table lists every tensor it is cut "
+        "out of; BatchNorm's running mean and variance go too, they are not parameters."
+    )
+    rows = coupling.table(slices)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"parameters": st.column_config.NumberColumn(format="localized")},
+    )
+    ui.download("Chain as CSV", rows, "chain.csv")
+
+
+def _clicked() -> None:
+    picked = st.session_state["p_map"]["selection"].get("pick")
+    if picked:
+        st.session_state["p_ch"] = int(picked[0]["channel"])

@@ -1,0 +1,122 @@
+"""One pruned network and its answers beside the dense one's, for the tabs that look at single images."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor, nn
+
+from explorer import palette, ui
+from explorer.data import ImageSet
+from explorer.measure import logit_batches
+from explorer.pruning import export
+from explorer.pruning.page_controls import BY_TITLE
+from explorer.pruning.scene import Scene
+from explorer.pruning.sweep import TITLES, Method
+
+BATCH = 50
+REMEMBERED = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A pruned network; ``before`` and ``after`` are logits (N, C) of the first N images of the scene."""
+
+    scene: Scene
+    method: Method
+    ratio: float
+    network: nn.Module
+    before: Tensor
+    after: Tensor
+
+    @property
+    def images(self) -> ImageSet:
+        """The images that were counted."""
+        return self.scene.images.select(slice(len(self.after)))
+
+    @property
+    def color(self) -> str:
+        """Of its kind, on every chart."""
+        return palette.REMOVED if self.method.startswith("channels") else palette.MASKED
+
+
+def choose(scene: Scene) -> Choice | None:
+    """Method and ratio, and the answers of both networks; None as long as nothing has been counted."""
+    left, right = st.columns(2, gap="large")
+    title = left.selectbox(
+        "Method",
+        list(BY_TITLE),
+        list(BY_TITLE).index(TITLES["global-l1"]),
+        key="p_xm",
+        bind="query-params",
+        help="How the network is pruned.",
+    )
+    ratio = right.slider(
+        "Ratio",
+        0.0,
+        0.95,
+        0.8,
+        0.05,
+        format="percent",
+        key="p_x",
+        bind="query-params",
+        help="Share of weights that is masked, or of each layer's channels that is removed.",
+    )
+    method, share = BY_TITLE[str(title)], round(float(ratio), 4)
+    key = (*scene.key, method, share)
+    memory: dict[Any, Choice] = st.session_state.setdefault("choices", {})
+    found = memory.get(key)
+    done = 0 if found is None else len(found.after)
+    if done < len(scene.images):
+        stopped = st.session_state.get("choice_stopped") == key
+        if stopped:
+            st.info(f"Stopped after {done} of {len(scene.images)} images.", icon=":material/stop_circle:")
+            st.button("Go on", on_click=_stop, args=(None,), icon=":material/play_arrow:")
+        else:
+            found = _count(scene, method, share, memory, key)
+    while len(memory) > REMEMBERED:
+        memory.pop(next(iter(memory)))
+    return found
+
+
+def _stop(key: object) -> None:
+    st.session_state["choice_stopped"] = key
+
+
+def _count(scene: Scene, method: Method, ratio: float, memory: dict[Any, Choice], key: object) -> Choice:
+    """Count the rest of the images; what is there survives a stop."""
+    place = st.empty()
+    with place.container():
+        bar = st.progress(0.0, "Pruning a copy")
+        st.button("Stop", on_click=_stop, args=(key,), icon=":material/stop:", key="p_stop")
+    with ui.heavy_work():
+        found = memory.get(key)
+        network = export.pruned(scene.network, method, ratio) if found is None else found.network
+        before, after = ([], []) if found is None else ([found.before], [found.after])
+        start = 0 if found is None else len(found.after)
+        inputs = scene.images.select(slice(start, None)).inputs()
+        pairs = zip(
+            logit_batches(scene.network, inputs, BATCH), logit_batches(network, inputs, BATCH), strict=True
+        )
+        for one, other in pairs:
+            before.append(one)
+            after.append(other)
+            found = Choice(scene, method, ratio, network, torch.cat(before), torch.cat(after))
+            memory[key] = found
+            bar.progress(
+                len(found.after) / len(scene.images),
+                f"{len(found.after):,} of {len(scene.images):,} images through both networks",
+            )
+    place.empty()
+    assert found is not None
+    return found
+
+
+def provenance(choice: Choice) -> None:
+    """Where the figures of a choice come from."""
+    ui.provenance(
+        "computed",
+        f"both networks on the first {len(choice.after):,} test images: {choice.scene.title}, "
+        f"{TITLES[choice.method]}, {choice.ratio:.0%}.",
+    )

@@ -1,0 +1,83 @@
+"""What a sweep found: the curves with their captions, and the table."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.pruning import charts, page_guess, reading
+from explorer.pruning.scene import Scene
+from explorer.pruning.sweep import Row
+
+COLUMNS = {
+    "ratio": st.column_config.NumberColumn(format="percent"),
+    "gone": st.column_config.NumberColumn("parameters gone", format="percent"),
+    "accuracy": st.column_config.NumberColumn(format="%.4f"),
+    "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
+    "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
+    "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
+    "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
+    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
+    "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
+    "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
+    "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
+    "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
+    "file_mb": st.column_config.NumberColumn("file, MB", format="%.3f"),
+    "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.3f"),
+    "agreement": st.column_config.NumberColumn("agrees with float32", format="percent"),
+}
+
+
+def show(scene: Scene, rows: list[Row]) -> None:
+    """The message, accuracy against ratio or cost, the guesses, and measured speed."""
+    data = reading.with_share(rows, scene.params)
+    st.markdown(f"#### {reading.message(rows)}")
+    across = st.segmented_control(
+        "Accuracy against",
+        list(charts.ACROSS),
+        default=next(iter(charts.ACROSS)),
+        required=True,
+        key="p_ax",
+        bind="query-params",
+        help="The same networks against what was asked for, or against what it costs.",
+    )
+    field = charts.ACROSS[str(across)][0]
+    best = "; ".join(f"{title}: up to **{ratio:.0%}**" for title, ratio in reading.within(rows).items())
+    words = " ".join(
+        part
+        for part in (
+            f"Within one point of the dense network, nothing retrained: {best}.",
+            reading.recovered(rows),
+            "Bands and lines up and down are 95 % Wilson intervals.",
+        )
+        if part
+    )
+    ui.chart(
+        charts.accuracy_curve(data[data[field].notna()], field, page_guess.marks(scene)),
+        f"{across}: accuracy of each pruned network. {words}".replace("**", ""),
+        words,
+    )
+    page_guess.results(scene)
+    ui.chart(
+        charts.speed_curve(data),
+        "Measured speed-up over the dense network against pruning ratio, a line per method.",
+        "**Ratio** means: masked, the share of all convolution and linear weights; removed, the share of each "
+        "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share). "
+        "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
+    )
+    if busy := reading.untimed(rows):
+        st.warning(
+            f"Other programs used this machine's processors: {busy} of {len(rows)} networks could not be "
+            "timed, so their milliseconds are left out. The accuracies hold.",
+            icon=":material/warning:",
+        )
+    if (share := reading.agreement(rows)) is not None:
+        st.caption(f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions.")
+
+
+def table(scene: Scene, rows: list[Row]) -> None:
+    """Every network of the sweep, one line each, and as CSV."""
+    data = reading.with_share(rows, scene.params)
+    unused = [
+        name for name in ("agreement", "ms", "ms_low", "ms_high", "speed_up") if data[name].isna().all()
+    ]
+    st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=COLUMNS)
+    ui.download("Sweep as CSV", data, "sweep.csv")

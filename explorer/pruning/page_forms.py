@@ -1,0 +1,108 @@
+"""Masked, zeroed, sliced: one ratio in three forms, and which quantities really change."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.pruning import charts, forms, stored
+from explorer.pruning.forms import Form
+from explorer.pruning.scene import Scene
+
+COLUMNS = {
+    "accuracy": st.column_config.NumberColumn(format="percent"),
+    "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
+    "torchinfo says": st.column_config.NumberColumn(format="localized"),
+    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
+    "file_mb": st.column_config.NumberColumn("file, MB", format="%.2f"),
+    "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.2f"),
+    "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
+    "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
+    "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
+    "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
+}
+
+
+def main(scene: Scene) -> None:
+    """The question, the forms measured here or precomputed, and the answer to question 3-2."""
+    st.markdown(
+        "**Question 3-2.** Does pruning speed up inference? The same channels dropped in three ways: with masks "
+        "left on the weights, with the zeros baked in, and with the channels physically removed."
+    )
+    left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
+    ratio = left.slider(
+        "Share of the channels dropped",
+        0.1,
+        0.9,
+        stored.RATIO,
+        0.05,
+        format="percent",
+        key="p_f",
+        bind="query-params",
+        help="The channels with the smallest L1 norms.",
+    )
+    run = middle.button("Measure here", type="primary", icon=":material/timer:", width="stretch")
+    right.button("Stop", icon=":material/stop:", width="stretch", help="Ends the measurement.")
+    if run:
+        _run(scene, ratio)
+    kept = st.session_state.get("forms")
+    if kept is not None and kept[0] == scene.title:
+        _, at, found = kept
+        if at != ratio:
+            st.warning(
+                f"These were measured at {at:.0%}, the slider asks for {ratio:.0%}: measure it here again.",
+                icon=":material/sync_problem:",
+            )
+        _show(found, at)
+        ui.provenance("measured", f"first {found[0].total:,} test images, batch of {forms.BATCH}, in turn.")
+        return
+    shipped = stored.read("forms", Form, scene.name)
+    if shipped is None or shipped.ratio is None:
+        st.info(
+            "No measurement of this network ships: measure it here, it takes a few seconds.",
+            icon=":material/timer:",
+        )
+        return
+    if shipped.ratio != ratio:
+        st.info(
+            f"Shown is the precomputed {shipped.ratio:.0%}. Measure here for {ratio:.0%}.",
+            icon=":material/info:",
+        )
+    _show(list(shipped.rows), shipped.ratio)
+    ui.provenance(
+        "precomputed",
+        f"{shipped.date} on {shipped.machine}, torch {shipped.torch}, batch of {forms.BATCH}; first "
+        f"{shipped.rows[0].total:,} test images.",
+    )
+
+
+def _run(scene: Scene, ratio: float) -> None:
+    with ui.heavy_work():
+        bar, found = st.progress(0.0, "Timing the four networks in turn"), []
+        images = scene.images
+        for form in forms.forms(scene.network, images.inputs(), images.targets(), ratio):
+            found.append(form)
+            bar.progress(len(found) / 4, f"{form.name} is measured")
+        bar.empty()
+    st.session_state["forms"] = (scene.title, ratio, found)
+
+
+def _show(found: list[Form], ratio: float) -> None:
+    st.markdown(f"#### {forms.answer(found, ratio)}")
+    rows = forms.table(found)
+    named = {form.name: form for form in found}
+    masked, sliced = named["masked"], named["sliced"]
+    ui.chart(
+        charts.form_bars(rows),
+        "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the masked, "
+        "zeroed and sliced network, as multiples of the dense network's. " + forms.answer(found, ratio),
+        "**The torchinfo trap**: of the masked network torchinfo counts only the weights that its masks leave, "
+        f"**{masked.torchinfo_params:,}**, while it stores **{masked.params:,}** and the masks beside them: its "
+        f"file is {masked.file_bytes / 1e6:.2f} MB, the sliced one's {sliced.file_bytes / 1e6:.2f} MB. Fewer "
+        "parameters on paper, for a network that is no smaller and no faster.",
+    )
+    if any(form.busy for form in found):
+        st.warning(
+            "Other programs used this machine's processors, so there are no milliseconds. The rest holds.",
+            icon=":material/warning:",
+        )
+    st.dataframe(rows, hide_index=True, column_config=COLUMNS)
+    ui.download("Three forms as CSV", rows, "three_forms.csv")

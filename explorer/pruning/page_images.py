@@ -1,0 +1,92 @@
+"""What pruning did to each class, and the images whose answer turned."""
+
+import streamlit as st
+
+from explorer import ui
+from explorer.pruning import charts, per_image
+from explorer.pruning.page_choice import Choice, choose, provenance
+from explorer.pruning.scene import Scene
+
+SHOWN = 12
+SIDE = 84  # pixels of a thumbnail
+LOST, WON = "right, now wrong", "wrong, now right"
+
+
+def main(scene: Scene) -> None:
+    """Accuracy by class before and after, then the images that flipped."""
+    choice = choose(scene)
+    if choice is None:
+        return
+    labels, classes = choice.images.targets(), choice.images.classes
+    rows = per_image.per_class(choice.before, choice.after, labels, classes)
+    text = per_image.message(choice.before, choice.after, labels, classes)
+    ui.chart(
+        charts.class_bars(rows, choice.color),
+        f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
+        f"{text} Lines are 95 % Wilson intervals.",
+    )
+    provenance(choice)
+    ui.download("Classes as CSV", rows, "classes.csv")
+    st.subheader("The images that flipped")
+    _flips(choice)
+
+
+def _flips(choice: Choice) -> None:
+    images, labels = choice.images, choice.images.targets()
+    turned = per_image.flips(choice.before, choice.after, labels)
+    counted = {f"{LOST}: {len(turned.lost)}": turned.lost, f"{WON}: {len(turned.won)}": turned.won}
+    which = st.segmented_control(
+        "Answers that turned",
+        [LOST, WON],
+        default=LOST,
+        required=True,
+        key="p_fl",
+        bind="query-params",
+        format_func=lambda kind: next(title for title in counted if title.startswith(kind)),
+        help="The largest change of the true class's probability first.",
+    )
+    positions = turned.lost if which == LOST else turned.won
+    table = per_image.flip_table(choice.before, choice.after, labels, images.classes)
+    if not positions:
+        st.info("No image turned this way at this ratio.", icon=":material/info:")
+        return
+    says = choice.before.argmax(1), choice.after.argmax(1)
+    shown = positions[:SHOWN]
+    st.image(
+        [images.images[position] for position in shown],
+        caption=[
+            f"{position}: {images.classes[int(says[0][position])]} → {images.classes[int(says[1][position])]}"
+            for position in shown
+        ],
+        width=SIDE,
+    )
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        place = st.number_input(
+            "Look at number",
+            1,
+            max(len(images), 1),
+            key="p_fi",
+            bind="query-params",
+            help="1 is the image whose true class lost or gained the most probability.",
+        )
+        if place > len(positions):
+            st.caption(f"There are {len(positions)}, so this is the last one.")
+        position = positions[min(int(place), len(positions)) - 1]
+        label = images.classes[images.labels[position]]
+        st.image(
+            images.images[position].repeat(6, 0).repeat(6, 1),
+            caption=f"Test image {position}, labelled {label}",
+        )
+    with right:
+        rows = per_image.distributions(choice.before, choice.after, position, images.classes)
+        sure = [scores[position].softmax(0) for scores in (choice.before, choice.after)]
+        target = int(images.labels[position])
+        ui.chart(
+            charts.probability_bars(rows, choice.color),
+            f"Probabilities of test image {position}, labelled {label}, dense and pruned.",
+            f"**{label}** had {sure[0][target]:.1%} and has {sure[1][target]:.1%}; the dense network says "
+            f"**{images.classes[int(says[0][position])]}**, the pruned one "
+            f"**{images.classes[int(says[1][position])]}**.",
+        )
+    ui.download("Flipped images as CSV", table, "flipped.csv")

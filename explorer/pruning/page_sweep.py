@@ -1,0 +1,131 @@
+"""The sweep: accuracy, size and measured time against the ratio, a curve that grows point by point."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer import ui
+from explorer.pruning import charts, page_curve, page_guess, reading
+from explorer.pruning.page_controls import controls
+from explorer.pruning.scene import Scene
+from explorer.pruning.sweep import TITLES, Evidence, Plan, Row, read_evidence, sweep
+
+
+class Kept:
+    """What a run has brought so far, and the settings it was run with; it survives a stop."""
+
+    def __init__(self, scene: Scene, plan: Plan) -> None:
+        self.title, self.plan, self.count = scene.title, plan, len(scene.images)
+        self.rows: list[Row] = []
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was asked, in words."""
+        return reading.settings(self.title, self.plan, self.count)
+
+
+def main(scene: Scene) -> None:
+    """The result on the left, what to measure on the right."""
+    view, side = st.columns([2, 1], gap="large")
+    with side:
+        plan = controls()
+        hidden = page_guess.hidden(scene)
+        start, stop = st.columns(2)
+        run = start.button(
+            "Run it here",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=hidden or plan is None,
+            help="Commit your guess first." if hidden else "Measures this machine.",
+        )
+        stop.button(
+            "Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there."
+        )
+        if plan is not None:
+            st.caption(f"{plan.steps} networks on {len(scene.images):,} images each.")
+    if run and plan is not None:
+        _run(scene, plan, view)
+    kept = st.session_state.get("sweep")
+    mine = isinstance(kept, Kept) and kept.title == scene.title and kept.rows
+    found = _evidence(scene.name) if not mine else None
+    rows = kept.rows if isinstance(kept, Kept) and mine else list(found.rows) if found else []
+    with view:
+        page_guess.ask(scene, rows)
+        if hidden:
+            st.info("The curve is hidden until a guess is committed above.", icon=":material/visibility_off:")
+            return
+        if not rows:
+            st.info(
+                "No sweep of this network has been precomputed: run it here.", icon=":material/play_arrow:"
+            )
+            return
+        if isinstance(kept, Kept) and mine:
+            _mismatch(kept, scene, plan)
+        page_curve.show(scene, rows)
+        if isinstance(kept, Kept) and mine:
+            ui.provenance("measured", _where(kept))
+        elif found is not None:
+            ui.provenance("precomputed", _card(found))
+    page_curve.table(scene, rows)
+
+
+def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
+    kept = Kept(scene, plan)
+    st.session_state["sweep"] = kept
+    shard = ui.images("shard") if plan.recalibrate or plan.finetune else None
+    with view, ui.heavy_work():
+        bar, figure = st.progress(0.0, "Decoding the images"), st.empty()
+        steps = sweep(scene.network, scene.images.inputs(), scene.images.targets(), plan, shard=shard)
+        with ui.stopwatch() as clock:
+            for row in steps:
+                kept.rows.append(row)
+                done = len(kept.rows) / plan.steps
+                bar.progress(
+                    done,
+                    f"{len(kept.rows)} of {plan.steps}: {TITLES[row.method]} at {row.ratio:.0%}, accuracy "
+                    f"{row.accuracy.value:.1%}; about {clock() / done - clock():.0f} s left",
+                )
+                figure.altair_chart(
+                    charts.accuracy_curve(reading.with_share(kept.rows, scene.params)),
+                    alt="Accuracy against ratio, growing point by point",
+                )
+        bar.empty()
+        figure.empty()
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _evidence(name: str) -> Evidence | None:
+    return read_evidence(name)
+
+
+def _mismatch(kept: Kept, scene: Scene, plan: Plan | None) -> None:
+    if plan is not None and len(kept.rows) < kept.plan.steps:
+        st.info(
+            f"The run was stopped after {len(kept.rows)} of {kept.plan.steps} networks.",
+            icon=":material/stop_circle:",
+        )
+    if plan is None:
+        return
+    other = reading.differences(kept.settings, reading.settings(scene.title, plan, len(scene.images)))
+    if other:
+        st.warning(
+            f"This run has other settings than the controls ({'; '.join(other)}). Run it here again to "
+            "measure what they ask for.",
+            icon=":material/sync_problem:",
+        )
+
+
+def _where(kept: Kept) -> str:
+    first, plan = kept.rows[0], kept.plan
+    return (
+        f"{plan.device}, {first.threads} threads, {first.precision}, batch of {first.batch}, median of "
+        f"{plan.repeats} passes in turn with the dense network; first {first.total:,} test images of {kept.title}."
+    )
+
+
+def _card(found: Evidence) -> str:
+    first = found.rows[0]
+    return (
+        f"{found.date} on {found.machine}, {first.threads} threads, batch of {first.batch}, torch "
+        f"{found.torch}; first {first.total:,} test images. The controls have no effect on it: run it here."
+    )
