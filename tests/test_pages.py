@@ -98,23 +98,127 @@ def test_alpha_rewrites_the_formula() -> None:
     assert any("teacher and T have no influence" in info.value for info in app.info)
 
 
+STUDENT = "Student under 60,000, distilled"
+PRUNING_TABS = (
+    "Sweep",
+    "Masked, zeroed, sliced",
+    "Sensitive layers",
+    "Classes and images",
+    "Coupled channels",
+    "Take it along",
+)
+
+
+def pruning(tab: str = "Sweep", checkpoint: str = STUDENT, **link: str) -> AppTest:
+    app = opened("pruning", p_tab=tab, p_c=checkpoint, p_n="100", **link)
+    assert not app.error, [error.value for error in app.error]
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+
+
+def said(app: AppTest, words: str) -> bool:
+    texts = [*app.markdown, *app.caption, *app.info, *app.warning]
+    return any(words in text.value for text in texts)
+
+
+@pytest.mark.parametrize("tab", PRUNING_TABS)
+def test_every_tab_of_the_pruning_lesson_draws_with_zero_clicks(tab: str) -> None:
+    app = pruning(tab)
+    assert all(chart.alt.strip() for chart in charts(app))
+    assert charts(app) or app.info or app.get("download_button"), "an empty tab"
+
+
 def test_the_three_forms_are_measured_on_the_page() -> None:
-    app = opened("pruning")
-    app.selectbox(key="p_c").set_value("Student under 60,000, labels alone").run()
-    next(button for button in app.button if button.label == "Measure here").click().run()
-    assert not app.exception
-    assert any("physically removed it runs" in text.value for text in app.markdown)
+    app = pruning("Masked, zeroed, sliced")
+    press(app, "Measure here")
+    assert said(app, "measured here")
+    assert said(app, "torchinfo counts only the weights")
+    assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
+    app.slider(key="p_f").set_value(0.8).run()
+    assert said(app, "measured at 50%, the slider asks for 80%")
 
 
-def test_a_small_sweep_runs_on_the_page_and_is_kept() -> None:
-    app = opened("pruning")
-    app.selectbox(key="p_c").set_value("Student under 60,000, labels alone")
-    app.multiselect(key="p_r").set_value([0.0, 0.5])
-    app.select_slider(key="p_n").set_value(100)
-    app.button[0].click().run()
-    assert not app.exception
-    assert len(app.dataframe[0].value) == 6
-    assert any("measured here" in text.value for text in app.markdown)
+def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
+    app = pruning(p_rw="chosen values")
+    app.multiselect(key="p_r").set_value([0.0, 0.5]).run()
+    press(app, "Run it here")
+    rows = app.dataframe[0].value
+    assert len(rows) == 8, "two methods and their random baselines at two ratios"
+    removed = rows[(rows["method"] == "removed channels, L1") & (rows["ratio"] == 0.5)].iloc[0]
+    assert 0.5 < removed["gone"] < 0.8, "half the channels are more than half of the parameters"
+    assert said(app, "measured here")
+    assert not said(app, "other settings than the controls")
+    app.multiselect(key="p_r").set_value([0.0, 0.8]).run()
+    assert said(app, "ratios: shown 0%, 50%, asked 0%, 80%")
     app.multiselect(key="p_m").set_value([]).run()
-    app.button[0].click().run()
     assert "at least one method" in app.error[0].value
+    assert len(app.dataframe[0].value) == 8, "what was measured stays"
+
+
+def test_a_preset_sets_the_controls() -> None:
+    app = pruning()
+    press(app, "Question 3-1")
+    assert app.multiselect(key="p_m").value == ["masked, global L1"]
+    assert said(app, "20 networks on 100 images")
+
+
+def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
+    app = pruning(checkpoint="Teacher, ResNet-18", p_hide="true")
+    run = next(button for button in app.button if button.label == "Run it here")
+    assert run.disabled
+    assert not charts(app)
+    assert not app.dataframe
+    app.number_input(key="p_gv").set_value(60.0).run()
+    press(app, "Commit")
+    assert charts(app)
+    verdict = next(text.value for text in app.markdown if "guessed 60.0%" in text.value)
+    assert "points too" in verdict
+    assert "Guesses as CSV" in [button.proto.label for button in app.get("download_button")]
+    app.selectbox(key="p_gr").set_value(0.5).run()
+    assert not charts(app), "another question hides it again"
+
+
+def test_a_guess_without_a_point_waits_for_the_run() -> None:
+    app = pruning(p_rw="chosen values", p_gr="0.5")
+    press(app, "Commit")
+    assert said(app, "Committed: 50.0% for masked, global L1 at 50%")
+    app.multiselect(key="p_m").set_value(["masked, global L1"]).run()
+    app.multiselect(key="p_r").set_value([0.5]).run()
+    press(app, "Run it here")
+    counted = app.dataframe[0].value.iloc[0]["accuracy"]
+    assert said(app, f"guessed 50.0%, counted **{counted:.1%}** on 100 images")
+
+
+def test_flipped_images_are_shown_with_probabilities_before_and_after() -> None:
+    app = pruning("Classes and images", p_x="0.9")
+    assert len(charts(app)) == 2
+    assert said(app, "loses the most")
+    assert said(app, "the dense network says")
+    app.slider(key="p_x").set_value(0.0).run()
+    assert said(app, "No image turned this way at this ratio")
+
+
+def test_a_chosen_channel_is_counted_with_its_chain() -> None:
+    app = pruning("Coupled channels")
+    before = app.dataframe[0].value["parameters"].iloc[-1]
+    app.selectbox(key="p_cg").set_value("layer4.3").run()
+    assert app.dataframe[0].value["parameters"].iloc[-1] != before
+    app.number_input(key="p_ch").set_value(999).run()
+    assert said(app, "has channels 0 to 105")
+
+
+def test_the_pruned_network_is_offered_as_a_file_and_a_script_and_can_be_kept() -> None:
+    app = pruning("Take it along", p_x="0.5", p_xm="removed channels, L1")
+    offered = [button.proto.label for button in app.get("download_button")]
+    assert offered == [f"student-60k-kd-channels-l1-50.{ending}" for ending in ("safetensors", "py")]
+    assert said(app, "opened again: recognised by its shapes as a StudentNet")
+    press(app, "Keep it in this session")
+    kept = f"{STUDENT}, removed channels, L1, 50%"
+    assert kept in app.selectbox(key="p_c").options
+    app.selectbox(key="p_c").set_value(kept).run()
+    assert not app.exception
+    assert said(app, "There is no script")

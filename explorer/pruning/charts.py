@@ -222,7 +222,7 @@ def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     )
     numbers = base.mark_text(fontSize=11).encode(
         text=alt.Text("lost_points:Q", format=".1f"),
-        color=alt.condition("datum.lost_points > 40", alt.value("#ffffff"), alt.value("#18212c")),
+        color=alt.condition("datum.lost_points > 62", alt.value("#ffffff"), alt.value("#18212c")),
     )
     return alt.layer(cells, numbers).properties(height=24 * len(layers) + 60)
 
@@ -236,7 +236,7 @@ def _pair(pruned: str, names: list[str]) -> alt.Color:
     )
 
 
-def class_bars(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetChart:
+def class_points(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetChart:
     """Accuracy of each class, dense and pruned (in that colour), with 95 % intervals."""
     names = ["dense", "pruned"]
     base = alt.Chart(rows).encode(
@@ -250,15 +250,20 @@ def class_bars(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetCha
             alt.Tooltip("called:Q", title="Images it calls so"),
         ],
     )
-    axis = alt.Axis(format=".0%")
-    bars = base.mark_bar().encode(
-        x=alt.X("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=axis),
+    spread = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
+        x=alt.X(
+            "accuracy_low:Q",
+            title="Accuracy, with its 95 % interval",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format=".0%", labelOverlap=True),
+        ),
+        x2="accuracy_high:Q",
         color=_pair(pruned, names),
     )
-    spread = base.mark_rule(color=palette.DENSE, strokeWidth=2).encode(
-        x="accuracy_low:Q", x2="accuracy_high:Q"
+    points = base.mark_point(filled=True, size=80, opacity=1).encode(
+        x="accuracy:Q", color=_pair(pruned, names)
     )
-    return alt.layer(bars, spread).properties(height=420)
+    return alt.layer(spread, points).properties(height=420)
 
 
 def probability_bars(rows: pd.DataFrame, pruned: str) -> alt.Chart:

@@ -93,7 +93,7 @@ def reopened(content: bytes) -> nn.Module:
     return recognise(load(content), "the pruned checkpoint")
 
 
-_SCRIPT = '''"""{title}, {ratio:.0%}: rebuilt from the shipped checkpoint {checkpoint}, its numbers asserted.
+_SCRIPT = '''"""A network {title}, {ratio:.0%}: rebuilt from the shipped checkpoint {checkpoint}, its numbers asserted.
 
 Run it in the folder of the Compression Explorer, in its environment: python {file}
 """
@@ -150,7 +150,7 @@ def script(found: Receipt) -> str:
         ratio=found.ratio,
     )
     return _SCRIPT.format(
-        title=TITLES[found.method].capitalize(),
+        title=TITLES[found.method],
         ratio=found.ratio,
         checkpoint=found.checkpoint,
         file=f"{stem(found)}.py",

@@ -80,6 +80,6 @@ def verdict(guess: Guess) -> str:
     way = "too high" if guess.error > 0 else "too low"
     off = "exactly right" if guess.error == 0 else f"**{abs(guess.error):.1f} points {way}**"
     return (
-        f"{TITLES[guess.method].capitalize()}, {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
+        f"Your guess for {TITLES[guess.method]} at {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
         f"**{guess.measured:.1%}** on {guess.images:,} images: {off}."
     )

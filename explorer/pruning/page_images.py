@@ -8,7 +8,7 @@ from explorer.pruning.page_choice import Choice, choose, provenance
 from explorer.pruning.scene import Scene
 
 SHOWN = 12
-SIDE = 84  # pixels of a thumbnail
+SIDE = 92  # pixels of a thumbnail
 LOST, WON = "right, now wrong", "wrong, now right"
 
 
@@ -21,7 +21,7 @@ def main(scene: Scene) -> None:
     rows = per_image.per_class(choice.before, choice.after, labels, classes)
     text = per_image.message(choice.before, choice.after, labels, classes)
     ui.chart(
-        charts.class_bars(rows, choice.color),
+        charts.class_points(rows, choice.color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
         f"{text} Lines are 95 % Wilson intervals.",
     )

@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from explorer.checkpoints import SHIPPED, load
+from explorer.data import fashion_mnist
+from explorer.errors import ExplorerError
+from explorer.measure import logits
+from explorer.pruning import stored
+from explorer.pruning.sensitivity import Cell
+
+
+def test_a_stored_result_is_only_shown_for_the_weights_it_was_computed_on(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes((SHIPPED / "manifest.json").read_bytes())
+    cells = (Cell("conv1", 0.5, 10, 8, 9, 10),)
+    path = stored.write("sensitivity", cells, "student-60k", None, tmp_path)
+    found = stored.read("sensitivity", Cell, "student-60k", tmp_path)
+    assert found is not None
+    assert found.rows == cells
+    assert found.checkpoint == "student-60k"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"sha256": "other"}), encoding="utf-8")
+    assert stored.read("sensitivity", Cell, "student-60k", tmp_path) is None
+    assert stored.read("sensitivity", Cell, "teacher", tmp_path) is None
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ExplorerError, match="compute it again"):
+        stored.read("sensitivity", Cell, "student-60k", tmp_path)
+
+
+def test_the_shipped_map_of_the_student_starts_from_its_dense_accuracy() -> None:
+    found = stored.read("sensitivity", Cell, "student-60k-kd")
+    assert found is not None
+    cell = found.rows[0]
+    test = fashion_mnist.load("test").select(slice(cell.total))
+    scores = logits(load("student-60k-kd"), test.inputs())
+    assert int((scores.argmax(1) == test.targets()).sum()) == cell.dense_correct
