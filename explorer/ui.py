@@ -78,12 +78,14 @@ def page() -> Iterator[None]:
 
 
 def _means(text: str, value: object) -> bool:
-    """Whether a text from the address stands for this widget value."""
+    """Whether a text from the address stands for this widget value, or for one of its values."""
+    if isinstance(value, list | tuple):
+        return any(_means(text, each) for each in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return float(text) == value
         except ValueError:
-            return False
+            return text == f"{value:.0%}"  # how a choice among ratios stands in the address
     return text.lower() == str(value).lower()
 
 

@@ -182,8 +182,15 @@ def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
     assert not charts(app), "another question hides it again"
 
 
+def test_a_link_with_several_methods_and_a_ratio_is_taken_without_a_word() -> None:
+    app = pruning(p_m="masked, layer-wise L1", p_gr="50%", p_st="20%")
+    assert app.multiselect(key="p_m").value == ["masked, layer-wise L1"]
+    assert app.selectbox(key="p_gr").value == 0.5
+    assert not said(app, "The link asks for")
+
+
 def test_a_guess_without_a_point_waits_for_the_run() -> None:
-    app = pruning(p_rw="chosen values", p_gr="0.5")
+    app = pruning(p_rw="chosen values", p_gr="50%")
     press(app, "Commit")
     assert said(app, "Committed: 50.0% for masked, global L1 at 50%")
     app.multiselect(key="p_m").set_value(["masked, global L1"]).run()

@@ -302,9 +302,10 @@ def channel_map(rows: pd.DataFrame, chosen: int) -> alt.LayerChart | alt.FacetCh
             axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False),
             scale=alt.Scale(paddingInner=0.1),
         ),
-        y=alt.Y("layer:N", sort=layers, title=None, axis=alt.Axis(labelLimit=190)),
+        y=alt.Y("layer:N", sort=layers, title=None, axis=alt.Axis(labelLimit=150)),
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("role:N", title="What the channel is to it"),
             alt.Tooltip("channel:O", title="Channel"),
             alt.Tooltip("norm:Q", title="L1 norm of its weights", format=".4f"),
         ],

@@ -91,7 +91,7 @@ def strengths(model: nn.Module, group: Group) -> pd.DataFrame:
         tables.append(
             pd.DataFrame(
                 {
-                    "layer": f"{layer} ({role})",
+                    "layer": layer,
                     "role": role,
                     "channel": range(len(norm)),
                     "norm": norm.tolist(),

@@ -93,7 +93,7 @@ def reopened(content: bytes) -> nn.Module:
     return recognise(load(content), "the pruned checkpoint")
 
 
-_SCRIPT = '''"""A network {title}, {ratio:.0%}: rebuilt from the shipped checkpoint {checkpoint}, its numbers asserted.
+_SCRIPT = '''"""{checkpoint}, {title}, {ratio:.0%}: rebuilt from the shipped weights, its numbers asserted.
 
 Run it in the folder of the Compression Explorer, in its environment: python {file}
 """

@@ -99,7 +99,7 @@ def _evidence(name: str) -> Evidence | None:
 
 
 def _mismatch(kept: Kept, scene: Scene, plan: Plan | None) -> None:
-    if plan is not None and len(kept.rows) < kept.plan.steps:
+    if len(kept.rows) < kept.plan.steps:
         st.info(
             f"The run was stopped after {len(kept.rows)} of {kept.plan.steps} networks.",
             icon=":material/stop_circle:",
