@@ -183,7 +183,11 @@ def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
 
 
 def test_a_link_with_several_methods_and_a_ratio_is_taken_without_a_word() -> None:
-    app = pruning(p_m="masked, layer-wise L1", p_gr="50%", p_st="20%")
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
+    app.run()
+    for key, value in {"p_m": "masked, layer-wise L1", "p_gr": "50%", "p_st": "20%"}.items():
+        app.query_params[key] = value
+    app.switch_page("explorer/pruning/page.py").run()
     assert app.multiselect(key="p_m").value == ["masked, layer-wise L1"]
     assert app.selectbox(key="p_gr").value == 0.5
     assert not said(app, "The link asks for")

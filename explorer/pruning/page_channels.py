@@ -63,6 +63,7 @@ def main(scene: Scene) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        height="content",
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
     )
     ui.download("Chain as CSV", rows, "chain.csv")
