@@ -86,3 +86,23 @@ def test_the_bars_are_the_engines_softmax(visit: Visit) -> None:
         bars = visit.page.locator(f'#bars .bar[data-network="{network}"]').all()
         shown = [float(bar.get_attribute("data-probability") or "nan") for bar in bars]
         assert shown == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> None:
+    visit.open("pruning?p_tab=Coupled+channels&p_c=Student+under+60%2C000%2C+distilled")
+    page = visit.page
+    graph = page.locator('[data-testid="stGraphVizChart"] svg')
+    graph.wait_for()
+    picture = page.locator(
+        '[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg'
+    ).first
+    box = picture.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 40)
+    page.wait_for_url(re.compile(r"p_ch=\d+"))
+    visit.settle()
+    channel = re.search(r"p_ch=(\d+)", page.url).group(1)
+    assert page.get_by_text(f"Channel {channel} takes a slice of 5 layers along").count() == 1
+    assert "depthwise filter 1x3x3" in graph.inner_html()
+    assert visit.foreign == []
+    assert visit.errors == []
