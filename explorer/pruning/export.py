@@ -1,6 +1,5 @@
 """A pruned network to take along: as a checkpoint, and as a script that rebuilds it and asserts its numbers."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +7,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from explorer.checkpoints import recognise, stored
+from explorer.data import ImageSet
 from explorer.measure import accuracy
 from explorer.models import parameter_count
-from explorer.pruning import channels, masks
-from explorer.pruning.masks import Masker
+from explorer.pruning import masks
+from explorer.pruning.engine import prunings
+from explorer.pruning.recovery import recalibrate
 from explorer.pruning.sweep import TITLES, Method
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
@@ -25,6 +26,7 @@ class Receipt:
         checkpoint: the shipped network it comes from.
         method: how it was pruned.
         ratio: the share that was asked for.
+        recalibrated: batches of the training shard that BatchNorm was recalibrated on.
         seed: of the random methods.
         params: parameters it stores, zeros included.
         nonzero: parameters that are not zero.
@@ -36,6 +38,7 @@ class Receipt:
     checkpoint: str
     method: Method
     ratio: float
+    recalibrated: int
     seed: int
     params: int
     nonzero: int
@@ -44,14 +47,23 @@ class Receipt:
     close: int
 
 
-def pruned(model: nn.Module, method: Method, ratio: float, seed: int = 0) -> nn.Module:
-    """A pruned copy of ``model``: zeros baked in by a mask, or the channels physically removed."""
-    if method in masks.METHODS:
-        network = copy.deepcopy(model)
-        Masker(network, method, seed).apply(ratio)
-        return network.eval()
-    ranking: channels.Ranking = method.removeprefix("channels-")  # type: ignore[assignment]
-    return channels.remove(model, channels.kept_channels(model, ratio, ranking, seed)).eval()
+def pruned(
+    model: nn.Module,
+    method: Method,
+    ratio: float,
+    seed: int = 0,
+    *,
+    shard: ImageSet | None = None,
+    recalibrated: int = 0,
+) -> nn.Module:
+    """A pruned copy of ``model``: zeros baked in by a mask, or the channels physically removed.
+
+    With ``recalibrated`` its BatchNorm is then recalibrated on so many batches of the ``shard``.
+    """
+    network = next(prunings(model, method, (ratio,), seed)).plain()
+    if recalibrated and shard is not None:
+        recalibrate(network, shard, recalibrated)
+    return network.eval()
 
 
 def receipt(
@@ -61,6 +73,7 @@ def receipt(
     checkpoint: str,
     method: Method,
     ratio: float,
+    recalibrated: int = 0,
     seed: int = 0,
 ) -> Receipt:
     """The numbers of a pruned network with these logits (N, C) on images labelled ``labels`` (N,)."""
@@ -69,6 +82,7 @@ def receipt(
         checkpoint,
         method,
         ratio,
+        recalibrated,
         seed,
         parameter_count(network),
         sum(int(torch.count_nonzero(parameter)) for parameter in network.parameters()),
@@ -134,10 +148,11 @@ pruned = remove(model, kept)"""
 def stem(found: Receipt) -> str:
     """A file name for it, without its ending.
 
-    >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 1, 1, 1, 1, 0))
+    >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 0, 1, 1, 1, 1, 0))
     'teacher-global-l1-80'
     """
-    return f"{found.checkpoint}-{found.method}-{100 * found.ratio:g}"
+    ending = "-recalibrated" if found.recalibrated else ""
+    return f"{found.checkpoint}-{found.method}-{100 * found.ratio:g}{ending}"
 
 
 def script(found: Receipt) -> str:
@@ -149,13 +164,19 @@ def script(found: Receipt) -> str:
         seed=found.seed,
         ratio=found.ratio,
     )
+    imports = (
+        f"from explorer.pruning.{'masks import Masker' if mask else 'channels import kept_channels, remove'}"
+    )
+    if found.recalibrated:
+        imports += "\nfrom explorer.pruning.recovery import recalibrate"
+        build += f'\nrecalibrate(pruned, fashion_mnist.load("shard"), {found.recalibrated})'
     return _SCRIPT.format(
         title=TITLES[found.method],
         ratio=found.ratio,
         checkpoint=found.checkpoint,
         file=f"{stem(found)}.py",
         stem=stem(found),
-        imports=f"from explorer.pruning.{'masks import Masker' if mask else 'channels import kept_channels, remove'}",
+        imports=imports,
         build=build,
         params=found.params,
         nonzero=found.nonzero,

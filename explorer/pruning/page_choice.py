@@ -13,7 +13,7 @@ from explorer.measure import logit_batches
 from explorer.pruning import export
 from explorer.pruning.page_controls import BY_TITLE
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import TITLES, Method
+from explorer.pruning.sweep import MAX_RECALIBRATE, TITLES, Method
 
 BATCH = 50
 REMEMBERED = 6
@@ -26,6 +26,7 @@ class Choice:
     scene: Scene
     method: Method
     ratio: float
+    recalibrated: int
     network: nn.Module
     before: Tensor
     after: Tensor
@@ -36,6 +37,12 @@ class Choice:
         return self.scene.images.select(slice(len(self.after)))
 
     @property
+    def title(self) -> str:
+        """How it was pruned, for people."""
+        recovery = f", BatchNorm recalibrated on {self.recalibrated} batches" if self.recalibrated else ""
+        return f"{TITLES[self.method]}, {self.ratio:.0%}{recovery}"
+
+    @property
     def color(self) -> str:
         """Of its kind, on every chart."""
         return palette.REMOVED if self.method.startswith("channels") else palette.MASKED
@@ -43,7 +50,7 @@ class Choice:
 
 def choose(scene: Scene) -> Choice | None:
     """Method and ratio, and the answers of both networks; None as long as nothing has been counted."""
-    left, right = st.columns(2, gap="large")
+    left, middle, right = st.columns([2, 2, 1], gap="large")
     title = left.selectbox(
         "Method",
         list(BY_TITLE),
@@ -52,7 +59,7 @@ def choose(scene: Scene) -> Choice | None:
         bind="query-params",
         help="How the network is pruned.",
     )
-    ratio = right.slider(
+    ratio = middle.slider(
         "Ratio",
         0.0,
         0.95,
@@ -63,8 +70,16 @@ def choose(scene: Scene) -> Choice | None:
         bind="query-params",
         help="Share of weights that is masked, or of each layer's channels that is removed.",
     )
+    batches = right.slider(
+        "Recalibrate",
+        0,
+        MAX_RECALIBRATE,
+        key="p_xr",
+        bind="query-params",
+        help="Batches of 100 training images for BatchNorm, after the pruning; 0 for none.",
+    )
     method, share = BY_TITLE[str(title)], round(float(ratio), 4)
-    key = (*scene.key, method, share)
+    key = (*scene.key, method, share, batches)
     memory: dict[Any, Choice] = st.session_state.setdefault("choices", {})
     found = memory.get(key)
     done = 0 if found is None else len(found.after)
@@ -74,7 +89,7 @@ def choose(scene: Scene) -> Choice | None:
             st.info(f"Stopped after {done} of {len(scene.images)} images.", icon=":material/stop_circle:")
             st.button("Go on", on_click=_stop, args=(None,), icon=":material/play_arrow:")
         else:
-            found = _count(scene, method, share, memory, key)
+            found = _count(scene, method, share, int(batches), memory, key)
     while len(memory) > REMEMBERED:
         memory.pop(next(iter(memory)))
     return found
@@ -84,7 +99,9 @@ def _stop(key: object) -> None:
     st.session_state["choice_stopped"] = key
 
 
-def _count(scene: Scene, method: Method, ratio: float, memory: dict[Any, Choice], key: object) -> Choice:
+def _count(
+    scene: Scene, method: Method, ratio: float, batches: int, memory: dict[Any, Choice], key: object
+) -> Choice:
     """Count the rest of the images; what is there survives a stop."""
     place = st.empty()
     with place.container():
@@ -92,7 +109,7 @@ def _count(scene: Scene, method: Method, ratio: float, memory: dict[Any, Choice]
         st.button("Stop", on_click=_stop, args=(key,), icon=":material/stop:", key="p_stop")
     with ui.heavy_work():
         found = memory.get(key)
-        network = export.pruned(scene.network, method, ratio) if found is None else found.network
+        network = found.network if found else _prune(scene, method, ratio, batches)
         before, after = ([], []) if found is None else ([found.before], [found.after])
         start = 0 if found is None else len(found.after)
         inputs = scene.images.select(slice(start, None)).inputs()
@@ -102,7 +119,7 @@ def _count(scene: Scene, method: Method, ratio: float, memory: dict[Any, Choice]
         for one, other in pairs:
             before.append(one)
             after.append(other)
-            found = Choice(scene, method, ratio, network, torch.cat(before), torch.cat(after))
+            found = Choice(scene, method, ratio, batches, network, torch.cat(before), torch.cat(after))
             memory[key] = found
             bar.progress(
                 len(found.after) / len(scene.images),
@@ -113,10 +130,15 @@ def _count(scene: Scene, method: Method, ratio: float, memory: dict[Any, Choice]
     return found
 
 
+def _prune(scene: Scene, method: Method, ratio: float, batches: int) -> nn.Module:
+    shard = ui.images("shard") if batches else None
+    return export.pruned(scene.network, method, ratio, shard=shard, recalibrated=batches)
+
+
 def provenance(choice: Choice) -> None:
     """Where the figures of a choice come from."""
     ui.provenance(
         "computed",
         f"both networks on the first {len(choice.after):,} test images: {choice.scene.title}, "
-        f"{TITLES[choice.method]}, {choice.ratio:.0%}.",
+        f"{choice.title}.",
     )

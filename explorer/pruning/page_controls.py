@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from explorer.measure import devices, has_bfloat16
+from explorer.pruning.engine import Precision
 from explorer.pruning.sweep import (
     MAX_FINETUNE,
     MAX_RECALIBRATE,
@@ -14,7 +15,6 @@ from explorer.pruning.sweep import (
     TITLES,
     Method,
     Plan,
-    Precision,
     with_baseline,
 )
 

@@ -7,7 +7,6 @@ from explorer.models import parameter_count
 from explorer.pruning import export
 from explorer.pruning.page_choice import choose, provenance
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import TITLES
 
 
 def main(scene: Scene) -> None:
@@ -16,7 +15,13 @@ def main(scene: Scene) -> None:
     if choice is None:
         return
     found = export.receipt(
-        choice.network, choice.after, choice.images.targets(), scene.name, choice.method, choice.ratio
+        choice.network,
+        choice.after,
+        choice.images.targets(),
+        scene.name,
+        choice.method,
+        choice.ratio,
+        choice.recalibrated,
     )
     stored, nonzero, right = st.columns(3)
     stored.metric("Parameters stored", f"{found.params:,}", border=True, help="Zeros included.")
@@ -59,7 +64,7 @@ def main(scene: Scene) -> None:
     last.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(f"{scene.title}, {TITLES[choice.method]}, {choice.ratio:.0%}", again),
+        args=(f"{scene.title}, {choice.title}", again),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",

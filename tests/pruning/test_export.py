@@ -19,11 +19,14 @@ ROOT = Path(__file__).parent.parent.parent
 IMAGES = 40
 
 
-def receipt(method: Method, ratio: float) -> tuple[export.Receipt, nn.Module]:
-    test = fashion_mnist.load("test").select(slice(IMAGES))
-    network = export.pruned(load("student-60k"), method, ratio)
+def receipt(method: Method, ratio: float, recalibrated: int = 0) -> tuple[export.Receipt, nn.Module]:
+    test, shard = (fashion_mnist.load(split) for split in ("test", "shard"))
+    test = test.select(slice(IMAGES))
+    network = export.pruned(load("student-60k"), method, ratio, shard=shard, recalibrated=recalibrated)
     scores = logits(network, test.inputs())
-    return export.receipt(network, scores, test.targets(), "student-60k", method, ratio), network
+    return export.receipt(
+        network, scores, test.targets(), "student-60k", method, ratio, recalibrated
+    ), network
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,11 +77,13 @@ def run(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize(("method", "ratio"), [("global-l1", 0.6), ("channels-random", 0.25)])
+@pytest.mark.parametrize(
+    ("method", "ratio", "recalibrated"), [("global-l1", 0.6, 0), ("channels-random", 0.25, 1)]
+)
 def test_the_script_rebuilds_the_network_in_a_fresh_interpreter(
-    method: Method, ratio: float, tmp_path: Path
+    method: Method, ratio: float, recalibrated: int, tmp_path: Path
 ) -> None:
-    found, network = receipt(method, ratio)
+    found, network = receipt(method, ratio, recalibrated)
     text = export.script(found)
     assert len(text.splitlines()) < 60
     done = run(text, tmp_path)
@@ -92,6 +97,13 @@ def test_the_script_fails_when_a_number_is_wrong(tmp_path: Path) -> None:
     found, _ = receipt("global-l1", 0.6)
     wrong = export.script(found).replace(f"nonzero == {found.nonzero}", f"nonzero == {found.nonzero + 1}")
     assert "AssertionError" in run(wrong, tmp_path).stderr
+
+
+def test_recalibration_moves_statistics_and_no_weight() -> None:
+    (before, plain), (after, moved) = receipt("global-l1", 0.8), receipt("global-l1", 0.8, 1)
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), moved.parameters(), strict=True))
+    assert after.correct > before.correct
+    assert after.nonzero == before.nonzero
 
 
 def test_the_receipt_counts_what_is_there() -> None:
