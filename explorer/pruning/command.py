@@ -16,6 +16,7 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import devices
+from explorer.pruning.stored import precompute
 from explorer.pruning.sweep import METHODS, Evidence, Plan, Row, sweep, table, with_baseline, write_evidence
 
 
@@ -59,6 +60,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--evidence", action="store_true", help="store the sweep beside the checkpoints")
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_prune)
+
+    examine = commands.add_parser(
+        "examine", help="store the sensitivity of a checkpoint's layers and its three forms"
+    )
+    examine.add_argument("name", help="of the checkpoint")
+    examine.add_argument("--images", type=int, default=1000, help="test images, the first so many")
+    examine.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
+    examine.set_defaults(command=_examine)
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -127,4 +136,11 @@ def _store(rows: list[Row], options: argparse.Namespace) -> int:
     write_evidence(
         Evidence(tuple(rows), options.name, date, machine, str(torch.__version__)), options.checkpoints
     )
+    return 0
+
+
+def _examine(options: argparse.Namespace) -> int:
+    """Compute and store what the page opens with beside the sweep."""
+    for done in precompute(options.name, options.checkpoints, options.images):
+        print(done, flush=True)
     return 0

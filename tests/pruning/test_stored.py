@@ -1,13 +1,16 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.pruning import stored
+from explorer.pruning.forms import Form
 from explorer.pruning.sensitivity import Cell
 
 
@@ -35,3 +38,25 @@ def test_the_shipped_map_of_the_student_starts_from_its_dense_accuracy() -> None
     test = fashion_mnist.load("test").select(slice(cell.total))
     scores = logits(load("student-60k-kd"), test.inputs())
     assert int((scores.argmax(1) == test.targets()).sum()) == cell.dense_correct
+
+
+def test_the_terminal_stores_what_the_page_opens_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The clock is left out here, since a test machine may be too busy for it."""
+    for name in ("manifest.json", "student-60k.safetensors"):
+        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
+    timed = Form("dense", 1, 2, 3, 3, 4, 5, 6, 7.0, 6.0, 8.0, False)
+    monkeypatch.setattr(stored.forms, "forms", lambda *_: iter([timed]))
+    arguments = ["examine", "student-60k", "--images", "4", "--checkpoints", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "layer1.0 at 50%" in capsys.readouterr().out
+    cells = stored.read("sensitivity", Cell, "student-60k", tmp_path)
+    assert cells is not None
+    assert cells.rows[0].total == 4
+    found = stored.read("forms", Form, "student-60k", tmp_path)
+    assert found is not None
+    assert (found.rows, found.ratio) == ((timed,), stored.RATIO)
+    monkeypatch.setattr(stored.forms, "forms", lambda *_: iter([replace(timed, ms=None, busy=True)]))
+    assert main(arguments) == 2
+    assert "not stored: try again" in capsys.readouterr().err
