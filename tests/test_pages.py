@@ -185,7 +185,7 @@ def test_the_three_forms_are_measured_on_the_page() -> None:
     assert said(app, "torchinfo counts only the weights")
     assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
     app.slider(key="p_f").set_value(0.8).run()
-    assert said(app, "measured at 50%, the slider asks for 80%")
+    assert said(app, "measured at 50% on 100 images, the controls ask for 80% on 100")
 
 
 def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:

@@ -42,6 +42,17 @@ ACROSS = {
 DASHES = {"none": [1, 0], "recalibrated": [6, 3], "fine-tuned": [2, 2]}
 
 
+def lines(rows: pd.DataFrame) -> str:
+    """What the kinds of lines in ``accuracy_curve`` mean, for its caption; empty if there is one kind."""
+    words = {
+        "none": "Solid: as pruned",
+        "recalibrated": "dashed: recalibrated",
+        "fine-tuned": "dotted: fine-tuned",
+    }
+    found = [words[name] for name in DASHES if name in set(rows["recovery"])]
+    return "; ".join(found) + "." if len(found) > 1 else ""
+
+
 def _across(field: str) -> alt.X:
     title = dict(ACROSS.values())[field]
     if field in ("ratio", "gone"):
@@ -77,11 +88,6 @@ def accuracy_curve(
         spread = base.mark_area(opacity=0.18).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
     else:
         spread = base.mark_rule(opacity=0.5).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
-    legend = (
-        alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeColor=palette.DENSE)
-        if len(found) > 1
-        else None
-    )
     line = base.mark_line(point=True).encode(
         y=alt.Y(
             "accuracy:Q",
@@ -94,7 +100,7 @@ def accuracy_curve(
             "recovery:N",
             sort=found,
             scale=alt.Scale(domain=found, range=[DASHES[name] for name in found]),
-            legend=legend,
+            legend=None,  # said by the caption, see lines()
         ),
         tooltip=TOOLTIP,
     )

@@ -46,22 +46,29 @@ def show(scene: Scene, rows: list[Row]) -> None:
         for part in (
             f"Within one point of the dense network, nothing retrained: {best}.",
             reading.recovered(rows),
+            charts.lines(data),
             "Bands and lines up and down are 95 % Wilson intervals.",
         )
         if part
     )
+    drawn = data[data[field].notna()]
+    if drawn.empty:
+        st.info("None of these networks was timed: choose another axis.", icon=":material/timer_off:")
     ui.chart(
-        charts.accuracy_curve(data[data[field].notna()], field, page_guess.marks(scene)),
+        charts.accuracy_curve(drawn, field, page_guess.marks(scene)),
         f"{across}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
     page_guess.results(scene)
-    ui.chart(
-        charts.speed_curve(data),
-        "Measured speed-up over the dense network against pruning ratio, a line per method.",
+    if data["speed_up"].notna().any():
+        ui.chart(
+            charts.speed_curve(data),
+            "Measured speed-up over the dense network against pruning ratio, a line per method.",
+            "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
+        )
+    st.caption(
         "**Ratio** means: masked, the share of all convolution and linear weights; removed, the share of each "
-        "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share). "
-        "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
+        "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share)."
     )
     if busy := reading.untimed(rows):
         st.warning(
@@ -76,7 +83,9 @@ def show(scene: Scene, rows: list[Row]) -> None:
 def table(scene: Scene, rows: list[Row]) -> None:
     """Every network of the sweep, one line each, and as CSV."""
     data = reading.with_share(rows, scene.params)
-    unused = [
+    same = {"recovery": "none", "precision": "float32"}
+    unused = [name for name, value in same.items() if (data[name] == value).all()]
+    unused += [
         name for name in ("agreement", "ms", "ms_low", "ms_high", "speed_up") if data[name].isna().all()
     ]
     st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=COLUMNS)

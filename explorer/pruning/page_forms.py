@@ -46,9 +46,10 @@ def main(scene: Scene) -> None:
     kept = st.session_state.get("forms")
     if kept is not None and kept[0] == scene.title:
         _, at, found = kept
-        if at != ratio:
+        if (at, found[0].total) != (ratio, len(scene.images)):
             st.warning(
-                f"These were measured at {at:.0%}, the slider asks for {ratio:.0%}: measure it here again.",
+                f"These were measured at {at:.0%} on {found[0].total:,} images, the controls ask for {ratio:.0%} "
+                f"on {len(scene.images):,}: measure it here again.",
                 icon=":material/sync_problem:",
             )
         _show(found, at)

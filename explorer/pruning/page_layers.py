@@ -40,6 +40,12 @@ def main(scene: Scene) -> None:
     if isinstance(scan, Scan) and scan.title == scene.title and scan.cells:
         if len(scan.cells) < scan.steps:
             st.info(f"Stopped after {len(scan.cells)} of {scan.steps} cells.", icon=":material/stop_circle:")
+        if scan.cells[0].total != count:
+            st.warning(
+                f"This map was counted on {scan.cells[0].total:,} images, the control asks for {count:,}: run it "
+                "here again.",
+                icon=":material/sync_problem:",
+            )
         _show(scan.cells)
         ui.provenance(
             "measured", f"on the first {scan.cells[0].total:,} of {scene.images.name}, in this session."

@@ -13,7 +13,8 @@ def with_share(rows: Sequence[Row], dense_params: int) -> pd.DataFrame:
     These are the dense network's parameters that are zero now, or removed.
     """
     data = table(rows)
-    data.insert(2, "gone", 1 - data["nonzero"] / dense_params)
+    data.insert(1, "recovery", data.pop("recovery"))
+    data.insert(3, "gone", 1 - data["nonzero"] / dense_params)
     return data
 
 
