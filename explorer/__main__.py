@@ -16,6 +16,7 @@ from explorer.data import ImageSet, fashion_mnist, own
 from explorer.data import command as data
 from explorer.data.folder import Folder, scan
 from explorer.data.own import Source
+from explorer.distillation import bench as distillation_bench
 from explorer.distillation import command as distillation
 from explorer.distillation.live import Race
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature, labels_alone
@@ -31,7 +32,11 @@ from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.terminal import Bars, data_options
 from explorer.training import Loss, Recipe
 
-BENCHES = {"architecture": architecture_bench.figures, "pruning": pruning_bench.figures}
+BENCHES = {
+    "architecture": architecture_bench.figures,
+    "distillation": distillation_bench.figures,
+    "pruning": pruning_bench.figures,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
