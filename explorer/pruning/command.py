@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from explorer.checkpoints import SHIPPED, load
-from explorer.data import fashion_mnist
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
+from explorer.progress import follow
 from explorer.pruning.stored import precompute
 from explorer.pruning.sweep import METHODS, Evidence, Plan, Row, sweep, table, with_baseline, write_evidence
+from explorer.terminal import Bars, data_options, find, workspace
+from explorer.workspace import Workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +39,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--no-baseline", action="store_true", help="leave out the random baseline of the chosen methods"
     )
     parser.add_argument("--ratios", help="0,0.5,0.8: shares of the weights, or of each layer's channels")
-    parser.add_argument("--images", type=int, default=1000, help="test images, the first so many")
+    data_options(parser)
+    parser.set_defaults(images=1000)
     parser.add_argument("--device", default=plan.device, help=f"one of {', '.join(devices())}")
     parser.add_argument(
         "--precision", default=plan.precision, help="float32, or bfloat16 where the CPU has it"
@@ -93,12 +98,12 @@ def _ratios(text: str) -> tuple[float, ...]:
 
 def _prune(options: argparse.Namespace) -> int:
     plan = _plan(options)
-    test = fashion_mnist.load("test")
-    if not 1 <= options.images <= len(test):
-        raise ExplorerError(f"There are {len(test):,} test images: take 1 to {len(test):,} of them.")
-    images = test.select(slice(options.images))
-    shard = fashion_mnist.load("shard") if len(plan.recoveries) > 1 else None
-    model = load(options.name, options.checkpoints)
+    place = workspace(options)
+    model, whole = _subject(place, options)
+    if not 1 <= options.images <= max(len(whole), place.source.validation if place.source else 0):
+        raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
+    images = whole.select(slice(options.images))
+    shard = follow(place.images("shard"), Bars()) if len(plan.recoveries) > 1 else None
     rows: list[Row] = []
     steps = sweep(model, images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
@@ -117,6 +122,15 @@ def _prune(options: argparse.Namespace) -> int:
     if options.evidence:
         return _store(rows, options)
     return 0
+
+
+def _subject(place: Workspace, options: argparse.Namespace) -> tuple[nn.Module, ImageSet]:
+    """The network to prune, and the images it is measured on: of one's own folder, or what ships."""
+    if place.source is None:
+        return load(options.name, options.checkpoints), follow(place.images("test"), Bars())
+    if options.evidence:
+        raise ExplorerError("Only a sweep of a shipped checkpoint is stored as evidence: leave out --data.")
+    return place.network(find(place, options.name)), follow(place.images("test"), Bars())
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
