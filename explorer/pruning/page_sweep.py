@@ -120,9 +120,13 @@ def _mismatch(kept: Kept, scene: Scene, plan: Plan | None) -> None:
 
 def _where(kept: Kept) -> str:
     first, plan = kept.rows[0], kept.plan
+    clock = (
+        f", batch of {first.batch}, median of {plan.repeats} passes or more in turn with the dense network"
+    )
+    timed = clock if any(row.ms is not None for row in kept.rows) else ""
     return (
-        f"{plan.device}, {first.threads} threads, {first.precision}, batch of {first.batch}, median of "
-        f"{plan.repeats} passes in turn with the dense network; first {first.total:,} of {kept.images}; {kept.title}."
+        f"{plan.device}, {first.threads} threads, {first.precision}{timed}; first {first.total:,} of {kept.images}; "
+        f"{kept.title}."
     )
 
 
