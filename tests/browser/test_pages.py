@@ -9,7 +9,7 @@ from explorer.distillation.soften import soften
 from explorer.evidence import read_logits
 from tests.browser.conftest import Visit
 
-PAGES = ("", "architecture", "distillation", "pruning")
+PAGES = ("", "architecture", "distillation", "pruning", "own")
 
 
 @pytest.mark.parametrize("path", PAGES)
