@@ -165,7 +165,8 @@ def _sweep_figures(ours: dict[str, list[Run]], theirs: list[Run], what: str) -> 
         "predictions",
         "0",
         wrong == 0,
-        f"image for image; {what}",
+        "image for image; weights stored in float16 are often equal, and which of those at the threshold are "
+        f"masked is left open by torch's topk, so a close decision may turn; {what}",
     )
 
 
