@@ -13,12 +13,17 @@ from explorer.workspace import from_upload, signature
 
 SHOWN_NOTICES = 4
 LAYOUTS = """\
-Food-11/training/0_12.jpg          the homework's layout: label, underscore, index
+# the homework's: label, underscore, index
+Food-11/training/0_12.jpg
 Food-11/validation/3_7.jpg
-Food-11/resnet18_teacher.ckpt      checkpoints lie beside the images
+Food-11/resnet18_teacher.ckpt
 
-Food-11/training/Bread/12.jpg      one folder per class
-dishes/ramen/1.jpg                 without splits: every fifth image of a class is for validation"""
+# one folder per class
+Food-11/training/Bread/12.jpg
+
+# without splits, every fifth of a class
+# is for validation
+dishes/ramen/1.jpg"""
 
 
 def main() -> None:

@@ -22,15 +22,15 @@ SIDES = (64, 96, 128, 160, 192, 224)
 def choose_workspace() -> None:
     """Draw the choice, and keep it for this run: ``ui.workspace`` then tells what was chosen."""
     source, found = None, dict[str, Own]()
-    with st.sidebar:
-        try:
+    try:
+        with st.sidebar:
             path = own.named(sys.argv[1:])
             if path is not None and _folder_chosen(str(path)):
                 folder = ui.read_folder(str(path))
                 source = _source(folder)
                 found, _ = ui.read_checkpoints(str(folder.root), signature(folder.root))
-        except (ExplorerError, OSError) as error:
-            st.error(str(error), icon=":material/folder_off:")
+    except (ExplorerError, OSError) as error:
+        st.error(f"{error} The lessons use Fashion-MNIST meanwhile.", icon=":material/folder_off:")
     classes = len(Workspace(source).classes)
     st.session_state["workspace"] = Workspace(source, found | ui.uploads() | _trained_here(classes))
 
