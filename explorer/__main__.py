@@ -19,7 +19,7 @@ from explorer.data.own import Source
 from explorer.distillation import bench as distillation_bench
 from explorer.distillation import command as distillation
 from explorer.distillation.live import Race
-from explorer.distillation.loss import Distilled, check_alpha, check_temperature, labels_alone
+from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
@@ -30,7 +30,7 @@ from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.terminal import Bars, data_options
-from explorer.training import Loss, Recipe
+from explorer.training import Loss, Recipe, labels_alone
 
 BENCHES = {
     "architecture": architecture_bench.figures,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from explorer.data import INPUT_SIZE, ImageSet, to_inputs
 from explorer.errors import ExplorerError
@@ -25,6 +26,11 @@ Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 View = tuple[bool, int, int]
 """(flipped left to right, shift down, shift right), shifts in pixels of the original image."""
+
+
+def labels_alone(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+    """The loss of training without a teacher: cross-entropy."""
+    return functional.cross_entropy(scores, labels)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from torch import nn
 
 from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
-from explorer.distillation.loss import labels_alone
 from explorer.models import StudentNet, StudentSpec
 from explorer.progress import follow
 from explorer.runs import SHIPPED_RUNS, Run, average, execute
-from explorer.training import Recipe
+from explorer.training import Recipe, labels_alone
 
 SPEC = StudentSpec(3, (4, 5, 6, 7), classes=10)
 

@@ -87,11 +87,6 @@ def loss_parts(
     return LossParts(kl, soft, hard, alpha * soft + (1 - alpha) * hard)
 
 
-def labels_alone(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
-    """The loss of training without a teacher, as ``training.train`` asks for it: cross-entropy."""
-    return functional.cross_entropy(scores, labels)
-
-
 @dataclass(frozen=True)
 class Distilled:
     """``loss_fn_kd`` (or the same with the KL reversed) with its settings, as ``training.train`` asks for it."""

@@ -2,14 +2,11 @@
 
 import argparse
 import json
-import platform
 import sys
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -18,8 +15,8 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
 from explorer.progress import follow
-from explorer.pruning.stored import precompute
-from explorer.pruning.sweep import METHODS, Evidence, Plan, Row, sweep, table, with_baseline, write_evidence
+from explorer.pruning import stored
+from explorer.pruning.sweep import METHODS, Plan, Row, sweep, table, with_baseline
 from explorer.terminal import Bars, data_options, find, workspace
 from explorer.workspace import Workspace
 
@@ -145,16 +142,12 @@ def _store(rows: list[Row], options: argparse.Namespace) -> int:
     if any(row.ms is None for row in rows):
         print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
         return 1
-    machine = f"{platform.machine()} {platform.system()}, {options.device}"
-    date = datetime.now(UTC).date().isoformat()
-    write_evidence(
-        Evidence(tuple(rows), options.name, date, machine, str(torch.__version__)), options.checkpoints
-    )
+    stored.write("sweep", rows, options.name, None, options.checkpoints)
     return 0
 
 
 def _examine(options: argparse.Namespace) -> int:
     """Compute and store what the page opens with beside the sweep."""
-    for done in precompute(options.name, options.checkpoints, options.images):
+    for done in stored.precompute(options.name, options.checkpoints, options.images):
         print(done, flush=True)
     return 0

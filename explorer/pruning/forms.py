@@ -15,7 +15,7 @@ import torchinfo
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from explorer.measure import Accuracy, accuracy, latencies, logits, multiply_adds, state_bytes
+from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
 from explorer.models import parameter_count
 from explorer.pruning.channels import Group, kept_channels, remove, zero
 
@@ -89,7 +89,8 @@ def forms(
     }
     for network in networks.values():
         network.eval()
-    times = dict(zip(networks, latencies(list(networks.values()), inputs[:BATCH], repeats), strict=True))
+    batch = inputs[: at_once(inputs.shape[-1], BATCH)]
+    times = dict(zip(networks, latencies(list(networks.values()), batch, repeats), strict=True))
     for name, network in networks.items():
         found: Accuracy = accuracy(logits(network, inputs), targets)
         counted = torchinfo.summary(

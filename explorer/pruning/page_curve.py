@@ -77,7 +77,9 @@ def show(scene: Scene, rows: list[Row]) -> None:
             icon=":material/warning:",
         )
     if (share := reading.agreement(rows)) is not None:
-        st.caption(f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions.")
+        st.caption(
+            f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions (first 500 images at most)."
+        )
 
 
 def table(scene: Scene, rows: list[Row]) -> None:

@@ -44,7 +44,7 @@ def main(scene: Scene) -> None:
     if run:
         _run(scene, ratio)
     kept = st.session_state.get("forms")
-    if kept is not None and kept[0] == scene.title:
+    if kept is not None and kept[0] == (scene.title, scene.images.name):
         _, at, found = kept
         if (at, found[0].total) != (ratio, len(scene.images)):
             st.warning(
@@ -85,7 +85,7 @@ def _run(scene: Scene, ratio: float) -> None:
             found.append(form)
             bar.progress(len(found) / 4, f"{form.name} is measured")
         bar.empty()
-    st.session_state["forms"] = (scene.title, ratio, found)
+    st.session_state["forms"] = ((scene.title, scene.images.name), ratio, found)
 
 
 def _show(found: list[Form], ratio: float) -> None:

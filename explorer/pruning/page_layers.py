@@ -13,8 +13,8 @@ MOST = 1000  # images; a cell's interval is then about 3 points wide
 class Scan:
     """The cells of a run so far; they survive a stop."""
 
-    def __init__(self, title: str, steps: int) -> None:
-        self.title, self.steps = title, steps
+    def __init__(self, scene: Scene, steps: int) -> None:
+        self.title, self.images, self.steps = scene.title, scene.images.name, steps
         self.cells: list[Cell] = []
 
 
@@ -37,7 +37,11 @@ def main(scene: Scene) -> None:
     if run:
         _run(scene, count)
     scan = st.session_state.get("sensitivity")
-    if isinstance(scan, Scan) and scan.title == scene.title and scan.cells:
+    if (
+        isinstance(scan, Scan)
+        and (scan.title, scan.images) == (scene.title, scene.images.name)
+        and scan.cells
+    ):
         if len(scan.cells) < scan.steps:
             st.info(f"Stopped after {len(scan.cells)} of {scan.steps} cells.", icon=":material/stop_circle:")
         if scan.cells[0].total != count:
@@ -64,7 +68,7 @@ def main(scene: Scene) -> None:
 
 def _run(scene: Scene, count: int) -> None:
     images, steps = scene.images.select(slice(count)), sensitivity.steps(scene.network)
-    scan = Scan(scene.title, steps)
+    scan = Scan(scene, steps)
     st.session_state["sensitivity"] = scan
     with ui.heavy_work():
         bar, figure = st.progress(0.0, "Counting the dense network"), st.empty()

@@ -5,10 +5,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
 from explorer.ledger import Origin
-from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
+from explorer.pruning import charts, page_curve, page_guess, page_pin, reading, stored
 from explorer.pruning.page_controls import controls
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import TITLES, Evidence, Plan, Row, read_evidence, sweep
+from explorer.pruning.stored import Stored
+from explorer.pruning.sweep import TITLES, Plan, Row, sweep
 
 
 class Kept:
@@ -48,7 +49,9 @@ def main(scene: Scene) -> None:
     if run and plan is not None:
         _run(scene, plan, view)
     kept = st.session_state.get("sweep")
-    mine = isinstance(kept, Kept) and kept.title == scene.title and kept.rows
+    mine = (
+        isinstance(kept, Kept) and (kept.title, kept.images) == (scene.title, scene.images.name) and kept.rows
+    )
     found = _evidence(scene.name) if not mine else None
     rows = kept.rows if isinstance(kept, Kept) and mine else list(found.rows) if found else []
     with view:
@@ -97,8 +100,8 @@ def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _evidence(name: str) -> Evidence | None:
-    return read_evidence(name)
+def _evidence(name: str) -> Stored[Row] | None:
+    return stored.read("sweep", Row, name)
 
 
 def _mismatch(kept: Kept, scene: Scene, plan: Plan | None) -> None:
@@ -130,7 +133,7 @@ def _where(kept: Kept) -> str:
     )
 
 
-def _card(found: Evidence) -> str:
+def _card(found: Stored[Row]) -> str:
     first = found.rows[0]
     return (
         f"{found.date} on {found.machine}, {first.threads} threads, batch of {first.batch}, torch "

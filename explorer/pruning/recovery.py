@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.pruning.masks import prunable
-from explorer.training import Progress, Recipe, train
+from explorer.training import Progress, Recipe, labels_alone, train
 
 RECALIBRATION_BATCH = 100
 FINETUNE_BATCH = 64
@@ -58,7 +57,7 @@ def finetune(model: nn.Module, images: ImageSet, steps: int, seed: int = 0) -> I
     chosen = images.select(slice(math.ceil(steps / epochs) * FINETUNE_BATCH))
     recipe = Recipe(epochs, FINETUNE_BATCH, FINETUNE_RATE, seed=seed)
     masked = [(weight, weight == 0) for weight in prunable(model).values()]
-    training = train(model, chosen, images.select(slice(1)), recipe, _labels)
+    training = train(model, chosen, images.select(slice(1)), recipe, labels_alone)
     for done, progress in enumerate(training, start=1):
         with torch.no_grad():
             for weight, zero in masked:
@@ -67,7 +66,3 @@ def finetune(model: nn.Module, images: ImageSet, steps: int, seed: int = 0) -> I
         if done == steps:
             break
     model.eval()
-
-
-def _labels(scores: torch.Tensor, labels: torch.Tensor, _: torch.Tensor | None) -> torch.Tensor:
-    return functional.cross_entropy(scores, labels)

@@ -17,7 +17,7 @@ from explorer.evidence import FOLDER
 from explorer.pruning import forms, sensitivity
 
 RowType = TypeVar("RowType")
-Kind = Literal["forms", "sensitivity"]
+Kind = Literal["sweep", "forms", "sensitivity"]
 RATIO = 0.5
 IMAGES = 1000
 

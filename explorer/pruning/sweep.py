@@ -1,25 +1,22 @@
 """A sweep: one trained network pruned at several ratios, each measured on real images and a real clock."""
 
 import copy
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from explorer.checkpoints import SHIPPED, card
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
-from explorer.evidence import FOLDER
 from explorer.measure import (
     PATIENCE,
     Accuracy,
     Latency,
     accuracy,
+    at_once,
     keep_freed_memory,
     latencies,
     logits,
@@ -172,8 +169,8 @@ class Row:
     batch: int
     threads: int
     busy: bool
-    file_bytes: int = 0
-    zipped_bytes: int = 0
+    file_bytes: int
+    zipped_bytes: int
     recovery: Recovery = "none"
     precision: Precision = "float32"
     agreement: float | None = None
@@ -268,7 +265,7 @@ class _Meter:
         )
 
     def _times(self, fast: nn.Module) -> tuple[Latency, ...]:
-        batch = self.inputs[:TIMED_BATCH]
+        batch = self.inputs[: at_once(self.inputs.shape[-1], TIMED_BATCH)]
         if not self.plan.repeats:
             untimed = Latency(None, None, None, len(batch), 0, torch.get_num_threads(), None)
             return untimed, untimed
@@ -314,43 +311,3 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A precomputed sweep: its rows, and where they come from."""
-
-    rows: tuple[Row, ...]
-    checkpoint: str
-    date: str
-    machine: str
-    torch: str
-
-
-def evidence_path(checkpoint: str, folder: Path = SHIPPED) -> Path:
-    """Where the precomputed sweep of a checkpoint is kept."""
-    return folder / FOLDER / f"sweep-{checkpoint}.json"
-
-
-def write_evidence(evidence: Evidence, folder: Path = SHIPPED) -> Path:
-    """Store a sweep beside the checkpoints, tied to the weights by their sha256."""
-    path = evidence_path(evidence.checkpoint, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content: dict[str, Any] = asdict(evidence) | {"sha256": card(evidence.checkpoint, folder).sha256}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-def read_evidence(checkpoint: str, folder: Path = SHIPPED) -> Evidence | None:
-    """The precomputed sweep of a checkpoint; None if there is none for these weights."""
-    path = evidence_path(checkpoint, folder)
-    if not path.exists():
-        return None  # also for a name that is no checkpoint at all
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("sha256") != card(checkpoint, folder).sha256:
-            return None
-        rows = tuple(Row(**row) for row in content.pop("rows"))
-        return Evidence(rows, **content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ExplorerError(f"{path.name} is not a sweep: run it again.") from error

@@ -13,7 +13,7 @@ from explorer.evidence import read_logits
 from explorer.models import StudentSpec
 from explorer.pruning import stored
 from explorer.pruning.forms import Form
-from explorer.pruning.sweep import Row, read_evidence
+from explorer.pruning.sweep import Row
 from explorer.report.blocks import Where
 
 
@@ -112,7 +112,7 @@ def homework(
         ExplorerError: there is no such checkpoint, or its stored results cannot be read.
     """
     sweep, forms = pruned.sweep, pruned.forms
-    if sweep is None and (evidence := read_evidence(pruned.checkpoint, folder)):
+    if sweep is None and (evidence := stored.read("sweep", Row, pruned.checkpoint, folder)):
         where = f"{evidence.date}, {evidence.machine}, torch {evidence.torch}; test images."
         sweep = Swept(evidence.rows, Where("precomputed", where))
     if forms is None and (found := stored.read("forms", Form, pruned.checkpoint, folder)):

@@ -9,7 +9,8 @@ from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.models import StudentSpec
 from explorer.pruning import charts as pruning_charts
-from explorer.pruning.sweep import read_evidence, table
+from explorer.pruning import stored
+from explorer.pruning.sweep import Row, table
 
 CLAIMED = 38_000  # what the report's answer 1-2 gives as its total
 LIMIT = LIMITS["Spring 2023"]
@@ -74,7 +75,7 @@ def _distillation() -> None:
 
 
 def _pruning() -> None:
-    found = read_evidence("teacher")
+    found = stored.read("sweep", Row, "teacher")
     st.subheader("Pruning")
     if found is None:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")

@@ -8,6 +8,7 @@ from explorer import __main__ as terminal
 from explorer.bench import Figure
 from explorer.checkpoints import load
 from explorer.data import fashion_mnist
+from explorer.measure import logits
 from explorer.pruning import bench
 from explorer.pruning.bench import Run
 from explorer.pruning.engine import Setting
@@ -25,16 +26,19 @@ def test_the_engine_predicts_what_a_homework_does(tmp_path: Path) -> None:
 
 
 def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
-    right = torch.zeros(2, 3, dtype=torch.int64)
+    images = fashion_mnist.load("test").select(slice(3))
+    right = (
+        logits(load("teacher"), images.inputs()).argmax(1).expand(2, 3)
+    )  # what a ratio of 0 and of 0.1 predicts
     wrong = right.clone()
-    wrong[1, 2] = 4
+    wrong[1, 2] = (wrong[1, 2] + 1) % 10
     runs = {"float32": [Run(2.0, right, 0.0, 1.8, 1.5)], "bfloat16": [Run(1.0, wrong, 0.0, 0.9, 0.8)]}
-    cost, exact, half, equal = bench._sweep_figures(runs, [Run(5.0, wrong, 0.0)], "2 x 3")
+    cost, exact, half, equal = bench._sweep_figures(images, runs, [Run(5.0, wrong, 0.0)], "2 x 3")
     assert (cost.value, cost.holds) == (1.2, False)
     assert (exact.value, exact.holds) == (2.5, True)
     assert (half.value, half.holds) == (5.0, True)
     assert "1 predictions differ from float32's" in half.how
-    assert (equal.value, equal.holds) == (1, False)
+    assert (equal.value, equal.holds) == (1, False), "no choice among equal weights explains it"
 
 
 def test_a_busy_machine_is_said_and_fails(
@@ -49,4 +53,4 @@ def test_a_busy_machine_is_said_and_fails(
     assert "not measured, aim 1: DOES NOT HOLD" in said
     assert "34% of the machine" in said
     assert terminal.main(["bench", "--only", "cooking"]) == 2
-    assert "there are architecture, pruning" in capsys.readouterr().err
+    assert "there are architecture, distillation, pruning" in capsys.readouterr().err

@@ -13,8 +13,9 @@ from explorer.data import ImageSet, fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.pruning import stored
 from explorer.pruning.masks import prunable
-from explorer.pruning.sweep import Evidence, Plan, read_evidence, sweep, table, write_evidence
+from explorer.pruning.sweep import Plan, Row, sweep, table
 
 QUICK = Plan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
@@ -122,25 +123,9 @@ def test_an_impossible_plan_is_refused(values: dict, sentence: str) -> None:
         Plan(**values)
 
 
-def test_a_stored_sweep_is_only_shown_for_the_weights_it_was_measured_on(tmp_path: Path) -> None:
-    for name in ("manifest.json", "student-60k.safetensors"):
-        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
-    images = fashion_mnist.load("test").select(slice(4))
-    rows = tuple(sweep(load("student-60k"), images.inputs(), images.targets(), QUICK))
-    evidence = Evidence(rows, "student-60k", "2026-01-01", "here", "x")
-    path = write_evidence(evidence, tmp_path)
-    assert read_evidence("student-60k", tmp_path) == evidence
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(content | {"sha256": "other"}), encoding="utf-8")
-    assert read_evidence("student-60k", tmp_path) is None
-    path.write_text("{", encoding="utf-8")
-    with pytest.raises(ExplorerError, match="run it again"):
-        read_evidence("student-60k", tmp_path)
-
-
 def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
     """The precomputed accuracy at ratio 0 is the dense teacher's on those images, counted again."""
-    found = read_evidence("teacher")
+    found = stored.read("sweep", Row, "teacher")
     assert found is not None
     dense = next(row for row in found.rows if row.method == "global-l1" and row.ratio == 0)
     test = fashion_mnist.load("test").select(slice(dense.total))
@@ -189,4 +174,4 @@ def test_a_sweep_without_times_is_not_stored(tmp_path: Path, capsys: pytest.Capt
     arguments += ["--repeats", "0", "--evidence", "--checkpoints", str(tmp_path)]
     assert main(arguments) == 1
     assert "Not stored" in capsys.readouterr().err
-    assert read_evidence("student-60k", tmp_path) is None
+    assert stored.read("sweep", Row, "student-60k", tmp_path) is None
