@@ -11,7 +11,7 @@ def row(
 ) -> Row:
     return Row(
         method, ratio, correct, 100, 1000, round(1000 * (1 - ratio)), 7, ms, ms, ms, ms and 10.0, 32, 2,
-        ms is None, recovery=recovery,
+        ms is None, 4000, 900, recovery=recovery,
     )  # fmt: skip
 
 
