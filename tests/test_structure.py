@@ -29,7 +29,7 @@ def uses(path: Path, package: str) -> bool:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_pages_and_ui_import_streamlit_and_only_charts_import_altair(path: Path) -> None:
-    if not path.name.startswith("page") and path.name != "ui.py":
+    if not path.name.startswith("page") and path.parent.name != "ui":
         assert not uses(path, "streamlit")
         assert not uses(path, "explorer.ui")
     if path.name != "charts.py":

@@ -7,24 +7,6 @@ from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import Row
 
-COLUMNS = {
-    "ratio": st.column_config.NumberColumn(format="percent"),
-    "gone": st.column_config.NumberColumn("parameters gone", format="percent"),
-    "accuracy": st.column_config.NumberColumn(format="%.4f"),
-    "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
-    "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
-    "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
-    "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
-    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
-    "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
-    "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
-    "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
-    "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
-    "file_mb": st.column_config.NumberColumn("file, MB", format="%.3f"),
-    "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.3f"),
-    "agreement": st.column_config.NumberColumn("agrees with float32", format="percent"),
-}
-
 
 def show(scene: Scene, rows: list[Row]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
@@ -90,5 +72,5 @@ def table(scene: Scene, rows: list[Row]) -> None:
     unused += [
         name for name in ("agreement", "ms", "ms_low", "ms_high", "speed_up") if data[name].isna().all()
     ]
-    st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=COLUMNS)
+    st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=ui.COLUMNS)
     ui.download("Sweep as CSV", data, "sweep.csv")

@@ -7,19 +7,6 @@ from explorer.pruning import charts, forms, stored
 from explorer.pruning.forms import Form
 from explorer.pruning.scene import Scene
 
-COLUMNS = {
-    "accuracy": st.column_config.NumberColumn(format="percent"),
-    "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
-    "torchinfo says": st.column_config.NumberColumn(format="localized"),
-    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
-    "file_mb": st.column_config.NumberColumn("file, MB", format="%.2f"),
-    "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.2f"),
-    "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
-    "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
-    "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
-    "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
-}
-
 
 def main(scene: Scene) -> None:
     """The question, the forms measured here or precomputed, and the answer to question 3-2."""
@@ -107,5 +94,5 @@ def _show(found: list[Form], ratio: float) -> None:
             "Other programs used this machine's processors, so there are no milliseconds. The rest holds.",
             icon=":material/warning:",
         )
-    st.dataframe(rows, hide_index=True, column_config=COLUMNS)
+    st.dataframe(rows, hide_index=True, column_config=ui.COLUMNS)
     ui.download("Three forms as CSV", rows, "three_forms.csv")

@@ -75,19 +75,11 @@ def _edit(pinned: list[State]) -> None:
         num_rows="delete",
         hide_index=True,
         disabled=[column for column in rows.columns if column != "title"],
-        column_config={
+        column_config=ui.COLUMNS
+        | {
             "row": None,
             "title": st.column_config.TextColumn(help="Click to rename; select rows to delete them."),
             "link": st.column_config.LinkColumn("opens at", display_text="open"),
-            "accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
-            "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
-            "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
-            "ms_per_image": st.column_config.NumberColumn("ms per image", format="%.3f"),
-            **{
-                name: st.column_config.NumberColumn(format="localized")
-                for name in ("parameters", "nonzero", "mult_adds", "file_bytes", "zipped_bytes", "images")
-            },
         },
         key=f"ledger_table_{len(pinned)}",
         alt="The pinned states",

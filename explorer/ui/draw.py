@@ -1,0 +1,112 @@
+"""What every page is drawn with: errors and notices, charts, tables, downloads, where figures come from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from explorer import checkpoints
+from explorer.errors import ExplorerError
+from explorer.ledger import Origin
+from explorer.ui.place import cards
+
+_BADGES = {
+    "measured": ":green-badge[:material/timer: measured here]",
+    "precomputed": ":blue-badge[:material/inventory_2: precomputed]",
+    "estimated": ":orange-badge[:material/straighten: estimated]",
+    "carried": ":gray-badge[:material/link: from a file or link]",
+    "computed": ":green-badge[:material/calculate: computed here]",
+}
+
+COLUMNS = {
+    "ratio": st.column_config.NumberColumn(format="percent"),
+    "gone": st.column_config.NumberColumn("parameters gone", format="percent"),
+    "accuracy": st.column_config.NumberColumn(format="%.4f"),
+    "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
+    "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
+    "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
+    "torchinfo says": st.column_config.NumberColumn(format="localized"),
+    "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
+    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
+    "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
+    "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
+    "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),
+    "ms_per_image": st.column_config.NumberColumn("ms per image", format="%.3f"),
+    "speed_up": st.column_config.NumberColumn("times faster", format="%.2f"),
+    "file_mb": st.column_config.NumberColumn("file, MB", format="%.3f"),
+    "zipped_mb": st.column_config.NumberColumn("compressed, MB", format="%.3f"),
+    "file_bytes": st.column_config.NumberColumn("file, bytes", format="localized"),
+    "zipped_bytes": st.column_config.NumberColumn("compressed, bytes", format="localized"),
+    "images": st.column_config.NumberColumn(format="localized"),
+    "agreement": st.column_config.NumberColumn("agrees with float32", format="percent"),
+}
+"""How the figures of networks are written in every table."""
+
+
+@contextmanager
+def page() -> Iterator[None]:
+    """Around everything a page draws: errors as one sentence, and a word on values a link got wrong."""
+    asked, notice = st.query_params.to_dict(), st.container()
+    try:
+        yield
+    except ExplorerError as error:
+        st.error(str(error), icon=":material/error:")
+    # A rerun may still report the address the page was opened with, so each address is checked once.
+    if asked != st.session_state.get("checked_address"):
+        st.session_state["checked_address"] = asked
+        for key, text in asked.items():
+            if key in st.session_state and not _means(text, st.session_state[key]):
+                notice.warning(
+                    f"The link asks for {key} = {text}, which is not possible here; "
+                    f"this page opens with {st.session_state[key]}.",
+                    icon=":material/link_off:",
+                )
+
+
+def _means(text: str, value: object) -> bool:
+    """Whether a text from the address stands for this widget value, or for one of its values."""
+    if isinstance(value, list | tuple):
+        return any(_means(text, each) for each in value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(text) == value
+        except ValueError:
+            return text == f"{value:.0%}"  # how a choice among ratios stands in the address
+    return text.lower() == str(value).lower()
+
+
+def networks_table() -> None:
+    """The shipped networks with their measured accuracies, and where those come from."""
+    st.dataframe(
+        checkpoints.table(cards().values()),
+        hide_index=True,
+        column_config={
+            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+    provenance(
+        "precomputed",
+        "trained on Fashion-MNIST (MIT licence), one seed each, measured on its 10,000 test images; "
+        "<code>python -m explorer verify</code> recomputes every accuracy.",
+    )
+
+
+def chart(figure: Any, alt_text: str, caption: str) -> None:
+    """An Altair chart with its text alternative, and under it the sentence that says what to see."""
+    st.altair_chart(figure, width="stretch", alt=alt_text)
+    st.caption(caption)
+
+
+def download(label: str, rows: pd.DataFrame, file: str) -> None:
+    """A button that saves a table as CSV."""
+    st.download_button(
+        label, rows.to_csv(index=False), file, "text/csv", on_click="ignore", icon=":material/download:"
+    )
+
+
+def provenance(origin: Origin, text: str) -> None:
+    """Say where the figures above come from: how they were got, on what, with which settings."""
+    st.markdown(f"{_BADGES[origin]} <small>{text}</small>", unsafe_allow_html=True)
