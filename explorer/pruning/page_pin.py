@@ -11,11 +11,19 @@ from explorer.pruning.sweep import TITLES, Row
 def row(scene: Scene, rows: list[Row], seed: int, origin: Origin, where: str) -> None:
     """Choose one of the sweep's networks, and pin it."""
     names = {_name(each): each for each in rows}
+    telling = min(
+        range(len(rows)),
+        key=lambda at: (
+            rows[at].recovery != "none",
+            rows[at].method != rows[0].method,
+            abs(rows[at].ratio - 0.8),
+        ),
+    )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     name = left.selectbox(
         "A network of this sweep",
         list(names),
-        len(names) - 1,
+        telling,
         help="To compare with states of the other lessons.",
     )
     with right:

@@ -30,7 +30,7 @@ def svg(chart: Any) -> str:
 def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetChart:
     """The ledger's states on two axes; those that nothing beats are joined by a line.
 
-    ``rows`` is ``ledger.table`` with a boolean column ``front``.
+    ``rows`` is ``ledger.table`` with the boolean columns ``front`` and ``named``: whose title is written.
     """
 
     def position(channel: type[alt.X] | type[alt.Y], axis: Axis) -> Any:
@@ -72,5 +72,9 @@ def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetCh
             alt.Tooltip("origin:N", title="Figures"),
         ],
     )
-    names = base.mark_text(align="left", dx=8, dy=-6, limit=160, color=palette.DENSE).encode(text="title:N")
+    names = (
+        base.transform_filter("datum.named")
+        .mark_text(align="left", dx=8, dy=-6, limit=160, color=palette.DENSE)
+        .encode(text="title:N")
+    )
     return alt.layer(line, points, names).properties(height=420)

@@ -25,7 +25,7 @@ def ledger_tab() -> None:
     y = BY_TITLE[_axis(middle, "Up", "r_y", len(AXES) - 1)]
     shipped = right.toggle(
         "With the shipped networks",
-        True,
+        ui.workspace().source is None,
         key="r_s",
         bind="query-params",
         help="The trained ones, from their cards.",
@@ -35,7 +35,9 @@ def ledger_tab() -> None:
         st.info("Nothing is pinned yet: every lesson has a button for it.", icon=":material/keep:")
         return
     rows = ledger.table(states)
-    rows = rows.assign(front=ledger.front(rows, x, y))
+    front, mine = ledger.front(rows, x, y), len(states) - len(pinned)
+    # Where something is pinned only that is named, so that titles do not lie on each other.
+    rows = rows.assign(front=front, named=rows.index >= mine if pinned else front)
     known = rows.dropna(subset=[x.column, y.column])
     best = ", ".join(known[known["front"]]["title"].head(4))
     ui.chart(
@@ -44,6 +46,13 @@ def ledger_tab() -> None:
         f"No other state is as good on both axes and better on one: **{best or 'none'}** (joined by the dashed "
         f"line). {len(rows) - len(known)} of {len(rows)} states lack one of the two figures.",
     )
+    sets = {state.images for state in states if state.images}
+    if len(sets) > 1 and "accuracy" in (x.column, y.column):
+        st.warning(
+            f"These accuracies were counted on different images ({'; '.join(sorted(sets))}): compare only those of the "
+            "same set.",
+            icon=":material/compare:",
+        )
     ui.provenance("computed", "each row says where its figures come from, in its last columns.")
     _edit(pinned)
     _keep(states, pinned)

@@ -33,9 +33,9 @@ class Document:
 
     @property
     def ledger(self) -> pd.DataFrame:
-        """The states' table with its ``front`` column."""
+        """The states' table with its columns ``front`` and ``named``."""
         rows = ledger.table(self.states)
-        return rows.assign(front=ledger.front(rows, *self.axes))
+        return rows.assign(front=ledger.front(rows, *self.axes), named=True)
 
 
 def number(value: object, how: str = "") -> str:

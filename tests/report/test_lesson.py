@@ -72,3 +72,11 @@ def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
     assert any("39,060 over" in error.value for error in app.error)
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
     assert len(app.get("download_button")) == 3
+
+
+def test_accuracies_on_different_images_are_not_compared_in_silence() -> None:
+    elsewhere = replace(DENSE, title="mine", images="dishes, validation")
+    app = opened(STUDENT, elsewhere)
+    assert any("different images" in warning.value for warning in app.warning)
+    app = opened(STUDENT)
+    assert not app.warning
