@@ -16,6 +16,11 @@ COLORS = {
 }
 
 
+def _height(rows: pd.DataFrame) -> int:
+    """Room for the plot, and above it a line of the legend for each method."""
+    return 300 + 30 * rows["method"].nunique()
+
+
 def _color(rows: pd.DataFrame) -> alt.Color:
     names = [name for name in COLORS if name in set(rows["method"])]
     return alt.Color(
@@ -107,7 +112,7 @@ def accuracy_curve(
     layers = [spread, line]
     if guesses is not None and len(guesses):
         layers += _guesses(guesses, rows, across)
-    return alt.layer(*layers).properties(height=380)
+    return alt.layer(*layers).properties(height=_height(rows))
 
 
 def _guesses(guesses: pd.DataFrame, rows: pd.DataFrame, across: str) -> list[alt.Chart]:
@@ -146,7 +151,7 @@ def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
         .encode(y="speed_up:Q")
     )
-    return alt.layer(same, line).properties(height=340)
+    return alt.layer(same, line).properties(height=_height(rows))
 
 
 QUANTITIES = {

@@ -136,6 +136,6 @@ def _where(kept: Kept) -> str:
 def _card(found: Stored[Row]) -> str:
     first = found.rows[0]
     return (
-        f"{found.date} on {found.machine}, {first.threads} threads, batch of {first.batch}, torch "
+        f"{found.date} on {found.machine}, batch of {first.batch}, torch "
         f"{found.torch}; first {first.total:,} test images. The controls have no effect on it: run it here."
     )

@@ -19,20 +19,19 @@ def with_share(rows: Sequence[Row], dense_params: int) -> pd.DataFrame:
 
 
 def message(rows: Sequence[Row]) -> str:
-    """Accuracy and measured speed of a masked and of a removed network that the sweep holds."""
+    """Accuracy and measured speed of one masked and of one removed network that the sweep holds."""
     parts = []
-    for kind, near, what in (
-        ("global-l1", 0.8, "of the weights masked"),
-        ("layer-l1", 0.8, "of each layer's weights masked"),
-        ("channels-l1", 0.5, "of the channels removed"),
-        ("channels-l2", 0.5, "of the channels removed"),
+    for near, kinds in (
+        (0.8, {"global-l1": "of the weights masked", "layer-l1": "of each layer's weights masked"}),
+        (0.5, dict.fromkeys(("channels-l1", "channels-l2"), "of the channels removed")),
     ):
-        found = [row for row in rows if row.method == kind and row.ratio > 0 and row.recovery == "none"]
-        if found:
-            row = min(found, key=lambda each: abs(each.ratio - near))
+        pruned = [row for row in rows if row.ratio > 0 and row.recovery == "none"]
+        kind = next((kind for kind in kinds if any(row.method == kind for row in pruned)), None)
+        if kind is not None:
+            row = min((row for row in pruned if row.method == kind), key=lambda each: abs(each.ratio - near))
             speed = "not timed" if row.speed_up is None else f"{row.speed_up:.2f} times as fast"
-            parts.append(f"{row.ratio:.0%} {what}: accuracy {row.accuracy.value:.1%}, {speed}")
-    return "; ".join(dict.fromkeys(parts)) or "A sweep, measured"
+            parts.append(f"{row.ratio:.0%} {kinds[kind]}: accuracy {row.accuracy.value:.1%}, {speed}")
+    return "; ".join(parts) or "A sweep, measured"
 
 
 def within(rows: Sequence[Row], points: float = 1.0) -> dict[str, float]:

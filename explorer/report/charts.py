@@ -58,9 +58,9 @@ def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetCh
                 domain=["architecture", "distillation", "pruning"],
                 range=[palette.DENSE, palette.STUDENT, palette.REMOVED],
             ),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", columns=2),
         ),
-        shape=alt.Shape("origin:N", title=None, legend=alt.Legend(orient="top")),
+        shape=alt.Shape("origin:N", title=None, legend=alt.Legend(orient="top", columns=2)),
         tooltip=[
             alt.Tooltip("title:N", title="State"),
             alt.Tooltip("network:N", title="Network"),
@@ -74,7 +74,7 @@ def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetCh
     )
     names = (
         base.transform_filter("datum.named")
-        .mark_text(align="left", dx=8, dy=-6, limit=160, color=palette.DENSE)
+        .mark_text(dy=-13, limit=150, color=palette.DENSE)
         .encode(text="title:N")
     )
     return alt.layer(line, points, names).properties(height=420)
