@@ -106,6 +106,25 @@ def has_bfloat16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
+def spared() -> int:
+    """The CPU threads torch may use if one is left to the rest of the machine; at least 1."""
+    return max(1, torch.get_num_threads() - 1)
+
+
+@contextmanager
+def spared_core() -> Iterator[None]:
+    """Leave one CPU to the rest of the machine inside the block.
+
+    For long work behind a page: with every core in a training, the browser beside it cannot answer.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(spared())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory instead of handing it back to the kernel after every layer.
 

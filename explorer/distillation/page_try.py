@@ -10,6 +10,7 @@ from explorer import ui
 from explorer.distillation import charts, soften
 from explorer.distillation.live import Kept, Race, race
 from explorer.distillation.scene import Scene
+from explorer.measure import spared, spared_core
 from explorer.models import StudentSpec
 
 
@@ -68,19 +69,24 @@ def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
         st.session_state[f"race {ui.workspace().key}"] = kept
         bar = area.progress(0.0, "Starting")
         chart = area.empty()
-        for lap in laps:
-            left = min(lap.seconds / lap.done - lap.seconds, plan.seconds - lap.seconds)
-            bar.progress(
-                lap.done,
-                f"Epoch {lap.epoch} of {plan.epochs}, {lap.way}, loss {lap.loss:.3f}, about {left:.0f} s left",
-            )
-            if lap.validation_accuracy is not None:
-                kept.laps.append(lap)
-                chart.altair_chart(
-                    charts.race_curves(kept.rows(), plan.epochs), alt="Validation accuracy by epoch, growing"
+        due = ui.pace()
+        with spared_core():
+            for lap in laps:
+                if lap.validation_accuracy is None and not due():
+                    continue
+                left = min(lap.seconds / lap.done - lap.seconds, plan.seconds - lap.seconds)
+                bar.progress(
+                    lap.done,
+                    f"Epoch {lap.epoch} of {plan.epochs}, {lap.way}, loss {lap.loss:.3f}, about {left:.0f} s left",
                 )
-                for way, network in networks.items():
-                    ui.session_networks()[f"Trained here, {way}"] = network
+                if lap.validation_accuracy is not None:
+                    kept.laps.append(lap)
+                    chart.altair_chart(
+                        charts.race_curves(kept.rows(), plan.epochs),
+                        alt="Validation accuracy by epoch, growing",
+                    )
+                    for way, network in networks.items():
+                        ui.session_networks()[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
     if kept.laps and not scene.student_name:
@@ -105,7 +111,7 @@ def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
         )
         ui.provenance(
             "measured",
-            f"trained here on {torch.get_num_threads()} CPU threads in {rows['seconds'].max():.0f} s; accuracy "
+            f"trained here on {spared()} CPU threads in {rows['seconds'].max():.0f} s; accuracy "
             f"on {len(scene.images):,} validation images.",
         )
         ui.download("Curves as CSV", rows, "distil_now.csv")

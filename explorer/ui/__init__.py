@@ -22,7 +22,7 @@ from explorer.ui.place import (
     view_logits,
     workspace,
 )
-from explorer.ui.work import heavy_work, stopwatch
+from explorer.ui.work import heavy_work, pace, stopwatch
 
 __all__ = [
     "COLUMNS",
@@ -38,6 +38,7 @@ __all__ = [
     "networks",
     "networks_table",
     "origin_of_logits",
+    "pace",
     "page",
     "pin",
     "pinned",

@@ -14,7 +14,7 @@ from explorer.data.folder import Folder, Notice, scan
 from explorer.ledger import Origin
 from explorer.progress import Update, follow
 from explorer.training import Recipe
-from explorer.ui.work import heavy_work, stopwatch
+from explorer.ui.work import heavy_work, pace, stopwatch
 from explorer.workspace import Own, Use, Workspace, from_folder
 
 Result = TypeVar("Result")
@@ -169,7 +169,11 @@ def _once(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, Resu
             bar = st.empty()
             bar.progress(0.0, "Starting")
 
+            due = pace()
+
             def show(update: Update) -> None:
+                if not due():
+                    return
                 done = update.done / update.total
                 left = clock() / done - clock()
                 bar.progress(

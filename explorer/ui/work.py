@@ -24,6 +24,24 @@ def stopwatch() -> Iterator[Callable[[], float]]:
     yield lambda: time.monotonic() - started
 
 
+def pace(seconds: float = 0.25) -> Callable[[], bool]:
+    """A function that is true at most once in so many seconds.
+
+    A progress bar that moves at every step of a training keeps the browser too busy to answer the hand.
+    """
+    last = -seconds
+
+    def due() -> bool:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < seconds:
+            return False
+        last = now
+        return True
+
+    return due
+
+
 @contextmanager
 def heavy_work() -> Iterator[None]:
     """Hold the process's one turn for heavy work; while others are ahead, the page says how many.
