@@ -29,7 +29,7 @@ from explorer.pruning import bench as pruning_bench
 from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
-from explorer.terminal import Bars, data_options
+from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
 
 BENCHES = {
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "StudentNet and needs --stem and --widths",
     )
     train.add_argument("--stem", type=int, help="channels of the stem")
-    train.add_argument("--widths", type=_numbers, help="channels of the four blocks: 48,96,192,106")
+    train.add_argument("--widths", type=whole_numbers, help="channels of the four blocks: 48,96,192,106")
     train.add_argument("--teacher", help="checkpoint to distil from (needed for a new name only)")
     train.add_argument("--alpha", type=float, help="weight of the soft term, 0 to 1")
     train.add_argument("--temperature", type=float, help="T of the soft term")
@@ -104,10 +104,6 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true", help="print a list of JSON objects")
     bench.set_defaults(command=_bench)
     return parser
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -165,3 +165,8 @@ def resnet18_teacher(classes: int = 11) -> nn.Module:
 def parameter_count(model: nn.Module) -> int:
     """Number of parameters, as the homework counts them: BatchNorm buffers not included."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def nonzero_count(model: nn.Module) -> int:
+    """Number of parameters that are not zero."""
+    return sum(int(torch.count_nonzero(parameter)) for parameter in model.parameters())

@@ -44,6 +44,16 @@ def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False
     parser.add_argument("--training-images", type=int, help="training images, at most; all by default")
 
 
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers between commas."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """The numbers between commas."""
+    return tuple(float(part) for part in text.split(","))
+
+
 def find(place: Workspace, text: str) -> str:
     """The name of the network that ``text`` names: by its name, or by its file's."""
     titles = {card.title: name for name, card in place.cards.items()}

@@ -9,6 +9,7 @@ from explorer.architecture.budget import LIMITS, budget
 from explorer.architecture.fit import cost, fit
 from explorer.errors import ExplorerError
 from explorer.models import StudentSpec
+from explorer.terminal import whole_numbers
 
 REPORT = StudentSpec()
 
@@ -32,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _budget(options: argparse.Namespace) -> int:
     try:
-        widths = tuple(int(part) for part in options.widths.split(","))
+        widths = whole_numbers(options.widths)
     except ValueError as error:
         raise ExplorerError(
             f"The block widths must be whole numbers like 64,128,256,141, not {options.widths!r}."

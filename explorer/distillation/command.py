@@ -15,6 +15,7 @@ from explorer.distillation import grid
 from explorer.models import StudentSpec
 from explorer.progress import follow
 from explorer.runs import STUDENT_RECIPE, teacher_table
+from explorer.terminal import numbers
 
 GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)
 GRID_RECIPE = replace(STUDENT_RECIPE, epochs=6)
@@ -23,8 +24,8 @@ GRID_RECIPE = replace(STUDENT_RECIPE, epochs=6)
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``grid`` to the terminal's commands."""
     parser = commands.add_parser("grid", help="train students over alpha and T, several seeds each")
-    parser.add_argument("--alphas", type=_numbers, default=grid.ALPHAS, help="0,0.25,0.5,0.75,1")
-    parser.add_argument("--temperatures", type=_numbers, default=grid.TEMPERATURES, help="1,2,4,8,16")
+    parser.add_argument("--alphas", type=numbers, default=grid.ALPHAS, help="0,0.25,0.5,0.75,1")
+    parser.add_argument("--temperatures", type=numbers, default=grid.TEMPERATURES, help="1,2,4,8,16")
     parser.add_argument("--seeds", type=int, default=2, help="runs per cell")
     parser.add_argument("--epochs", type=int, default=GRID_RECIPE.epochs)
     parser.add_argument("--images", type=int, help="training images to use; all 55,000 by default")
@@ -38,10 +39,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--evidence", action="store_true", help="also write the table that ships")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(command=_grid)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
 
 
 def _grid(options: argparse.Namespace) -> int:

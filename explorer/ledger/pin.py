@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.ledger.state import Lesson, Origin, State
 from explorer.measure import Accuracy, multiply_adds, state_bytes
-from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.models import StudentNet, StudentSpec, nonzero_count, parameter_count
 
 
 def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
@@ -16,7 +16,7 @@ def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
     shapes = copy.deepcopy(model).to("meta")
     return (
         parameter_count(model),
-        sum(int(torch.count_nonzero(part)) for part in model.parameters()),
+        nonzero_count(model),
         multiply_adds(shapes, torch.zeros(1, 3, size, size, device="meta")),
     )
 

@@ -17,7 +17,7 @@ from explorer.measure import devices
 from explorer.progress import follow
 from explorer.pruning import stored
 from explorer.pruning.sweep import METHODS, Plan, Row, sweep, table, with_baseline
-from explorer.terminal import Bars, data_options, find, workspace
+from explorer.terminal import Bars, data_options, find, numbers, workspace
 from explorer.workspace import Workspace
 
 
@@ -88,7 +88,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _ratios(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in text.split(","))
+        return numbers(text)
     except ValueError as error:
         raise ExplorerError(f"Ratios are numbers between commas, as in 0,0.5,0.8, not {text!r}.") from error
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.checkpoints import recognise, stored
 from explorer.data import ImageSet
 from explorer.measure import accuracy
-from explorer.models import parameter_count
+from explorer.models import nonzero_count, parameter_count
 from explorer.pruning import masks
 from explorer.pruning.engine import prunings
 from explorer.pruning.recovery import recalibrate
@@ -85,7 +85,7 @@ def receipt(
         recalibrated,
         seed,
         parameter_count(network),
-        sum(int(torch.count_nonzero(parameter)) for parameter in network.parameters()),
+        nonzero_count(network),
         accuracy(logits, labels).correct,
         len(labels),
         int((best[:, 0] - best[:, 1] < CLOSE).sum()),
@@ -117,7 +117,7 @@ from safetensors.torch import save_file
 from explorer.checkpoints import load, stored
 from explorer.data import fashion_mnist
 from explorer.measure import accuracy, logits
-from explorer.models import parameter_count
+from explorer.models import nonzero_count, parameter_count
 {imports}
 
 model = load("{checkpoint}")  # the file is checked by its sha256

@@ -23,7 +23,7 @@ from explorer.measure import (
     multiply_adds,
     state_bytes,
 )
-from explorer.models import parameter_count
+from explorer.models import nonzero_count, parameter_count
 from explorer.pruning import masks
 from explorer.pruning.engine import Precision, Pruned, Setting, prunings
 from explorer.pruning.masks import check_ratio
@@ -249,7 +249,7 @@ class _Meter:
             found.correct,
             found.total,
             parameter_count(plain),
-            sum(int(torch.count_nonzero(parameter)) for parameter in plain.parameters()),
+            nonzero_count(plain),
             multiply_adds(plain, self.some),
             timed.median,
             timed.low,

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from explorer import terminal
 from explorer.architecture.budget import LIMITS
 from explorer.data import own
 from explorer.errors import ExplorerError
@@ -22,7 +23,7 @@ from explorer.report.answers import answers
 from explorer.report.blocks import Where
 from explorer.report.current import Batch, Choices, Formed, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, html, numbers
-from explorer.terminal import Bars, data_options, find, workspace
+from explorer.terminal import Bars, data_options, find, whole_numbers, workspace
 from explorer.workspace import Workspace
 
 REPORT = StudentSpec()
@@ -39,7 +40,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--out", type=Path, default=Path("report.html"), help="a .html, .zip (Markdown) or .json file"
     )
     parser.add_argument("--stem", type=int, default=REPORT.stem, help="channels of the stem")
-    parser.add_argument("--widths", type=_whole, default=REPORT.widths, help="channels of the four blocks")
+    parser.add_argument(
+        "--widths", type=whole_numbers, default=REPORT.widths, help="channels of the four blocks"
+    )
     parser.add_argument("--classes", type=int, default=REPORT.classes)
     parser.add_argument("--limit", type=int, default=LIMITS["Spring 2023"], help="parameters at most")
     parser.add_argument("--alpha", type=float, default=0.5, help="weight of the soft term")
@@ -53,19 +56,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_true",
         help="prune and measure here; without it the evidence that ships is shown",
     )
-    parser.add_argument("--ratios", type=_shares, default=Plan().ratios, help="0,0.5,0.8, for --measure")
+    parser.add_argument(
+        "--ratios", type=terminal.numbers, default=Plan().ratios, help="0,0.5,0.8, for --measure"
+    )
     data_options(parser)
     parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(command=_report)
-
-
-def _whole(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
 
 
 def _report(options: argparse.Namespace) -> int:

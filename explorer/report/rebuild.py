@@ -8,7 +8,7 @@ if it was pruned.
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from torch import nn
 
@@ -18,8 +18,8 @@ from explorer.errors import ExplorerError
 from explorer.ledger import State, counts, of_network
 from explorer.measure import Accuracy, accuracy, logits, state_bytes
 from explorer.models import StudentNet, StudentSpec
-from explorer.pruning import channels, masks
-from explorer.pruning.sweep import METHODS
+from explorer.pruning.export import pruned
+from explorer.pruning.sweep import METHODS, Method
 
 BUNDLED = {f"Fashion-MNIST, {split}": split for split in fashion_mnist.SPLITS}
 """Names of image sets that every copy of the explorer has."""
@@ -45,11 +45,7 @@ def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
     ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
     if method not in METHODS or not isinstance(ratio, int | float) or not isinstance(seed, int):
         raise ExplorerError("This row cannot be rebuilt: its method, ratio or seed is not one of ours.")
-    if method in get_args(masks.Method):
-        masks.Masker(model, cast(masks.Method, method), seed).apply(ratio)
-        return model
-    ranking = cast(channels.Ranking, method.removeprefix("channels-"))
-    return channels.remove(model, channels.kept_channels(model, ratio, ranking, seed))
+    return pruned(model, cast(Method, method), ratio, seed)
 
 
 def _spec(values: Any) -> StudentSpec:

@@ -105,11 +105,6 @@ def _shared_model(weights: str, _place: Workspace, name: str) -> nn.Module:
     return _place.network(name)
 
 
-def network(name: str) -> nn.Module:
-    """A private copy of a network of the workspace, in eval mode."""
-    return workspace().network(name)
-
-
 @st.cache_data(show_spinner=False)
 def names_with_logits() -> tuple[str, ...]:
     """The shipped networks whose logits on the validation images are stored."""
