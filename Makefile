@@ -35,7 +35,7 @@ $(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	@touch $@
 
 bench: $(VENV)/test.done
-	$(BIN)/python -m explorer bench
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV)

@@ -4,19 +4,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from explorer.architecture import bench as architecture_bench
 from explorer.architecture import command as architecture
 from explorer.checkpoints import SHIPPED, Card, catalogue, load
 from explorer.data import ImageSet, fashion_mnist, own
 from explorer.data import command as data
 from explorer.data.folder import Folder, scan
 from explorer.data.own import Source
-from explorer.distillation import bench as distillation_bench
 from explorer.distillation import command as distillation
 from explorer.distillation.live import Race
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature
@@ -25,18 +23,11 @@ from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
 from explorer.models import StudentSpec, parameter_count
 from explorer.progress import follow
-from explorer.pruning import bench as pruning_bench
 from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
-
-BENCHES = {
-    "architecture": architecture_bench.figures,
-    "distillation": distillation_bench.figures,
-    "pruning": pruning_bench.figures,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,11 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     evidence = commands.add_parser("evidence", help="compute the logits that ship with the checkpoints")
     evidence.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
     evidence.set_defaults(command=_evidence)
-
-    bench = commands.add_parser("bench", help="measure speed, as ratios within this run")
-    bench.add_argument("--only", metavar="LESSON", help=f"one of {', '.join(BENCHES)}")
-    bench.add_argument("--json", action="store_true", help="print a list of JSON objects")
-    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -256,23 +242,6 @@ def _evidence(options: argparse.Namespace) -> int:
     for number in write_shard_views(Race(UNDER_60K).recipe, options.checkpoints):
         print(f"logits of the teacher on view {number} of the shard", flush=True)
     return 0
-
-
-def _bench(options: argparse.Namespace) -> int:
-    if options.only is not None and options.only not in BENCHES:
-        raise ExplorerError(f"There is no bench of {options.only!r}; there are {', '.join(BENCHES)}.")
-    found = []
-    for lesson in [options.only] if options.only else BENCHES:
-        for figure in BENCHES[lesson]():
-            found.append(figure)
-            if not options.json:
-                shown = "not measured" if figure.value is None else f"{figure.value:g} {figure.unit}"
-                verdict = "holds" if figure.holds else "DOES NOT HOLD"
-                print(f"{figure.name}: {shown}, aim {figure.aim}: {verdict}")
-                print(f"    {figure.how}", flush=True)
-    if options.json:
-        print(json.dumps([asdict(figure) for figure in found], indent=2))
-    return 0 if all(figure.holds for figure in found) else 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from explorer.distillation.bench import largest_difference
+from benchmarks.distillation import largest_difference
 from explorer.distillation.loss import Distilled, loss_fn_kd, loss_parts
 from explorer.errors import ExplorerError
 

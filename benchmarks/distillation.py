@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
-from explorer.bench import APP, Figure, served
+from benchmarks.figure import APP, BenchFigure, served
 from explorer.distillation.loss import loss_fn_kd
 from explorer.errors import ExplorerError
 
@@ -14,10 +14,10 @@ BATCHES = 1000
 MOVES = 12
 
 
-def figures() -> Iterator[Figure]:
+def figures() -> Iterator[BenchFigure]:
     """Both figures of this lesson."""
     worst = largest_difference(BATCHES)
-    yield Figure(
+    yield BenchFigure(
         "largest difference of the loss from torch.nn.functional.kl_div and cross_entropy",
         worst,
         "nats",
@@ -27,7 +27,7 @@ def figures() -> Iterator[Figure]:
         "alpha 0 to 1, T 0.5 to 20",
     )
     states = drag_states()
-    yield Figure(
+    yield BenchFigure(
         "different states of the bars during one drag of the temperature",
         states,
         "states",

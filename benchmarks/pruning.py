@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
-from explorer.bench import Figure
+from benchmarks.figure import BenchFigure
 from explorer.checkpoints import load
 from explorer.data import ImageSet, fashion_mnist, to_inputs
 from explorer.measure import BUSY, cpu_time, has_bfloat16, latencies, logits, others_between
@@ -32,14 +32,14 @@ RATIOS = tuple(tenth / 10 for tenth in range(10))
 TIMED_BATCH, REPEATS, PATIENCE = 32, 60, 40
 
 
-def figures() -> Iterator[Figure]:
+def figures() -> Iterator[BenchFigure]:
     """The sweep's figures, then those of pruned networks."""
     yield from _sweep(fashion_mnist.load("test").select(slice(IMAGES)))
     yield from _pruned_times()
 
 
 @dataclass(frozen=True)
-class Run:
+class TimedSweep:
     """One sweep: seconds from the checkpoint to the last prediction, and the predictions (ratios, N).
 
     ``sweep`` and ``forward`` are the seconds of the sweep alone and of as many dense passes, taken in
@@ -68,7 +68,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return to_inputs(pixels[None])[0].contiguous(), number
 
 
-def plain_loop(checkpoint: Path, files: list[bytes], ratios: tuple[float, ...] = RATIOS) -> Run:
+def plain_loop(checkpoint: Path, files: list[bytes], ratios: tuple[float, ...] = RATIOS) -> TimedSweep:
     """Every ratio as a homework does it: reload, torch's own pruning, a DataLoader, hooks left on."""
     before, started = cpu_time(), time.perf_counter()
     found = []
@@ -82,10 +82,10 @@ def plain_loop(checkpoint: Path, files: list[bytes], ratios: tuple[float, ...] =
             batches = DataLoader(Pictures(files), batch_size=64)
             found.append(torch.cat([model(inputs).argmax(1) for inputs, _ in batches]))
     seconds = time.perf_counter() - started
-    return Run(seconds, torch.stack(found), others_between(before, cpu_time()) or 0.0)
+    return TimedSweep(seconds, torch.stack(found), others_between(before, cpu_time()) or 0.0)
 
 
-def engine_sweep(images: ImageSet, setting: Setting, ratios: tuple[float, ...] = RATIOS) -> Run:
+def engine_sweep(images: ImageSet, setting: Setting, ratios: tuple[float, ...] = RATIOS) -> TimedSweep:
     """The same ratios as the explorer's sweep does them, with a dense pass after each for comparison."""
     before, started = cpu_time(), time.perf_counter()
     model, inputs = load("teacher"), setting.prepare(images.inputs())
@@ -102,14 +102,14 @@ def engine_sweep(images: ImageSet, setting: Setting, ratios: tuple[float, ...] =
         sweep += between - started
         forward += time.perf_counter() - between
     others = others_between(before, cpu_time()) or 0.0
-    return Run(loaded + sweep, torch.stack(found), others, sweep, forward)
+    return TimedSweep(loaded + sweep, torch.stack(found), others, sweep, forward)
 
 
-def _sweep(images: ImageSet) -> Iterator[Figure]:
+def _sweep(images: ImageSet) -> Iterator[BenchFigure]:
     files = [_png(picture) for picture in images.images]
     settings = [Setting()] + ([Setting(precision="bfloat16")] if has_bfloat16() else [])
-    ours: dict[str, list[Run]] = {setting.precision: [] for setting in settings}
-    theirs: list[Run] = []
+    ours: dict[str, list[TimedSweep]] = {setting.precision: [] for setting in settings}
+    theirs: list[TimedSweep] = []
     # The plain loop runs in a process of its own, where no allocator setting of ours helps it.
     context: Any = multiprocessing.get_context("spawn")
     with TemporaryDirectory() as folder, ProcessPoolExecutor(1, context) as pool:
@@ -129,11 +129,11 @@ def _sweep(images: ImageSet) -> Iterator[Figure]:
 
 
 def _sweep_figures(
-    images: ImageSet, ours: dict[str, list[Run]], theirs: list[Run], what: str
-) -> Iterator[Figure]:
+    images: ImageSet, ours: dict[str, list[TimedSweep]], theirs: list[TimedSweep], what: str
+) -> Iterator[BenchFigure]:
     exact = ours["float32"]
     cost = statistics.median(run.sweep / run.forward for run in exact)
-    yield Figure(
+    yield BenchFigure(
         "a sweep of masks against as many passes of the dense network",
         round(cost, 3),
         "times as long",
@@ -154,7 +154,7 @@ def _sweep_figures(
         )
         differ = int((runs[0].predictions != exact[0].predictions).sum())
         beside = f"; {differ} predictions differ from float32's" if precision == "bfloat16" else ""
-        yield Figure(
+        yield BenchFigure(
             f"a sweep of masks in {precision} against a homework's plain loop",
             round(ratio, 2),
             "times faster",
@@ -165,7 +165,7 @@ def _sweep_figures(
         )
     other = exact[0].predictions != theirs[0].predictions
     wrong = _not_by_ties(images, other, theirs[0].predictions)
-    yield Figure(
+    yield BenchFigure(
         "predictions of the sweep that differ from the plain loop's, with the same choice among equal weights",
         wrong,
         "predictions",
@@ -193,7 +193,7 @@ def _not_by_ties(images: ImageSet, other: Tensor, expected: Tensor) -> int:
     return count
 
 
-def _pruned_times() -> Iterator[Figure]:
+def _pruned_times() -> Iterator[BenchFigure]:
     """What 80 % masks and half the channels do to the time of one pass."""
     teacher, setting = load("teacher"), Setting()
     inputs = setting.prepare(fashion_mnist.load("test").select(slice(TIMED_BATCH)).inputs())
@@ -207,10 +207,10 @@ def _pruned_times() -> Iterator[Figure]:
         aim = f"{low:g} to {high:g}"
         if dense.median is None or pruned.median is None:
             how = f"not measured: the machine was busy{_said(dense.others)}"
-            yield Figure(name, None, "times faster", aim, False, how)
+            yield BenchFigure(name, None, "times faster", aim, False, how)
             continue
         ratio = dense.median / pruned.median
-        yield Figure(
+        yield BenchFigure(
             name,
             round(ratio, 3),
             "times faster",

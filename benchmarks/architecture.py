@@ -10,8 +10,8 @@ from typing import Any
 
 import torchinfo
 
+from benchmarks.figure import APP, BenchFigure, paired, served
 from explorer.architecture.budget import budget
-from explorer.bench import APP, Figure, paired, served
 from explorer.errors import ExplorerError
 from explorer.models import StudentNet, StudentSpec
 
@@ -28,13 +28,13 @@ st.altair_chart(alt.Chart(rows).mark_bar().encode(x="x:O", y="y:Q"))
 """
 
 
-def figures() -> Iterator[Figure]:
+def figures() -> Iterator[BenchFigure]:
     """Both figures of this lesson."""
     yield _budget()
     yield _edit()
 
 
-def _budget() -> Figure:
+def _budget() -> BenchFigure:
     specs = iter(StudentSpec(stem) for stem in range(1, 1000))
 
     def ours() -> object:
@@ -45,7 +45,7 @@ def _budget() -> Figure:
 
     mine, theirs = paired(ours, plain, ROUNDS)
     ratio = theirs / mine
-    return Figure(
+    return BenchFigure(
         "budget on the meta device against torchinfo on an ordinary network",
         round(ratio, 2),
         "times faster",
@@ -56,7 +56,7 @@ def _budget() -> Figure:
     )
 
 
-def _edit() -> Figure:
+def _edit() -> BenchFigure:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
@@ -85,7 +85,7 @@ def _edit() -> Figure:
             seconds = [(next(mine), next(theirs)) for _ in range(ROUNDS + 2)][2:]
         browser.close()
     ours, bare_ones = (statistics.median(pair[which] for pair in seconds) for which in (0, 1))
-    return Figure(
+    return BenchFigure(
         "an edit until its verdict shows, against a bare app with one slider and one chart",
         round(ours / bare_ones, 2),
         "times as long",

@@ -1,4 +1,4 @@
-"""Speed figures: ratios within one run, each with its aim and how it was measured."""
+"""What a benchmark is made of: one figure with its aim, times taken in turn, a served app."""
 
 import socket
 import statistics
@@ -15,7 +15,7 @@ APP = Path(__file__).parent.parent / "streamlit_app.py"
 
 
 @dataclass(frozen=True)
-class Figure:
+class BenchFigure:
     """One measured figure.
 
     Attributes:

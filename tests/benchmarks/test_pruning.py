@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer import __main__ as terminal
-from explorer.bench import Figure
+from benchmarks import __main__ as benchmarks_command
+from benchmarks import pruning as bench
+from benchmarks.figure import BenchFigure
+from benchmarks.pruning import TimedSweep
 from explorer.checkpoints import load
 from explorer.data import fashion_mnist
 from explorer.measure import logits
-from explorer.pruning import bench
-from explorer.pruning.bench import Run
 from explorer.pruning.engine import Setting
 
 
@@ -32,8 +32,11 @@ def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
     )  # what a ratio of 0 and of 0.1 predicts
     wrong = right.clone()
     wrong[1, 2] = (wrong[1, 2] + 1) % 10
-    runs = {"float32": [Run(2.0, right, 0.0, 1.8, 1.5)], "bfloat16": [Run(1.0, wrong, 0.0, 0.9, 0.8)]}
-    cost, exact, half, equal = bench._sweep_figures(images, runs, [Run(5.0, wrong, 0.0)], "2 x 3")
+    runs = {
+        "float32": [TimedSweep(2.0, right, 0.0, 1.8, 1.5)],
+        "bfloat16": [TimedSweep(1.0, wrong, 0.0, 0.9, 0.8)],
+    }
+    cost, exact, half, equal = bench._sweep_figures(images, runs, [TimedSweep(5.0, wrong, 0.0)], "2 x 3")
     assert (cost.value, cost.holds) == (1.2, False)
     assert (exact.value, exact.holds) == (2.5, True)
     assert (half.value, half.holds) == (5.0, True)
@@ -44,13 +47,13 @@ def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
 def test_a_busy_machine_is_said_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def figures() -> Iterator[Figure]:
-        yield Figure("a time", None, "times faster", "1", False, f"not measured{bench._said(0.34)}")
+    def figures() -> Iterator[BenchFigure]:
+        yield BenchFigure("a time", None, "times faster", "1", False, f"not measured{bench._said(0.34)}")
 
-    monkeypatch.setitem(terminal.BENCHES, "pruning", figures)
-    assert terminal.main(["bench", "--only", "pruning"]) == 1
+    monkeypatch.setitem(benchmarks_command.BENCHES, "pruning", figures)
+    assert benchmarks_command.main(["--only", "pruning"]) == 1
     said = capsys.readouterr().out
     assert "not measured, aim 1: DOES NOT HOLD" in said
     assert "34% of the machine" in said
-    assert terminal.main(["bench", "--only", "cooking"]) == 2
+    assert benchmarks_command.main(["--only", "cooking"]) == 2
     assert "there are architecture, distillation, pruning" in capsys.readouterr().err
