@@ -19,7 +19,7 @@ def one_thread() -> None:
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is never busy, for tests of what a clock reading becomes."""
-    monkeypatch.setattr("explorer.measure.others_between", lambda *_: 0.0)
+    monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,8 @@ def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:
 
 
 def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.measure.others_between", lambda *_: 0.9)
-    monkeypatch.setattr("explorer.measure.BLOCK", 0.001)
+    monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: 0.9)
+    monkeypatch.setattr("explorer.measure.clock.BLOCK", 0.001)
     found = list(forms.forms(trained_like(), torch.randn(4, 3, 64, 64), torch.zeros(4), 0.5, repeats=1))
     assert all(form.ms is None and form.busy for form in found)
     assert forms.table(found)["speed_up"].isna().all()

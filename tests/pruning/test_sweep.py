@@ -96,8 +96,8 @@ def test_bfloat16_says_how_far_it_agrees() -> None:
 
 def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("explorer.measure.others_between", lambda *_: asked.append(1) or 0.9)
-    monkeypatch.setattr("explorer.measure.BLOCK", 0.001)
+    monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: asked.append(1) or 0.9)
+    monkeypatch.setattr("explorer.measure.clock.BLOCK", 0.001)
     images = fashion_mnist.load("test").select(slice(4))
     rows = list(sweep(load("student-60k"), images.inputs(), images.targets(), QUICK))
     assert all(row.busy and row.ms is None and row.dense_ms is None for row in rows)

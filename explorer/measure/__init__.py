@@ -1,0 +1,42 @@
+"""What a network does and costs, measured: logits, accuracy with its interval, milliseconds, bytes.
+
+Every figure says how it was got: accuracies are counts of real predictions on real images,
+latencies are clock readings.
+"""
+
+from explorer.measure.accuracy import Accuracy, accuracy
+from explorer.measure.clock import (
+    BUSY,
+    PATIENCE,
+    Latency,
+    cpu_time,
+    keep_freed_memory,
+    latencies,
+    others_between,
+)
+from explorer.measure.devices import devices, has_bfloat16, spared, spared_core
+from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
+from explorer.measure.sizes import multiply_adds, state_bytes
+
+__all__ = [
+    "BATCH",
+    "BUSY",
+    "PATIENCE",
+    "Accuracy",
+    "Latency",
+    "accuracy",
+    "at_once",
+    "cpu_time",
+    "devices",
+    "eval_mode",
+    "has_bfloat16",
+    "keep_freed_memory",
+    "latencies",
+    "logit_batches",
+    "logits",
+    "multiply_adds",
+    "others_between",
+    "spared",
+    "spared_core",
+    "state_bytes",
+]

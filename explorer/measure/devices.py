@@ -1,0 +1,40 @@
+"""The devices torch can use here, and leaving some of the machine to others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def devices() -> tuple[str, ...]:
+    """The devices this torch can use here, the CPU first."""
+    usable = ["cpu"]
+    if torch.cuda.is_available():
+        usable.append("cuda")
+    if torch.backends.mps.is_available():
+        usable.append("mps")
+    return tuple(usable)
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware."""
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def spared() -> int:
+    """The CPU threads torch may use if one is left to the rest of the machine; at least 1."""
+    return max(1, torch.get_num_threads() - 1)
+
+
+@contextmanager
+def spared_core() -> Iterator[None]:
+    """Leave one CPU to the rest of the machine inside the block.
+
+    For long work behind a page: with every core in a training, the browser beside it cannot answer.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(spared())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
