@@ -13,7 +13,7 @@ import torchinfo
 from benchmarks.figure import APP, BenchFigure, paired, served
 from explorer.architecture.budget import budget
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 ROUNDS = 30
 BARE = """

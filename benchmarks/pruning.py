@@ -23,7 +23,7 @@ from benchmarks.figure import BenchFigure
 from explorer.checkpoints import load
 from explorer.data import ImageSet, fashion_mnist, to_inputs
 from explorer.measure import BUSY, cpu_time, has_bfloat16, latencies, logits, others_between
-from explorer.models import resnet18_teacher
+from explorer.networks import resnet18_teacher
 from explorer.pruning.engine import Setting, prunings
 from explorer.pruning.masks import prunable
 

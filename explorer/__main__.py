@@ -21,7 +21,7 @@ from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
-from explorer.models import StudentSpec, parameter_count
+from explorer.networks import StudentSpec, parameter_count
 from explorer.progress import follow
 from explorer.pruning import command as pruning
 from explorer.report import command as report

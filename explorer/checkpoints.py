@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from explorer.data import INPUT_SIZE
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
-from explorer.models import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 TEST_IMAGES = 10_000

@@ -15,7 +15,7 @@ from explorer.checkpoints import Card, Network, build, card, load, stored, write
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
-from explorer.models import StudentSpec, parameter_count
+from explorer.networks import StudentSpec, parameter_count
 from explorer.progress import Update
 from explorer.training import Loss, Recipe, train, view_logits
 

@@ -29,7 +29,7 @@ from explorer.data.decode import cache_folder
 from explorer.data.own import Source
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
-from explorer.models import StudentNet, parameter_count
+from explorer.networks import StudentNet, parameter_count
 from explorer.progress import Update
 from explorer.training import Recipe, view_logits
 

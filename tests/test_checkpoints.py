@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from explorer import checkpoints
 from explorer.checkpoints import Card, fit, open_own, read_state, recognise, stored, write
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 
 TINY = StudentSpec(3, (2, 3, 4, 5), classes=4)
 

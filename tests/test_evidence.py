@@ -7,7 +7,7 @@ from explorer import checkpoints, evidence
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from tests.test_checkpoints import card_for
 
 SAMPLE = slice(100, 140)

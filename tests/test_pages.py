@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 PAGES = ("start", "architecture", "distillation", "pruning", "report", "own")
 

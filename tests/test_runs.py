@@ -5,7 +5,7 @@ from torch import nn
 
 from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.progress import follow
 from explorer.runs import SHIPPED_RUNS, Run, average, execute
 from explorer.training import Recipe, labels_alone

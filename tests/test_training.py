@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.training import Progress, Recipe, train, view_logits
 
 SPEC = StudentSpec(4, (4, 6, 8, 8), classes=10)

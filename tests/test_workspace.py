@@ -10,7 +10,7 @@ from explorer.data.folder import scan
 from explorer.data.own import Source
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from explorer.progress import Update, follow
 from explorer.training import Recipe, view_logits
 from explorer.workspace import Own, Workspace, from_folder, from_upload, signature, trained

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from explorer.architecture.budget import Budget, budget
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 CLAIM = "0.38M ~ 38000"
 CLAIMED = 38_000

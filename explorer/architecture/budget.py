@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchinfo import ModelStatistics, summary
 
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 LIMITS = {"Spring 2023": 60_000, "Spring 2022": 100_000}
 MIN_SIZE, MAX_SIZE = 1, 1024

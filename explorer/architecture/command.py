@@ -8,7 +8,7 @@ from typing import Any
 from explorer.architecture.budget import LIMITS, budget
 from explorer.architecture.fit import cost, fit
 from explorer.errors import ExplorerError
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.terminal import whole_numbers
 
 REPORT = StudentSpec()

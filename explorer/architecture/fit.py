@@ -12,7 +12,7 @@ from math import floor, nan
 import pandas as pd
 
 from explorer.errors import ExplorerError
-from explorer.models import MAX_WIDTH, StudentSpec
+from explorer.networks import MAX_WIDTH, StudentSpec
 
 
 @dataclass(frozen=True)

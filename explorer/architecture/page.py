@@ -13,7 +13,7 @@ from explorer.architecture.fit import cost, fit, spend, steps_of
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
 from explorer.ledger import of_design
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,

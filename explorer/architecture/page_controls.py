@@ -5,7 +5,7 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.fit import cost, largest_of_shape
-from explorer.models import MAX_WIDTH, StudentSpec
+from explorer.networks import MAX_WIDTH, StudentSpec
 
 REPORT = StudentSpec()
 TINY = StudentSpec(8, (8, 16, 32, 18))

@@ -11,7 +11,7 @@ from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import against_standard
 from explorer.architecture.source import source
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 
 @dataclass(frozen=True)

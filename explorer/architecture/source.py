@@ -1,6 +1,6 @@
 """The code of one StudentNet as a self-contained file, in the report's own shape."""
 
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 _TEMPLATE = '''"""StudentNet ({stem}; {listed}), {classes} classes: {params:,} parameters."""
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from explorer.checkpoints import SUFFIXES as CHECKPOINTS
 from explorer.errors import ExplorerError
-from explorer.models import MAX_CLASSES
+from explorer.networks import MAX_CLASSES
 
 FOOD11 = (
     "Bread",

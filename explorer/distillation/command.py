@@ -12,7 +12,7 @@ from tqdm import tqdm
 from explorer.checkpoints import SHIPPED
 from explorer.data import fashion_mnist
 from explorer.distillation import grid
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.progress import follow
 from explorer.runs import STUDENT_RECIPE, teacher_table
 from explorer.terminal import numbers

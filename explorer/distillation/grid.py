@@ -21,7 +21,7 @@ from explorer.data import fashion_mnist
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.training import Recipe, train
 
 BACKENDS = ("loky", "threading", "ray", "dask")

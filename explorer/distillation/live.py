@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from explorer.data import ImageSet
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.training import Loss, Recipe, labels_alone, train
 
 WAYS = ("labels alone", "distilled")

@@ -11,7 +11,7 @@ from explorer.distillation import charts, soften
 from explorer.distillation.live import Kept, Race, race
 from explorer.distillation.scene import Scene
 from explorer.measure import spared, spared_core
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 
 
 def distil_now(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.ledger.state import Lesson, Origin, State
 from explorer.measure import Accuracy, multiply_adds, state_bytes
-from explorer.models import StudentNet, StudentSpec, nonzero_count, parameter_count
+from explorer.networks import StudentNet, StudentSpec, nonzero_count, parameter_count
 
 
 def counts(model: nn.Module, size: int) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.masks import check_ratio
 
 Ranking = Literal["l1", "l2", "random"]

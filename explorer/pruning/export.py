@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.checkpoints import recognise, stored
 from explorer.data import ImageSet
 from explorer.measure import accuracy
-from explorer.models import nonzero_count, parameter_count
+from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning import masks
 from explorer.pruning.engine import prunings
 from explorer.pruning.recovery import recalibrate
@@ -117,7 +117,7 @@ from safetensors.torch import save_file
 from explorer.checkpoints import load, stored
 from explorer.data import fashion_mnist
 from explorer.measure import accuracy, logits
-from explorer.models import nonzero_count, parameter_count
+from explorer.networks import nonzero_count, parameter_count
 {imports}
 
 model = load("{checkpoint}")  # the file is checked by its sha256

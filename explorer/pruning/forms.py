@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
-from explorer.models import parameter_count
+from explorer.networks import parameter_count
 from explorer.pruning.channels import Group, kept_channels, remove, zero
 
 BATCH = 32

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.models import parameter_count
+from explorer.networks import parameter_count
 from explorer.pruning import export
 from explorer.pruning.page_choice import choose, provenance
 from explorer.pruning.scene import Scene

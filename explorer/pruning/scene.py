@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from explorer.data import ImageSet
-from explorer.models import parameter_count
+from explorer.networks import parameter_count
 
 
 @dataclass(frozen=True, eq=False)

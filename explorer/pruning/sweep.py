@@ -23,7 +23,7 @@ from explorer.measure import (
     multiply_adds,
     state_bytes,
 )
-from explorer.models import nonzero_count, parameter_count
+from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning import masks
 from explorer.pruning.engine import Precision, Pruned, Setting, prunings
 from explorer.pruning.masks import check_ratio

@@ -18,7 +18,7 @@ from explorer.architecture.fit import cost, fit
 from explorer.architecture.source import source
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import LADDER, effective_classes, entropy
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.report import quoted
 from explorer.report.answers_pruning import curve, speed
 from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, Where

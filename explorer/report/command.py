@@ -15,7 +15,7 @@ from explorer.architecture.budget import LIMITS
 from explorer.data import own
 from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.progress import follow
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import Plan, sweep

@@ -10,7 +10,7 @@ from explorer.checkpoints import SHIPPED, catalogue
 from explorer.data import fashion_mnist
 from explorer.distillation.loss import check_alpha, check_temperature
 from explorer.evidence import read_logits
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.pruning import stored
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import Row

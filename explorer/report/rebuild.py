@@ -17,7 +17,7 @@ from explorer.data import INPUT_SIZE, fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.ledger import State, counts, of_network
 from explorer.measure import Accuracy, accuracy, logits, state_bytes
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.export import pruned
 from explorer.pruning.sweep import METHODS, Method
 

@@ -7,7 +7,7 @@ from explorer.architecture import charts as architecture_charts
 from explorer.architecture.budget import LIMITS, blocks, budget
 from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.pruning import charts as pruning_charts
 from explorer.pruning import stored
 from explorer.pruning.sweep import Row, table

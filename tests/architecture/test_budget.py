@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from explorer.architecture.budget import blocks, budget
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.networks import StudentNet, StudentSpec, parameter_count
 
 SPECS = st.builds(
     StudentSpec,

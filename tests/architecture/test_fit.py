@@ -8,7 +8,7 @@ from torch import nn
 from explorer.architecture import fit
 from explorer.architecture.budget import budget
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from tests.architecture.test_budget import SPECS
 
 

@@ -14,7 +14,7 @@ from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import cost, largest_of_shape
 from explorer.checkpoints import catalogue
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 ODD = StudentSpec(7, (9, 16, 33, 20), 5, kernel=5, conv_bias=True)
 

@@ -8,7 +8,7 @@ import torch
 from explorer.architecture.budget import budget
 from explorer.architecture.fit import fit
 from explorer.architecture.source import source
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 RANDOM = random.Random(0)  # noqa: S311 (no secret)
 SPECS = (

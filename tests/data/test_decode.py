@@ -15,7 +15,7 @@ from explorer.data.folder import Item, scan
 from explorer.data.own import Source, source
 from explorer.errors import ExplorerError
 from explorer.measure import logits
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.progress import Update, follow
 from tests.data.conftest import paint
 

@@ -13,7 +13,7 @@ from explorer.distillation import grid
 from explorer.distillation.live import Race, race
 from explorer.errors import ExplorerError
 from explorer.evidence import read_shard_views
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.training import Recipe
 
 TINY = StudentSpec(2, (2, 3, 4, 4), classes=10)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.measure import clock
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 
 def tiny() -> StudentNet:

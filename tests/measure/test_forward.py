@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from explorer.measure import logits
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 
 
 def test_logits_do_not_depend_on_the_batch_and_leave_the_model_alone() -> None:

@@ -8,7 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer import ui
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from tests.data.conftest import cache, dishes  # noqa: F401
 
 STUDENT = StudentSpec(16, (16, 24, 24, 32), classes=3)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 from explorer.pruning import channels
 
 BUILDS = {

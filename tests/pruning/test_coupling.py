@@ -4,7 +4,7 @@ from torch import nn
 
 from explorer.checkpoints import load
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 from explorer.pruning import channels, coupling
 
 BUILDS = {

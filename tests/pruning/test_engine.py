@@ -6,7 +6,7 @@ from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.measure import has_bfloat16
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from explorer.pruning.engine import Setting, fold, prunings
 from explorer.pruning.masks import prunable
 

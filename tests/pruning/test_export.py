@@ -11,7 +11,7 @@ from explorer.checkpoints import load, recognise
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.models import parameter_count, resnet18_teacher
+from explorer.networks import parameter_count, resnet18_teacher
 from explorer.pruning import channels, export
 from explorer.pruning.sweep import METHODS, Method
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning import forms
 from explorer.pruning.channels import kept_channels, remove, zero
 

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from explorer.pruning.masks import Masker, prunable
 
 SPEC = StudentSpec(7, (9, 11, 13, 10), classes=6)

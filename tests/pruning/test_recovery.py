@@ -8,7 +8,7 @@ from explorer.checkpoints import load
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.models import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.masks import Masker, prunable
 from explorer.pruning.recovery import finetune, recalibrate
 

@@ -9,7 +9,7 @@ from explorer.checkpoints import load
 from explorer.data import fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import logits
-from explorer.models import resnet18_teacher
+from explorer.networks import resnet18_teacher
 from explorer.pruning import sensitivity
 from explorer.pruning.masks import prunable
 

@@ -12,7 +12,7 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import ImageSet, fashion_mnist
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
-from explorer.models import StudentNet, StudentSpec, parameter_count
+from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning import stored
 from explorer.pruning.masks import prunable
 from explorer.pruning.sweep import Plan, Row, sweep, table

@@ -6,7 +6,7 @@ import pytest
 
 from explorer.checkpoints import load
 from explorer.data import fashion_mnist
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import Plan, sweep
 from explorer.report.blocks import Where

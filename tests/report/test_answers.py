@@ -7,7 +7,7 @@ from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import entropy
 from explorer.errors import ExplorerError
 from explorer.evidence import read_logits
-from explorer.models import StudentSpec
+from explorer.networks import StudentSpec
 from explorer.report import quoted
 from explorer.report.answers import answers, checked_values
 from explorer.report.blocks import Code, Verdict, facts

@@ -9,7 +9,7 @@ import torch
 from explorer.checkpoints import card
 from explorer.errors import ExplorerError
 from explorer.ledger import State, counts, described
-from explorer.models import StudentSpec, parameter_count
+from explorer.networks import StudentSpec, parameter_count
 from explorer.report.rebuild import rebuild, recompute, shipped
 from explorer.report.receipt import receipt
 

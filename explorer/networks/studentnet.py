@@ -1,24 +1,17 @@
-"""The two networks of the homework: the report's StudentNet with free widths, and the ResNet-18 teacher.
+"""StudentNet: the report's network (question 1-1) with free widths."""
 
-StudentNet is the architecture of record of the report (question 1-1); the teacher is torchvision's
-ResNet-18, so that the course's ``resnet18_teacher.ckpt`` loads unchanged.
-"""
-
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from operator import index
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
 
 from explorer.errors import ExplorerError
+from explorer.networks.builders import MAX_WIDTH, Builder, checked_classes, checked_int
 
 BLOCKS = 4
-MAX_WIDTH = 1024
 MAX_KERNEL = 15
-MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,8 @@ class StudentSpec:
     explorer.errors.ExplorerError: The stem must have between 1 and 1024 channels, not 0.
     """
 
+    kind: ClassVar[str] = "studentnet"
+
     stem: int = 64
     widths: tuple[int, ...] = (64, 128, 256, 141)
     classes: int = 11
@@ -61,24 +56,20 @@ class StudentSpec:
                 f"StudentNet has {BLOCKS} blocks, so it needs {BLOCKS} widths, not {len(widths)}."
             )
         channels = f"must have between 1 and {MAX_WIDTH} channels"
-        stem = _whole(self.stem, 1, MAX_WIDTH, f"The stem {channels}")
+        stem = checked_int(self.stem, 1, MAX_WIDTH, f"The stem {channels}")
         widths = tuple(
-            _whole(width, 1, MAX_WIDTH, f"Block {number} {channels}")
+            checked_int(width, 1, MAX_WIDTH, f"Block {number} {channels}")
             for number, width in enumerate(widths, start=1)
         )
-        classes = _whole(self.classes, 2, MAX_CLASSES, f"There must be between 2 and {MAX_CLASSES} classes")
+        classes = checked_classes(self.classes)
         rule = f"The depthwise kernel must be an odd number from 1 to {MAX_KERNEL} pixels"
-        kernel = _whole(self.kernel, 1, MAX_KERNEL, rule)
+        kernel = checked_int(self.kernel, 1, MAX_KERNEL, rule)
         if kernel % 2 == 0:
             raise ExplorerError(f"{rule}, not {kernel}.")
         if not isinstance(self.conv_bias, bool):
             raise ExplorerError(f"The convolution bias must be true or false, not {self.conv_bias!r}.")
-        for name, value in (
-            ("stem", stem),
-            ("widths", widths),
-            ("classes", classes),
-            ("kernel", kernel),
-        ):
+        for name, value in (("stem", stem), ("widths", widths), ("classes", classes), ("kernel", kernel)):
+            # Whole numbers of another type (numpy's, say) are kept as plain ones; a frozen class only allows it so.
             object.__setattr__(self, name, value)
 
     @property
@@ -86,6 +77,19 @@ class StudentSpec:
         """(input channels, output channels, stride) of the four blocks, in order."""
         inputs = (self.stem, *self.widths[:-1])
         return tuple(zip(inputs, self.widths, (1, 2, 2, 2), strict=True))
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The widths of the channel groups: the stem's, then the blocks'."""
+        return (self.stem, *self.widths)
+
+    def with_channels(self, channels: tuple[int, ...]) -> "StudentSpec":
+        """The same with other widths: (stem, block 1, ..., block 4)."""
+        return replace(self, stem=channels[0], widths=tuple(channels[1:]))
+
+    def build(self) -> "StudentNet":
+        """The network with fresh weights."""
+        return StudentNet(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain values for JSON, accepted again by ``from_dict``."""
@@ -95,16 +99,6 @@ class StudentSpec:
     def from_dict(cls, values: Mapping[str, Any]) -> "StudentSpec":
         """The spec that ``to_dict`` wrote."""
         return cls(**{**values, "widths": tuple(values["widths"])})
-
-
-def _whole(value: object, low: int, high: int, rule: str) -> int:
-    try:
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or not low <= number <= high:
-        raise ExplorerError(f"{rule}, not {value!r}.")
-    return number
 
 
 def depthwise_separable(inputs: int, outputs: int, *, kernel: int, stride: int, bias: bool) -> nn.Sequential:
@@ -151,22 +145,17 @@ class StudentNet(nn.Module):
         return logits
 
 
-def resnet18_teacher(classes: int = 11) -> nn.Module:
-    """Torchvision's ResNet-18 with ``classes`` logits, not initialised from any download.
-
-    >>> sum(p.numel() for p in resnet18_teacher(11).parameters())
-    11182155
-    """
-    count = _whole(classes, 2, MAX_CLASSES, f"There must be between 2 and {MAX_CLASSES} classes")
-    model: nn.Module = resnet18(weights=None, num_classes=count)
-    return model
+def _candidates(state: Mapping[str, Tensor]) -> Iterator[StudentSpec]:
+    """A StudentNet with the kernel, bias and classes of the state; the widths are read off its groups."""
+    depthwise, head = state.get("layer1.0.weight"), state.get("fc.weight")
+    if depthwise is not None and head is not None:
+        yield StudentSpec(classes=len(head), kernel=depthwise.shape[-1], conv_bias="conv1.bias" in state)
 
 
-def parameter_count(model: nn.Module) -> int:
-    """Number of parameters, as the homework counts them: BatchNorm buffers not included."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def nonzero_count(model: nn.Module) -> int:
-    """Number of parameters that are not zero."""
-    return sum(int(torch.count_nonzero(parameter)) for parameter in model.parameters())
+BUILDER = Builder(
+    StudentSpec.kind,
+    "StudentNet",
+    "student",
+    lambda values, _classes: StudentSpec.from_dict(values),
+    _candidates,
+)

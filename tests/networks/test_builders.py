@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.models import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 
 
 def dwpw(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

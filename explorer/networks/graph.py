@@ -1,0 +1,293 @@
+"""A network as a graph of layers and functions, read off an ``nn.Module``; everything else is derived from it.
+
+Two rules make up what this package knows of wiring: ``OPERATORS``, the short list of layers and functions
+that may occur, with what each does to channels and to the sides of an image; and the graph itself, which
+says what reads what. Nothing here computes with weights.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, cast
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import fx, nn
+from torch.fx.proxy import GraphAppendingTracer, Proxy, TraceError
+from torch.nn import functional
+
+from explorer.errors import ExplorerError
+
+Sides = tuple[int, int]
+"""Height and width in pixels; (1, 1) for a vector."""
+
+Channels = Literal["convolution", "linear", "norm", "same", "join", "concat", "flatten"]
+"""What an operator does to channels.
+
+``convolution`` and ``linear`` make new ones (a depthwise convolution carries its own through), ``norm`` has
+an entry for each, ``same`` leaves them as they are, ``join`` adds or multiplies them one by one, ``concat``
+lays them after each other, ``flatten`` makes each of them H x W entries of a vector.
+"""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One entry of the list of operators: what it does to channels, and to an image's sides.
+
+    ``sides`` takes the operator's settings (a layer, or the arguments of a function by name) and the sides
+    that go in.
+    """
+
+    channels: Channels
+    sides: Callable[[Any, Sides], Sides] = lambda _, sides: sides
+
+
+def _setting(settings: Any, name: str, default: Any = None) -> Any:
+    """A setting of a layer or of a function's named arguments."""
+    if isinstance(settings, Mapping):
+        return settings.get(name, default)
+    return getattr(settings, name, default)
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _window(settings: Any, sides: Sides) -> Sides:
+    """Sides after a convolution or pooling window. Source: the shape formulas of ``nn.Conv2d`` and ``nn.MaxPool2d``."""
+    kernels = _pair(_setting(settings, "kernel_size"))
+    strides = _pair(_setting(settings, "stride") or kernels)  # a pooling without stride steps by its kernel
+    paddings = _setting(settings, "padding", 0)
+    if paddings == "same":
+        return sides
+    dilations, up = _pair(_setting(settings, "dilation", 1)), _setting(settings, "ceil_mode", False)
+    sizes = []
+    for side, kernel, stride, padding, dilation in zip(
+        sides, kernels, strides, _pair(0 if paddings == "valid" else paddings), dilations, strict=True
+    ):
+        free = side + 2 * padding - dilation * (kernel - 1) - 1
+        size = (-(-free // stride) if up else free // stride) + 1
+        if up and (size - 1) * stride >= side + padding:
+            size -= 1  # a window rounded up may not begin in the padding on the right
+        sizes.append(size)
+    return sizes[0], sizes[1]
+
+
+def _adaptive(settings: Any, sides: Sides) -> Sides:
+    wanted = _pair(_setting(settings, "output_size"))
+    return tuple(old if new is None else new for old, new in zip(sides, wanted, strict=True))  # type: ignore[return-value]
+
+
+def _point(_: Any, __: Sides) -> Sides:
+    return 1, 1
+
+
+CONVOLUTION = Operator("convolution", _window)
+LINEAR = Operator("linear")
+NORM = Operator("norm")
+SAME = Operator("same")
+JOIN = Operator("join")
+POOL = Operator("same", _window)
+ADAPTIVE = Operator("same", _adaptive)
+MEAN = Operator("same", _point)
+FLATTEN = Operator("flatten", _point)
+CONCAT = Operator("concat")
+
+OPERATORS: dict[Any, Operator] = {
+    nn.Conv2d: CONVOLUTION,
+    nn.Linear: LINEAR,
+    nn.BatchNorm2d: NORM,
+    nn.Flatten: FLATTEN,
+    **dict.fromkeys((nn.MaxPool2d, nn.AvgPool2d), POOL),
+    **dict.fromkeys((nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d), ADAPTIVE),
+    **dict.fromkeys(
+        (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardtanh), SAME
+    ),
+    **dict.fromkeys((nn.Hardswish, nn.Hardsigmoid, nn.Identity, nn.Dropout, nn.Dropout2d), SAME),
+    **dict.fromkeys((functional.max_pool2d, torch.max_pool2d, functional.avg_pool2d), POOL),
+    functional.adaptive_avg_pool2d: ADAPTIVE,
+    **dict.fromkeys((torch.relu, torch.sigmoid, functional.relu, functional.relu6), SAME),
+    **dict.fromkeys((functional.hardswish, functional.hardsigmoid, functional.silu, functional.gelu), SAME),
+    **dict.fromkeys((functional.leaky_relu, functional.dropout, "relu", "sigmoid", "contiguous"), SAME),
+    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), JOIN),
+    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), JOIN),
+    torch.cat: CONCAT,
+    **dict.fromkeys((torch.flatten, "flatten"), FLATTEN),
+    **dict.fromkeys((torch.mean, "mean"), MEAN),
+}
+"""Every layer (by class), function (itself) and tensor method (by name) that a network may be made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One node of the graph that computes something.
+
+    Attributes:
+        name: of its value, unique in the graph.
+        layer: module name, if it is a layer; else empty.
+        target: the layer's class, the function, or the tensor method's name.
+        operator: its entry in the list.
+        inputs: names of the values it reads, in order.
+        node: the fx node.
+    """
+
+    name: str
+    layer: str
+    target: Any
+    operator: Operator
+    inputs: tuple[str, ...]
+    node: fx.Node
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkGraph:
+    """The graph of a network with one image input and one output of logits.
+
+    Attributes:
+        graph: the torch.fx graph.
+        image: name of the input's value.
+        steps: what is computed, in order.
+        logits: name of the value that is the output.
+    """
+
+    graph: fx.Graph
+    image: str
+    steps: tuple[Step, ...]
+    logits: str
+
+    def readers(self, value: str) -> tuple[Step, ...]:
+        """The steps that read a value."""
+        return tuple(step for step in self.steps if value in step.inputs)
+
+
+_graphs: WeakKeyDictionary[nn.Module, NetworkGraph] = WeakKeyDictionary()
+
+
+def graph_of(model: nn.Module) -> NetworkGraph:
+    """The graph of a network, read once per module object.
+
+    The wiring of a module must not change after it was read; its weights and widths may.
+
+    Raises:
+        ExplorerError: it uses a layer or function that is not in ``OPERATORS``, or its forward pass cannot be
+            read without an image; the message names it.
+    """
+    graph = _graphs.get(model)
+    if graph is None:
+        graph = _graphs[model] = _checked(_trace(model), model)
+    return graph
+
+
+class _Recorder(nn.Module):
+    """Stands in for a layer while its network is read: notes the call instead of computing."""
+
+    def __init__(self, record: Callable[..., Proxy]) -> None:
+        super().__init__()
+        self.record = record
+
+    def forward(self, *inputs: Proxy, **settings: Any) -> Proxy:
+        return self.record(inputs, settings)
+
+
+def _trace(model: nn.Module) -> fx.Graph:
+    """The forward pass as a graph, its layers as nodes.
+
+    ``torch.fx.symbolic_trace`` patches ``nn.Module.__call__`` for the whole process while it runs, so a
+    forward pass of another visitor at that moment fails. Here a copy of the module tree with recorders for
+    layers is called instead, which touches nothing that others see.
+    """
+    graph = fx.Graph()
+    tracer = GraphAppendingTracer(graph)
+    image = Proxy(graph.placeholder("image"), tracer)
+    try:
+        logits = _mirror(model, "", tracer)(image)
+    except (TraceError, NotImplementedError, TypeError) as error:
+        raise ExplorerError(
+            f"{type(model).__name__} cannot be read as a graph: its forward pass depends on the image or uses "
+            f"weights outside of layers ({error})."
+        ) from error
+    if not isinstance(logits, Proxy):
+        raise ExplorerError(f"{type(model).__name__} must give one tensor of logits.")
+    graph.output(logits.node)
+    return graph
+
+
+def _mirror(module: nn.Module, name: str, tracer: GraphAppendingTracer) -> nn.Module:
+    """A copy of the module tree that shares everything but the layers, which are recorders."""
+    own_forward = not type(module).__module__.startswith("torch.nn.") or isinstance(module, nn.Sequential)
+    if type(module) in OPERATORS or not own_forward:
+        return _Recorder(partial(tracer.create_proxy, "call_module", name))
+    mirror = object.__new__(type(module))
+    children = {
+        key: child and _mirror(child, f"{name}.{key}" if name else key, tracer)
+        for key, child in module._modules.items()
+    }
+    # The dictionary of children is replaced, not changed: the original's must stay as it is.
+    mirror.__dict__ = module.__dict__ | {"_modules": children}
+    return mirror
+
+
+def _checked(graph: fx.Graph, model: nn.Module) -> NetworkGraph:
+    """The graph's nodes as steps, each looked up in the list of operators."""
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    if len(inputs) != 1:
+        raise ExplorerError(
+            f"{type(model).__name__} must take one batch of images, not {len(inputs)} inputs."
+        )
+    steps = []
+    for node in graph.nodes:
+        if node.op in ("placeholder", "output"):
+            continue
+        layer = str(node.target) if node.op == "call_module" else ""
+        target = type(model.get_submodule(layer)) if layer else node.target
+        if target not in OPERATORS:
+            raise ExplorerError(
+                f"{type(model).__name__} uses {_said(target)}{f' ({layer})' if layer else ''}, which the explorer does "
+                "not know."
+            )
+        read = tuple(each.name for each in node.all_input_nodes)
+        steps.append(Step(node.name, layer, target, OPERATORS[target], read, node))
+    result = next(node for node in graph.nodes if node.op == "output").args[0]
+    if not isinstance(result, fx.Node):
+        raise ExplorerError(f"{type(model).__name__} must give one tensor of logits.")
+    return NetworkGraph(graph, inputs[0].name, tuple(steps), result.name)
+
+
+def _said(target: Any) -> str:
+    return target if isinstance(target, str) else str(getattr(target, "__name__", target))
+
+
+def sides(model: nn.Module, size: int) -> dict[str, Sides]:
+    """Height and width of every value of the graph for an image of ``size`` x ``size`` pixels, by its name.
+
+    Raises:
+        ExplorerError: the image is too small: nothing would be left of it.
+    """
+    graph = graph_of(model)
+    result = {graph.image: (size, size)}
+    for step in graph.steps:
+        settings = model.get_submodule(step.layer) if step.layer else arguments(step)
+        # Values that are added or multiplied may be single pixels that are spread over the image.
+        before = (max(side) for side in zip(*(result[name] for name in step.inputs), strict=True))
+        after = step.operator.sides(settings, cast(Sides, tuple(before)))
+        if min(after) < 1:
+            raise ExplorerError(
+                f"An image of {size} pixels is too small: nothing is left of it at {step.name}."
+            )
+        result[step.name] = after
+    return result
+
+
+_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+_POSITIONS = {
+    **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), _WINDOW),
+    functional.avg_pool2d: ("kernel_size", "stride", "padding", "ceil_mode"),
+    functional.adaptive_avg_pool2d: ("output_size",),
+}
+
+
+def arguments(step: Step) -> dict[str, Any]:
+    """The settings of a function by name, for those that change an image's sides."""
+    names = _POSITIONS.get(step.target, ())
+    return dict(zip(names, step.node.args[1:], strict=False)) | dict(step.node.kwargs)

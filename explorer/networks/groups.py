@@ -1,0 +1,268 @@
+"""Channel groups: which channels of a network live and die together, derived from its graph.
+
+A convolution or linear layer makes new channels. From there each channel is followed along the graph: it has an
+entry in every BatchNorm, a filter of its own in a depthwise convolution, and an input slice in every layer that
+reads it. Where two values are added or multiplied, the n-th channel of one *is* the n-th of the other from then
+on; a concatenation lays channels after each other; a flatten makes H x W entries of each. So the residual stages
+of a ResNet and the pointwise-depthwise chains of a StudentNet come out of the same few rules.
+
+Channels are joined with a disjoint-set forest over single channels. Those with the same members form a group.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from explorer.errors import ExplorerError
+from explorer.networks.graph import NetworkGraph, Step, graph_of
+
+Role = Literal["filter", "BatchNorm", "depthwise filter", "input channel"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+Entries = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One axis of one layer on which the channels of a group have entries.
+
+    Attributes:
+        layer: module name.
+        role: what a channel is to that layer; an input channel lies on axis 1 of its weight, the others on axis 0.
+        entries: (channels, entries a channel) positions on that axis; several where a flatten made H x W of one.
+    """
+
+    layer: str
+    role: Role
+    entries: Entries = field(compare=False, repr=False)
+
+    def of(self, channels: Iterable[int]) -> Entries:
+        """The positions of these channels on the axis, ascending."""
+        return np.sort(self.entries[list(channels)].ravel())
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Channels that can only be kept or removed together with everything that belongs to them.
+
+    Attributes:
+        key: name of the first layer that makes them; tells the group apart within its network.
+        width: how many channels.
+        members: every axis that they lie on, in the order of the graph.
+    """
+
+    key: str
+    width: int
+    members: tuple[Member, ...]
+
+    @property
+    def title(self) -> str:
+        """For people: the layers that make the channels."""
+        return " + ".join(self.producers)
+
+    def layers(self, role: Role) -> tuple[str, ...]:
+        """The layers to which the channels are that, in the order of the graph."""
+        return tuple(member.layer for member in self.members if member.role == role)
+
+    @property
+    def producers(self) -> tuple[str, ...]:
+        """Convolutions and linear layers whose output channels these are."""
+        return self.layers("filter")
+
+    @property
+    def depthwise(self) -> tuple[str, ...]:
+        """Depthwise convolutions that carry them through."""
+        return self.layers("depthwise filter")
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """BatchNorm layers on them."""
+        return self.layers("BatchNorm")
+
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """Layers whose input channels these are."""
+        return self.layers("input channel")
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """One axis of one layer's weight and the channel at each of its positions, by number."""
+
+    layer: str
+    role: Role
+    channels: Entries
+
+
+class _Channels:
+    """Follows every channel of a network through its graph and notes the axes that it lies on."""
+
+    def __init__(self, model: nn.Module, graph: NetworkGraph) -> None:
+        self.model = model
+        self.parents: list[int] = []
+        self.axes: dict[tuple[str, Role], _Axis] = {}
+        self.fixed: list[int] = []
+        self.values: dict[str, Entries] = {}
+        self.values[graph.image] = self._new(self._colours(graph))
+        self.fixed += self.values[graph.image].tolist()
+        for step in graph.steps:
+            self.values[step.name] = self._step(step)
+        self.fixed += self.values[graph.logits].tolist()
+
+    def root(self, channel: int) -> int:
+        """The channel that stands for all that were joined with this one."""
+        while self.parents[channel] != channel:
+            # Halving the path on the way up keeps every later look-up short.
+            self.parents[channel] = channel = self.parents[self.parents[channel]]
+        return channel
+
+    def _new(self, count: int) -> Entries:
+        start = len(self.parents)
+        self.parents.extend(range(start, start + count))
+        return np.arange(start, start + count)
+
+    def _join(self, one: Entries, other: Entries) -> None:
+        for a, b in zip(one.tolist(), other.tolist(), strict=True):
+            first, second = sorted((self.root(a), self.root(b)))
+            self.parents[second] = (
+                first  # the smaller number stands for both, so groups keep the graph's order
+            )
+
+    def _colours(self, graph: NetworkGraph) -> int:
+        layers = (self.model.get_submodule(step.layer) for step in graph.readers(graph.image) if step.layer)
+        return next((layer.in_channels for layer in layers if isinstance(layer, nn.Conv2d)), 3)
+
+    def _step(self, step: Step) -> Entries:
+        values = [self.values[name] for name in step.inputs]
+        kind = step.operator.channels
+        if kind == "concat":
+            return np.concatenate(values)
+        if kind == "join":
+            return self._joined(values, step)
+        if kind in ("same", "flatten"):
+            # How many entries a flatten makes of a channel is told by the linear layer that reads them.
+            return values[0]
+        module = self.model.get_submodule(step.layer)
+        if isinstance(module, nn.Conv2d):
+            return self._convolution(step.layer, module, values[0])
+        if isinstance(module, nn.Linear):
+            return self._linear(step.layer, module, values[0])
+        return self._note(step.layer, "BatchNorm", values[0])
+
+    def _joined(self, values: Sequence[Entries], step: Step) -> Entries:
+        if not values:
+            raise ExplorerError(f"{step.name} adds or multiplies nothing that depends on the image.")
+        widest = max(values, key=len)
+        for value in values:
+            if value is widest or len(value) == 1:
+                continue  # a single channel is spread over all of them
+            if len(value) != len(widest):
+                raise ExplorerError(
+                    f"{step.name} adds or multiplies {len(value)} and {len(widest)} channels."
+                )
+            self._join(value, widest)
+        return widest
+
+    def _note(self, layer: str, role: Role, channels: Entries) -> Entries:
+        """Note an axis; a layer that is used a second time has the same channels there as the first time."""
+        known = self.axes.setdefault((layer, role), _Axis(layer, role, channels)).channels
+        if known is not channels:
+            self._join(known, channels)
+        return channels
+
+    def _convolution(self, name: str, conv: nn.Conv2d, channels: Entries) -> Entries:
+        self._expect(name, conv.in_channels, len(channels))
+        if is_depthwise(conv):
+            # Depthwise: the filter of a channel goes with it. With a multiplier it has several.
+            carried = np.repeat(channels, conv.out_channels // conv.groups)
+            return self._note(name, "depthwise filter", carried)
+        if conv.groups > 1:
+            # Every convolution group must keep as many channels as the others: the n-th of each go together.
+            self._tie(channels, conv.groups)
+        self._note(name, "input channel", channels[: conv.in_channels // conv.groups])
+        made = self._made(name, conv.out_channels)
+        if conv.groups > 1:
+            self._tie(made, conv.groups)
+        return made
+
+    def _linear(self, name: str, linear: nn.Linear, channels: Entries) -> Entries:
+        if linear.in_features % len(channels):
+            self._expect(name, linear.in_features, len(channels))
+        self._note(name, "input channel", np.repeat(channels, linear.in_features // len(channels)))
+        return self._made(name, linear.out_features)
+
+    def _made(self, name: str, count: int) -> Entries:
+        known = self.axes.get((name, "filter"))
+        return known.channels if known else self._note(name, "filter", self._new(count))
+
+    def _tie(self, channels: Entries, groups: int) -> None:
+        parts = channels.reshape(groups, -1)
+        for part in parts[1:]:
+            self._join(parts[0], part)
+
+    def _expect(self, name: str, reads: int, there: int) -> None:
+        if reads != there:
+            raise ExplorerError(
+                f"{name} reads {reads} channels, but {there} come in: the widths do not fit each other."
+            )
+
+
+_groups: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], tuple[ChannelGroup, ...]]] = WeakKeyDictionary()
+
+
+def channel_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
+    """The groups of channels that can be removed or widened, from input to output.
+
+    The colours of the image and the logits belong to no group: their number is given.
+
+    Raises:
+        ExplorerError: the network cannot be read as a graph, or its widths do not fit each other.
+    """
+    widths = tuple(weight.numel() for weight in model.parameters())
+    known = _groups.get(model)
+    if known is None or known[0] != widths:
+        known = _groups[model] = widths, _collected(_Channels(model, graph_of(model)))
+    return known[1]
+
+
+def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
+    """The channels by what they are members of: all with the same members form a group."""
+    fixed = {channels.root(channel) for channel in channels.fixed}
+    axes = list(channels.axes.values())
+    # For every channel (by the one that stands for it): axis number -> its positions there.
+    positions: dict[int, dict[int, list[int]]] = {}
+    for number, axis in enumerate(axes):
+        for position, channel in enumerate(axis.channels.tolist()):
+            positions.setdefault(channels.root(channel), {}).setdefault(number, []).append(position)
+    alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for root in sorted(positions):
+        if root not in fixed:
+            signature = tuple((number, len(each)) for number, each in positions[root].items())
+            alike.setdefault(signature, []).append(root)
+    groups: list[ChannelGroup] = []
+    for signature, roots in alike.items():
+        members = tuple(
+            Member(
+                axes[number].layer, axes[number].role, np.array([positions[root][number] for root in roots])
+            )
+            for number, _ in signature
+        )
+        first = next((member.layer for member in members if member.role == "filter"), None)
+        if first is not None:
+            # Channels of one layer that are read by different layers are groups of their own.
+            taken = sum(group.key.partition("#")[0] == first for group in groups)
+            groups.append(ChannelGroup(f"{first}#{taken + 1}" if taken else first, len(roots), members))
+    return tuple(groups)
+
+
+def is_depthwise(module: nn.Module) -> bool:
+    """Whether a layer is a depthwise convolution: each filter reads one channel, its own.
+
+    With a single channel it cannot be told from an ordinary convolution, and need not be: nothing can be removed.
+    """
+    return isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1

@@ -1,0 +1,76 @@
+"""Which network a state_dict belongs to, read off its names and shapes."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+from explorer.networks.builders import NetworkSpec, all_builders
+from explorer.networks.groups import ChannelGroup, channel_groups
+
+
+def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
+    """The network that a state_dict belongs to, with these weights, in eval mode.
+
+    Each kind of network says what its shapes could mean; the widths of all channel groups are then read off the
+    layers that make them, so networks with channels removed open as well.
+
+    Raises:
+        ExplorerError: it is none of the kinds, or not all of it fits.
+    """
+    for builder in all_builders().values():
+        for candidate in builder.candidates(state):
+            spec = _with_widths_of(state, candidate)
+            if spec is not None:
+                return load_weights(spec.build(), state, source).eval()
+    known = " nor a ".join(builder.title for builder in all_builders().values())
+    raise ExplorerError(f"{source} is neither a {known}.")
+
+
+@lru_cache(maxsize=64)
+def groups_of_spec(spec: NetworkSpec) -> tuple[ChannelGroup, ...]:
+    """The channel groups of what a spec builds, without building its weights."""
+    with torch.device("meta"):
+        return channel_groups(spec.build())
+
+
+def _with_widths_of(state: Mapping[str, Tensor], spec: NetworkSpec) -> NetworkSpec | None:
+    """The spec with the widths that the state's tensors have; None if a layer that makes channels is missing."""
+    weights = [state.get(f"{group.producers[0]}.weight") for group in groups_of_spec(spec)]
+    if any(weight is None or not weight.ndim for weight in weights):
+        return None
+    return spec.with_channels(tuple(len(weight) for weight in weights if weight is not None))
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module:
+    """``model`` with the weights of ``state``; the first thing that does not fit is named.
+
+    Raises:
+        ExplorerError: a tensor is missing, has another shape, does not belong there, or is no plain dense floats.
+    """
+    expected = model.state_dict()
+    for key, tensor in expected.items():
+        if key not in state:
+            raise ExplorerError(f"{source} has no {key!r}: it is a checkpoint of another network.")
+        if state[key].shape != tensor.shape:
+            raise ExplorerError(
+                f"{source}: {key!r} has shape {tuple(state[key].shape)}, this network needs {tuple(tensor.shape)}."
+            )
+    for key in state:
+        if key not in expected:
+            raise ExplorerError(f"{source}: this network has no {key!r}.")
+    _check_kinds(state, source)
+    model.load_state_dict(dict(state))
+    return model
+
+
+def _check_kinds(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that cannot be copied into a network: not dense or not floating point."""
+    for key, tensor in state.items():
+        if not key.endswith("num_batches_tracked") and not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ExplorerError(f"{source}: {key!r} is {kind}, not floating point.")
+        if tensor.layout != torch.strided or tensor.is_meta:
+            raise ExplorerError(f"{source}: {key!r} is {'empty' if tensor.is_meta else 'sparse'}, not dense.")
