@@ -22,12 +22,12 @@ from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
 from explorer.networks import StudentSpec, parameter_count
-from explorer.progress import follow
 from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
 from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
+from explorer.work.progress import follow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

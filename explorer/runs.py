@@ -16,8 +16,8 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
 from explorer.networks import StudentSpec, parameter_count
-from explorer.progress import Update
 from explorer.training import Loss, Recipe, train, view_logits
+from explorer.work.progress import Update
 
 
 @dataclass(frozen=True)

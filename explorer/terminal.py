@@ -9,7 +9,7 @@ from explorer.data import decode, fashion_mnist, own
 from explorer.data.folder import scan
 from explorer.data.own import Source
 from explorer.errors import ExplorerError
-from explorer.progress import Update
+from explorer.work.progress import Update
 from explorer.workspace import Workspace, from_folder
 
 

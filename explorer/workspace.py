@@ -30,8 +30,8 @@ from explorer.data.own import Source
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
 from explorer.networks import StudentNet, parameter_count
-from explorer.progress import Update
 from explorer.training import Recipe, view_logits
+from explorer.work.progress import Update
 
 Use = Literal["test", "validation", "shard"]
 MOST_CHECKPOINTS = 20

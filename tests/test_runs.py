@@ -6,9 +6,9 @@ from torch import nn
 from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
 from explorer.networks import StudentNet, StudentSpec
-from explorer.progress import follow
 from explorer.runs import SHIPPED_RUNS, Run, average, execute
 from explorer.training import Recipe, labels_alone
+from explorer.work.progress import follow
 
 SPEC = StudentSpec(3, (4, 5, 6, 7), classes=10)
 

@@ -11,8 +11,8 @@ from explorer.data.own import Source
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
-from explorer.progress import Update, follow
 from explorer.training import Recipe, view_logits
+from explorer.work.progress import Update, follow
 from explorer.workspace import Own, Workspace, from_folder, from_upload, signature, trained
 from tests.data.conftest import cache, dishes, homework  # noqa: F401
 

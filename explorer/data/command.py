@@ -7,8 +7,8 @@ from pathlib import Path
 from explorer.data import fashion_mnist, own
 from explorer.data.folder import scan, summary
 from explorer.data.own import Source
-from explorer.progress import follow
 from explorer.terminal import Bars, data_options
+from explorer.work.progress import follow
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -25,7 +25,7 @@ from torchvision.transforms import functional
 from explorer.data.folder import Item, Notice
 from explorer.data.imageset import ImageSet
 from explorer.errors import ExplorerError
-from explorer.progress import Update
+from explorer.work.progress import Update
 
 SIZE = 224
 SIZES = (32, 512)

@@ -10,7 +10,7 @@ from explorer.data import decode
 from explorer.data.folder import Folder, Notice, scan, subset
 from explorer.data.imageset import ImageSet
 from explorer.errors import ExplorerError
-from explorer.progress import Update
+from explorer.work.progress import Update
 
 VALIDATION, TRAINING = 500, 500
 VARIABLE = "EXPLORER_DATA"

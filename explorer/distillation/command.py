@@ -13,9 +13,9 @@ from explorer.checkpoints import SHIPPED
 from explorer.data import fashion_mnist
 from explorer.distillation import grid
 from explorer.networks import StudentSpec
-from explorer.progress import follow
 from explorer.runs import STUDENT_RECIPE, teacher_table
 from explorer.terminal import numbers
+from explorer.work.progress import follow
 
 GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)
 GRID_RECIPE = replace(STUDENT_RECIPE, epochs=6)

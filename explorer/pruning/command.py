@@ -14,10 +14,10 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
-from explorer.progress import follow
 from explorer.pruning import stored
 from explorer.pruning.sweep import METHODS, Plan, Row, sweep, table, with_baseline
 from explorer.terminal import Bars, data_options, find, numbers, workspace
+from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
 

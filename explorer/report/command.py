@@ -16,7 +16,6 @@ from explorer.data import own
 from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
 from explorer.networks import StudentSpec
-from explorer.progress import follow
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import Plan, sweep
 from explorer.report.answers import answers
@@ -24,6 +23,7 @@ from explorer.report.blocks import Where
 from explorer.report.current import Batch, Choices, Formed, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, html, numbers
 from explorer.terminal import Bars, data_options, find, whole_numbers, workspace
+from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
 REPORT = StudentSpec()

@@ -12,9 +12,9 @@ from explorer.checkpoints import Card
 from explorer.data import ImageSet, fashion_mnist
 from explorer.data.folder import Folder, Notice, scan
 from explorer.ledger import Origin
-from explorer.progress import Update, follow
 from explorer.training import Recipe
 from explorer.ui.work import heavy_work, pace, stopwatch
+from explorer.work.progress import Update, follow
 from explorer.workspace import Own, Use, Workspace, from_folder
 
 Result = TypeVar("Result")

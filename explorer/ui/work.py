@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.queue import Queue
+from explorer.work.queue import Queue
 
 _turn = threading.local()
 

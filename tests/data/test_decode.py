@@ -16,7 +16,7 @@ from explorer.data.own import Source, source
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.networks import StudentNet, StudentSpec
-from explorer.progress import Update, follow
+from explorer.work.progress import Update, follow
 from tests.data.conftest import paint
 
 PAIR = ("first", "second")
