@@ -26,6 +26,7 @@ from explorer.measure import BUSY, cpu_time, has_bfloat16, latencies, logits, ot
 from explorer.networks import resnet18_teacher
 from explorer.pruning.engine import Setting, prunings
 from explorer.pruning.masks import prunable
+from explorer.pruning.methods import METHODS
 
 IMAGES, ROUNDS = 1000, 3
 RATIOS = tuple(tenth / 10 for tenth in range(10))
@@ -91,7 +92,7 @@ def engine_sweep(images: ImageSet, setting: Setting, ratios: tuple[float, ...] =
     model, inputs = load("teacher"), setting.prepare(images.inputs())
     loaded = time.perf_counter() - started
     dense = setting.ready(model)
-    networks = prunings(model, "global-l1", ratios, setting=setting)
+    networks = prunings(model, METHODS["global-l1"], ratios, setting=setting)
     sweep = forward = 0.0
     found = []
     for _ in ratios:
@@ -199,7 +200,7 @@ def _pruned_times() -> Iterator[BenchFigure]:
     inputs = setting.prepare(fashion_mnist.load("test").select(slice(TIMED_BATCH)).inputs())
     networks: list[nn.Module] = [setting.ready(teacher)]
     for method, ratio in (("global-l1", 0.8), ("channels-l1", 0.5)):
-        networks.append(next(prunings(teacher, method, [ratio])).fast)
+        networks.append(next(prunings(teacher, METHODS[method], [ratio])).fast)
     dense, masked, half = latencies(networks, inputs, REPEATS, PATIENCE)
     names = ("dense against 80 % masked, one pass", "dense against half the channels removed, one pass")
     aims = ((0.97, 1.03), (2.5, 4.0))

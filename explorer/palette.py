@@ -13,3 +13,11 @@ REMOVED = "#2e9b57"
 RANDOM = "#a0a7b4"
 WITHIN = "#2e9b57"
 OVER = "#d33f3f"
+
+VIOLET = "#7d5fb2"
+BROWN = "#9e654c"
+LIME = "#789504"
+MAGENTA = "#d81ab0"
+
+METHOD_SLOTS = (MASKED, VIOLET, RANDOM, REMOVED, SOFT, HARD, BROWN, LIME, MAGENTA)
+"""The colours of pruning methods, each for one of them at most; whoever adds a method takes a free one."""

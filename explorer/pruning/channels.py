@@ -3,14 +3,12 @@
 Removing an output channel of a convolution takes along its BatchNorm entry and the matching input
 channel of whatever reads it; a depthwise filter has the channels of the convolution before it, and
 the blocks of a ResNet stage share theirs through the residual additions. Such channels form a *group*
-that is kept or removed together. The ratio is the share of each group's channels; at least one stays.
-
-The ranking by L1 norm of filters follows Li et al. 2017, arXiv 1608.08710.
+that is kept or removed together.
 """
 
 import copy
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +16,6 @@ from torchvision.models import ResNet
 
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec
-from explorer.pruning.masks import check_ratio
-
-Ranking = Literal["l1", "l2", "random"]
-RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 
 
 @dataclass(frozen=True)
@@ -96,35 +90,6 @@ def _resnet_groups() -> tuple[Group, ...]:
             for block in (first, second)
         ]
     return tuple(found)
-
-
-def importance(model: nn.Module, group: Group, ranking: Ranking, generator: torch.Generator) -> Tensor:
-    """A score per channel of the group, the filters of all its producers together; higher stays longer."""
-    if ranking not in RANKINGS:
-        raise ExplorerError(f"There is no ranking {ranking!r}; there are {', '.join(RANKINGS)}.")
-    filters = [_layer(model, name).weight.detach().flatten(1) for name in group.producers]
-    together = torch.cat(filters, dim=1)
-    if ranking == "random":
-        return torch.rand(len(together), generator=generator)
-    norm: Tensor = torch.linalg.vector_norm(together, ord=1 if ranking == "l1" else 2, dim=1)
-    return norm
-
-
-def kept_channels(
-    model: nn.Module, ratio: float, ranking: Ranking = "l1", seed: int = 0
-) -> dict[Group, Tensor]:
-    """For each group the channels that stay at this ratio, ascending; at least one of each.
-
-    Of n channels, n - round(ratio * n) stay.
-    """
-    check_ratio(ratio)
-    generator = torch.Generator().manual_seed(seed)
-    kept = {}
-    for group in groups(model):
-        scores = importance(model, group, ranking, generator)
-        stay = max(1, len(scores) - round(ratio * len(scores)))
-        kept[group] = torch.argsort(scores, descending=True, stable=True)[:stay].sort().values
-    return kept
 
 
 @torch.no_grad()

@@ -4,16 +4,9 @@ import altair as alt
 import pandas as pd
 
 from explorer import palette
-from explorer.pruning.sweep import TITLES
+from explorer.pruning.methods import METHODS
 
-COLORS = {
-    TITLES["global-l1"]: palette.MASKED,
-    TITLES["layer-l1"]: "#7d5fb2",
-    TITLES["random"]: palette.RANDOM,
-    TITLES["channels-l1"]: palette.REMOVED,
-    TITLES["channels-l2"]: palette.SOFT,
-    TITLES["channels-random"]: palette.HARD,
-}
+COLORS = {method.title: method.color for method in METHODS.values()}
 
 
 def _height(rows: pd.DataFrame) -> int:
@@ -22,7 +15,8 @@ def _height(rows: pd.DataFrame) -> int:
 
 
 def _color(rows: pd.DataFrame) -> alt.Color:
-    names = [name for name in COLORS if name in set(rows["method"])]
+    # From the rows, not from COLORS: what the scale's domain leaves out, Vega-Lite does not draw, without a word.
+    names = sorted(set(rows["method"]), key=list(COLORS).index)
     return alt.Color(
         "method:N",
         sort=names,

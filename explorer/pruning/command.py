@@ -15,7 +15,8 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
 from explorer.pruning import stored
-from explorer.pruning.sweep import METHODS, Plan, Row, sweep, table, with_baseline
+from explorer.pruning.methods import METHODS, with_baselines
+from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
 from explorer.terminal import Bars, data_options, find, numbers, workspace
 from explorer.work.progress import follow
 from explorer.workspace import Workspace
@@ -23,8 +24,13 @@ from explorer.workspace import Workspace
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``prune`` to the terminal's commands."""
-    plan = Plan()
-    parser = commands.add_parser("prune", help="prune a checkpoint at several ratios and measure each")
+    plan = SweepPlan()
+    parser = commands.add_parser(
+        "prune",
+        help="prune a checkpoint at several ratios and measure each",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(["methods:", *(f"  {key:<16} {each.sentence}" for key, each in METHODS.items())]),
+    )
     parser.add_argument("name", help="of the checkpoint")
     parser.add_argument(
         "--method",
@@ -72,10 +78,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     examine.set_defaults(command=_examine)
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    plan = Plan(
-        tuple(options.method or Plan().methods),
-        _ratios(options.ratios) if options.ratios is not None else Plan().ratios,
+def _plan(options: argparse.Namespace) -> SweepPlan:
+    plan = SweepPlan(
+        tuple(options.method or SweepPlan().methods),
+        _ratios(options.ratios) if options.ratios is not None else SweepPlan().ratios,
         options.device,
         options.repeats,
         options.seed,
@@ -83,7 +89,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         options.recalibrate,
         options.finetune,
     )
-    return plan if options.no_baseline else replace(plan, methods=with_baseline(plan.methods))
+    return plan if options.no_baseline else replace(plan, methods=with_baselines(plan.methods))
 
 
 def _ratios(text: str) -> tuple[float, ...]:
@@ -101,14 +107,14 @@ def _prune(options: argparse.Namespace) -> int:
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     images = whole.select(slice(options.images))
     shard = follow(place.images("shard"), Bars()) if len(plan.recoveries) > 1 else None
-    rows: list[Row] = []
+    rows: list[SweepRow] = []
     steps = sweep(model, images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
         rows.append(row)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(_short(table(rows)).to_string(index=False))
+        print(_short(sweep_table(rows)).to_string(index=False))
     busy = sum(row.busy for row in rows)
     if busy:
         print(
@@ -137,7 +143,7 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=["accuracy_low", "accuracy_high", "busy", *same]).dropna(axis=1, how="all")
 
 
-def _store(rows: list[Row], options: argparse.Namespace) -> int:
+def _store(rows: list[SweepRow], options: argparse.Namespace) -> int:
     """Store a sweep that was timed throughout."""
     if any(row.ms is None for row in rows):
         print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.pruning.channels import Group, groups, importance
+from explorer.pruning.channels import Group, groups
+from explorer.pruning.methods import PruningMethod
 
 Role = Literal["filter", "BatchNorm", "depthwise filter", "input channel"]
 
@@ -102,7 +103,7 @@ def strengths(model: nn.Module, group: Group) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def table(slices: list[Slice]) -> pd.DataFrame:
+def slice_table(slices: list[Slice]) -> pd.DataFrame:
     """The slices for people, the sum in the last line."""
     lines: list[dict[str, object]] = [
         {
@@ -146,9 +147,9 @@ def longest(model: nn.Module) -> int:
     return lengths.index(max(lengths))
 
 
-def weakest(model: nn.Module, group: Group) -> int:
-    """The channel whose filters have the smallest L1 norm together: the first that pruning takes."""
-    return int(importance(model, group, "l1", torch.Generator()).argmin())
+def weakest(model: nn.Module, group: Group, method: PruningMethod) -> int:
+    """The channel with the lowest score: the first that this method takes."""
+    return int(method.channel_scores(model, group, torch.Generator()).argmin())
 
 
 def chain(group: Group, slices: list[Slice]) -> str:

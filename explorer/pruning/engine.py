@@ -9,7 +9,7 @@ look-up in the sorted weights and a masked write in place.
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from explorer.errors import ExplorerError
 from explorer.measure import devices, has_bfloat16
-from explorer.pruning import channels, masks
+from explorer.pruning.channels import remove
 from explorer.pruning.masks import Masker, bake, prunable, write
+from explorer.pruning.methods import PruningMethod
+from explorer.pruning.removal import kept_channels
 
 Precision = Literal["float32", "bfloat16"]
-CHANNELS = "channels-"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PrunedNetwork:
     """A network at one ratio.
 
     Attributes:
@@ -84,35 +85,43 @@ def fold(model: nn.Module) -> nn.Module:
 
 
 def prunings(
-    model: nn.Module, method: str, ratios: Sequence[float], seed: int = 0, setting: Setting | None = None
-) -> Iterator[Pruned]:
+    model: nn.Module,
+    method: PruningMethod,
+    ratios: Sequence[float],
+    seed: int = 0,
+    setting: Setting | None = None,
+) -> Iterator[PrunedNetwork]:
     """``model`` pruned by one method at each ratio, in this order; ``model`` is only read.
 
     Args:
         model: in eval mode, float32, on the CPU.
-        method: of ``masks.METHODS``, or "channels-" and one of ``channels.RANKINGS``.
+        method: how to prune.
         ratios: shares from 0 to below 1.
         seed: of the random methods.
         setting: device and precision of the fast networks.
     """
     setting = setting or Setting()
-    if method.startswith(CHANNELS):
-        return _removed(model, cast(channels.Ranking, method.removeprefix(CHANNELS)), ratios, seed, setting)
-    return _masked(model, cast(masks.Method, method), ratios, seed, setting)
+    prune = _masked if method.kind == "mask" else _removed
+    return prune(model, method, ratios, seed, setting)
+
+
+def prune_network(model: nn.Module, method: PruningMethod, ratio: float, seed: int = 0) -> nn.Module:
+    """A pruned copy of ``model`` in eval mode: zeros baked in by a mask, or channels physically removed."""
+    return next(prunings(model, method, (ratio,), seed)).plain().eval()
 
 
 def _masked(
-    model: nn.Module, method: masks.Method, ratios: Sequence[float], seed: int, setting: Setting
-) -> Iterator[Pruned]:
+    model: nn.Module, method: PruningMethod, ratios: Sequence[float], seed: int, setting: Setting
+) -> Iterator[PrunedNetwork]:
     ranked = Masker(model, method, seed)
     fast = setting.ready(model)
     weights = prunable(fast)
     dense = {name: weight.detach().clone() for name, weight in weights.items()}
     plain = _Baked(model)
     for ratio in ratios:
-        found = ranked.masks(ratio)
-        write(weights, dense, found)
-        yield Pruned(ratio, fast, lambda found=found: plain.at(found))  # type: ignore[misc]
+        chosen = ranked.masks(ratio)
+        write(weights, dense, chosen)
+        yield PrunedNetwork(ratio, fast, lambda chosen=chosen: plain.at(chosen))  # type: ignore[misc]
 
 
 class _Baked:
@@ -122,17 +131,17 @@ class _Baked:
         self.model = model
         self.private: nn.Module | None = None
 
-    def at(self, found: dict[str, Tensor]) -> nn.Module:
+    def at(self, chosen: dict[str, Tensor]) -> nn.Module:
         """The copy with these masks baked in."""
         if self.private is None:
             self.private = copy.deepcopy(self.model)
-        bake(prunable(self.private), prunable(self.model), found)
+        bake(prunable(self.private), prunable(self.model), chosen)
         return self.private
 
 
 def _removed(
-    model: nn.Module, ranking: channels.Ranking, ratios: Sequence[float], seed: int, setting: Setting
-) -> Iterator[Pruned]:
+    model: nn.Module, method: PruningMethod, ratios: Sequence[float], seed: int, setting: Setting
+) -> Iterator[PrunedNetwork]:
     for ratio in ratios:
-        small = channels.remove(model, channels.kept_channels(model, ratio, ranking, seed))
-        yield Pruned(ratio, setting.ready(small), lambda small=small: small)  # type: ignore[misc]
+        small = remove(model, kept_channels(model, ratio, method, seed))
+        yield PrunedNetwork(ratio, setting.ready(small), lambda small=small: small)  # type: ignore[misc]

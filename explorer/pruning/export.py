@@ -7,13 +7,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from explorer.checkpoints import recognise, stored
-from explorer.data import ImageSet
 from explorer.measure import accuracy
 from explorer.networks import nonzero_count, parameter_count
-from explorer.pruning import masks
-from explorer.pruning.engine import prunings
-from explorer.pruning.recovery import recalibrate
-from explorer.pruning.sweep import TITLES, Method
+from explorer.pruning.methods import get_method
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
 
@@ -24,7 +20,7 @@ class Receipt:
 
     Attributes:
         checkpoint: the shipped network it comes from.
-        method: how it was pruned.
+        method: how it was pruned, by key.
         ratio: the share that was asked for.
         recalibrated: batches of the training shard that BatchNorm was recalibrated on.
         seed: of the random methods.
@@ -36,7 +32,7 @@ class Receipt:
     """
 
     checkpoint: str
-    method: Method
+    method: str
     ratio: float
     recalibrated: int
     seed: int
@@ -47,31 +43,12 @@ class Receipt:
     close: int
 
 
-def pruned(
-    model: nn.Module,
-    method: Method,
-    ratio: float,
-    seed: int = 0,
-    *,
-    shard: ImageSet | None = None,
-    recalibrated: int = 0,
-) -> nn.Module:
-    """A pruned copy of ``model``: zeros baked in by a mask, or the channels physically removed.
-
-    With ``recalibrated`` its BatchNorm is then recalibrated on so many batches of the ``shard``.
-    """
-    network = next(prunings(model, method, (ratio,), seed)).plain()
-    if recalibrated and shard is not None:
-        recalibrate(network, shard, recalibrated)
-    return network.eval()
-
-
 def receipt(
     network: nn.Module,
     logits: Tensor,
     labels: Tensor,
     checkpoint: str,
-    method: Method,
+    method: str,
     ratio: float,
     recalibrated: int = 0,
     seed: int = 0,
@@ -109,6 +86,7 @@ def reopened(content: bytes) -> nn.Module:
 
 _SCRIPT = '''"""{checkpoint}, {title}, {ratio:.0%}: rebuilt from the shipped weights, its numbers asserted.
 
+{sentence}
 Run it in the folder of the Compression Explorer, in its environment: python {file}
 """
 
@@ -118,14 +96,15 @@ from explorer.checkpoints import load, stored
 from explorer.data import fashion_mnist
 from explorer.measure import accuracy, logits
 from explorer.networks import nonzero_count, parameter_count
+from explorer.pruning.engine import prune_network
+from explorer.pruning.methods import get_method
 {imports}
-
 model = load("{checkpoint}")  # the file is checked by its sha256
-{build}
-pruned.eval()
+pruned = prune_network(model, get_method("{method}"), {ratio!r}, seed={seed})
+{recovery}
 
 params = parameter_count(pruned)
-nonzero = sum(int((parameter != 0).sum()) for parameter in pruned.parameters())
+nonzero = nonzero_count(pruned)
 print(f"{{params:,}} parameters stored, {{nonzero:,}} of them not zero")
 assert params == {params}
 assert nonzero == {nonzero}
@@ -138,11 +117,6 @@ assert abs(found.correct - {correct}) <= {close}
 
 save_file(stored(pruned, next(pruned.parameters()).dtype), "{stem}.safetensors")
 '''
-
-_MASKED = """pruned = model
-Masker(pruned, "{method}", seed={seed}).apply({ratio!r})"""
-_REMOVED = """kept = kept_channels(model, {ratio!r}, "{ranking}", seed={seed})
-pruned = remove(model, kept)"""
 
 
 def stem(found: Receipt) -> str:
@@ -157,27 +131,22 @@ def stem(found: Receipt) -> str:
 
 def script(found: Receipt) -> str:
     """A Python script that rebuilds the network, asserts the receipt's numbers and stores it."""
-    mask = found.method in masks.METHODS
-    build = (_MASKED if mask else _REMOVED).format(
-        method=found.method,
-        ranking=found.method.removeprefix("channels-"),
-        seed=found.seed,
-        ratio=found.ratio,
-    )
-    imports = (
-        f"from explorer.pruning.{'masks import Masker' if mask else 'channels import kept_channels, remove'}"
-    )
+    imports = recovery = ""
     if found.recalibrated:
-        imports += "\nfrom explorer.pruning.recovery import recalibrate"
-        build += f'\nrecalibrate(pruned, fashion_mnist.load("shard"), {found.recalibrated})'
+        imports = "from explorer.pruning.recovery import recalibrate\n"
+        recovery = f'recalibrate(pruned, fashion_mnist.load("shard"), {found.recalibrated})\n'
+    method = get_method(found.method)
     return _SCRIPT.format(
-        title=TITLES[found.method],
+        title=method.title,
+        sentence=method.sentence,
+        method=method.key,
+        seed=found.seed,
         ratio=found.ratio,
         checkpoint=found.checkpoint,
         file=f"{stem(found)}.py",
         stem=stem(found),
         imports=imports,
-        build=build,
+        recovery=recovery,
         params=found.params,
         nonzero=found.nonzero,
         images=found.images,

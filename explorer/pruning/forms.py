@@ -17,9 +17,13 @@ from torch.nn.utils import prune
 
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
 from explorer.networks import parameter_count
-from explorer.pruning.channels import Group, kept_channels, remove, zero
+from explorer.pruning.channels import Group, remove, zero
+from explorer.pruning.methods import METHODS
+from explorer.pruning.removal import kept_channels
 
 BATCH = 32
+METHOD = METHODS["channels-l1"]
+"""Which channels are dropped; the stored forms are of this method."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def forms(
         ratio: share of each group's channels that is dropped.
         repeats: timed passes.
     """
-    kept = kept_channels(model, ratio)
+    kept = kept_channels(model, ratio, METHOD)
     networks = {
         "dense": copy.deepcopy(model),
         "masked": masked(model, kept),
@@ -112,7 +116,7 @@ def forms(
         )
 
 
-def table(found: list[Form]) -> pd.DataFrame:
+def form_table(found: list[Form]) -> pd.DataFrame:
     """The forms for people, one line each; bytes in megabytes of 10^6."""
     dense = found[0]
     return pd.DataFrame(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from explorer.errors import ExplorerError
-from explorer.pruning.sweep import TITLES, Method, Row
+from explorer.pruning.methods import get_method
+from explorer.pruning.sweep import SweepRow
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Guess:
 
     Attributes:
         checkpoint: title of the network.
-        method: how it is pruned.
+        method: how it is pruned, by key.
         ratio: the share.
         guess: the accuracy that was guessed, 0 to 1.
         measured: the accuracy that a sweep then counted; None before.
@@ -23,7 +24,7 @@ class Guess:
     """
 
     checkpoint: str
-    method: Method
+    method: str
     ratio: float
     guess: float
     measured: float | None = None
@@ -32,6 +33,11 @@ class Guess:
     def __post_init__(self) -> None:
         if not 0 <= self.guess <= 1:
             raise ExplorerError(f"An accuracy is between 0 and 100 %, not {100 * self.guess:g} %.")
+
+    @property
+    def title(self) -> str:
+        """The method's name for people."""
+        return get_method(self.method).title
 
     @property
     def error(self) -> float | None:
@@ -43,7 +49,7 @@ class Guess:
         return None if self.measured is None else 100 * (self.guess - self.measured)
 
 
-def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[Row]) -> list[Guess]:
+def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[SweepRow]) -> list[Guess]:
     """The guesses, the open ones about this checkpoint settled by the rows that answer them."""
     answers = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
     settled = []
@@ -55,13 +61,13 @@ def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[Row]) -> li
     return settled
 
 
-def table(guesses: Sequence[Guess]) -> pd.DataFrame:
+def guess_table(guesses: Sequence[Guess]) -> pd.DataFrame:
     """The guesses for people: one line each, the error in percentage points."""
     return pd.DataFrame(
         [
             {
                 "checkpoint": guess.checkpoint,
-                "method": TITLES[guess.method],
+                "method": guess.title,
                 "ratio": guess.ratio,
                 "guess": guess.guess,
                 "measured": guess.measured,
@@ -80,6 +86,6 @@ def verdict(guess: Guess) -> str:
     way = "too high" if guess.error > 0 else "too low"
     off = "exactly right" if guess.error == 0 else f"**{abs(guess.error):.1f} points {way}**"
     return (
-        f"Your guess for {TITLES[guess.method]} at {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
+        f"Your guess for {guess.title} at {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
         f"**{guess.measured:.1%}** on {guess.images:,} images: {off}."
     )

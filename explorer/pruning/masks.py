@@ -1,13 +1,13 @@
 """Unstructured pruning: single weights set to zero by a mask; the network keeps its shape.
 
 The ratio is the share of all convolution and linear weights that is masked; biases and BatchNorm
-are left alone. Global L1 ranks all weights together (as ``torch.nn.utils.prune.global_unstructured``
-does), layer-wise L1 ranks within each layer, random ranks by a seeded shuffle.
+are left alone. What a weight's score is, and whether all weights are ranked together (as
+``torch.nn.utils.prune.global_unstructured`` does) or those of each layer, is up to the method.
 """
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.pruning.methods import PruningMethod
 
-Method = Literal["global-l1", "layer-l1", "random"]
-METHODS: tuple[Method, ...] = get_args(Method)
+Scores = npt.NDArray[np.floating[Any]]
 
 
 def check_ratio(ratio: float) -> float:
@@ -49,31 +49,24 @@ class Masker:
     weights are kept aside, so that ratios may come in any order.
     """
 
-    def __init__(self, model: nn.Module, method: Method = "global-l1", seed: int = 0) -> None:
-        if method not in METHODS:
-            raise ExplorerError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+    def __init__(self, model: nn.Module, method: PruningMethod, seed: int = 0) -> None:
         self.weights = prunable(model)
-        self.method, self.seed = method, seed
+        self.method = method
+        scores = method.mask_scores(self.weights, seed)
         # The scores in one row, each layer a slice of it; numpy sorts many times faster than torch.
-        self.scores = self._scores()
-        self.sorted = [np.sort(part) for part in self._groups()]
+        self.scores: Scores = np.concatenate(
+            [scores[name].detach().flatten().cpu().numpy() for name in self.weights]
+        )
+        self.sorted = [np.sort(part) for part in self._ranked_together()]
 
     @cached_property
     def dense(self) -> dict[str, Tensor]:
         """The weights as they were before the first mask."""
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
-    def _scores(self) -> npt.NDArray[np.float32]:
-        if self.method == "random":
-            count = sum(weight.numel() for weight in self.weights.values())
-            return np.random.RandomState(self.seed).permutation(count).astype(np.float64)
-        return np.concatenate(
-            [weight.detach().abs().flatten().cpu().numpy() for weight in self.weights.values()]
-        )
-
-    def _groups(self) -> list[npt.NDArray[np.float32]]:
+    def _ranked_together(self) -> list[Scores]:
         """The scores that are ranked together: all of them, or each layer's."""
-        if self.method != "layer-l1":
+        if not self.method.layerwise:
             return [self.scores]
         ends = np.cumsum([weight.numel() for weight in self.weights.values()])
         return np.split(self.scores, ends[:-1])
@@ -86,8 +79,8 @@ class Masker:
         """
         check_ratio(ratio)
         parts = [
-            _keep(part, order, round(ratio * len(part)))
-            for part, order in zip(self._groups(), self.sorted, strict=True)
+            _keep(part, ascending, round(ratio * len(part)))
+            for part, ascending in zip(self._ranked_together(), self.sorted, strict=True)
         ]
         keep = parts[0] if len(parts) == 1 else np.concatenate(parts)
         masks, start = {}, 0
@@ -118,15 +111,16 @@ def bake(weights: Mapping[str, Tensor], dense: Mapping[str, Tensor], masks: Mapp
         weights[name].add_(0.0)
 
 
-def _keep(
-    scores: npt.NDArray[np.float32], order: npt.NDArray[np.float32], count: int
-) -> npt.NDArray[np.bool_]:
+def _keep(scores: Scores, ascending: Scores, count: int) -> npt.NDArray[np.bool_]:
     """True for all but the ``count`` lowest scores; of equal scores the later ones stay."""
     if not count:
         return np.ones(len(scores), bool)
-    threshold = order[count - 1]
+    threshold = ascending[count - 1]
     keep: npt.NDArray[np.bool_] = scores > threshold
-    above = len(order) - int(np.searchsorted(order, threshold, side="right"))
+    above = len(ascending) - int(np.searchsorted(ascending, threshold, side="right"))
+    # Weights stored in float16 are often equal, so many scores may lie exactly on the threshold, and
+    # ">" masks them all: more than the ratio asks for. As many of them as are missing stay, so that the
+    # count is exact. Which ones is a convention, the same on every machine: the last, nearest the output.
     surplus = len(scores) - count - above
     if surplus:
         keep[np.flatnonzero(scores == threshold)[-surplus:]] = True

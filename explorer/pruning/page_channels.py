@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, coupling
+from explorer.pruning.forms import METHOD
 from explorer.pruning.scene import Scene
 
 
@@ -50,8 +51,8 @@ def main(scene: Scene) -> None:
     )
     st.caption(
         f"Channel **{channel}** takes a slice of **{layers} layers** along: **{total:,} parameters**, "
-        f"{total / scene.params:.2%} of the network. Darker is stronger (L1 norm within its layer); the weakest "
-        f"filter is that of channel **{coupling.weakest(network, group)}**, which pruning would take first."
+        f"{total / scene.params:.2%} of the network. Darker is stronger (L1 norm within its layer); channel "
+        f"**{coupling.weakest(network, group, METHOD)}** is the first that “{METHOD.title}” would take."
     )
     ui.provenance("computed", f"from the weights and shapes of {scene.title}.")
     st.graphviz_chart(coupling.chain(group, slices), width="content")
@@ -59,7 +60,7 @@ def main(scene: Scene) -> None:
         f"The chain of channel {channel}, in the direction of the data. The table lists every tensor it is cut "
         "out of; BatchNorm's running mean and variance go too, they are not parameters."
     )
-    rows = coupling.table(slices)
+    rows = coupling.slice_table(slices)
     st.dataframe(
         rows,
         hide_index=True,

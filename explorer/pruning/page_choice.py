@@ -7,16 +7,19 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from explorer import palette, ui
+from explorer import ui
 from explorer.data import ImageSet
 from explorer.measure import logit_batches
-from explorer.pruning import export
-from explorer.pruning.page_controls import BY_TITLE
+from explorer.pruning.engine import prune_network
+from explorer.pruning.methods import METHODS, PruningMethod
+from explorer.pruning.page_controls import BY_TITLE, METHODS_HELP
+from explorer.pruning.recovery import recalibrate
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import MAX_RECALIBRATE, TITLES, Method
+from explorer.pruning.sweep import MAX_RECALIBRATE
 
 BATCH = 50
 REMEMBERED = 6
+OPENS_WITH = "global-l1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,7 @@ class Choice:
     """A pruned network; ``before`` and ``after`` are logits (N, C) of the first N images of the scene."""
 
     scene: Scene
-    method: Method
+    method: PruningMethod
     ratio: float
     recalibrated: int
     network: nn.Module
@@ -40,12 +43,12 @@ class Choice:
     def title(self) -> str:
         """How it was pruned, for people."""
         recovery = f", BatchNorm recalibrated on {self.recalibrated} batches" if self.recalibrated else ""
-        return f"{TITLES[self.method]}, {self.ratio:.0%}{recovery}"
+        return f"{self.method.title}, {self.ratio:.0%}{recovery}"
 
     @property
     def color(self) -> str:
         """Of its kind, on every chart."""
-        return palette.REMOVED if self.method.startswith("channels") else palette.MASKED
+        return self.method.kind_color
 
 
 def choose(scene: Scene) -> Choice | None:
@@ -54,10 +57,10 @@ def choose(scene: Scene) -> Choice | None:
     title = left.selectbox(
         "Method",
         list(BY_TITLE),
-        list(BY_TITLE).index(TITLES["global-l1"]),
+        list(METHODS).index(OPENS_WITH),
         key="p_xm",
         bind="query-params",
-        help="How the network is pruned.",
+        help=f"How the network is pruned.\n\n{METHODS_HELP}",
     )
     ratio = middle.slider(
         "Ratio",
@@ -78,8 +81,8 @@ def choose(scene: Scene) -> Choice | None:
         bind="query-params",
         help="Batches of 100 training images for BatchNorm, after the pruning; 0 for none.",
     )
-    method, share = BY_TITLE[str(title)], round(float(ratio), 4)
-    key = (*scene.key, method, share, batches)
+    method, share = METHODS[BY_TITLE[str(title)]], round(float(ratio), 4)
+    key = (*scene.key, method.key, share, batches)
     memory: dict[Any, Choice] = st.session_state.setdefault("choices", {})
     found = memory.get(key)
     done = 0 if found is None else len(found.after)
@@ -100,7 +103,7 @@ def _stop(key: object) -> None:
 
 
 def _count(
-    scene: Scene, method: Method, ratio: float, batches: int, memory: dict[Any, Choice], key: object
+    scene: Scene, method: PruningMethod, ratio: float, batches: int, memory: dict[Any, Choice], key: object
 ) -> Choice:
     """Count the rest of the images; what is there survives a stop."""
     place = st.empty()
@@ -130,9 +133,11 @@ def _count(
     return found
 
 
-def _prune(scene: Scene, method: Method, ratio: float, batches: int) -> nn.Module:
-    shard = ui.images("shard") if batches else None
-    return export.pruned(scene.network, method, ratio, shard=shard, recalibrated=batches)
+def _prune(scene: Scene, method: PruningMethod, ratio: float, batches: int) -> nn.Module:
+    network = prune_network(scene.network, method, ratio)
+    if batches:
+        recalibrate(network, ui.images("shard"), batches)
+    return network
 
 
 def provenance(choice: Choice) -> None:

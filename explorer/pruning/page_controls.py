@@ -8,23 +8,17 @@ import streamlit as st
 
 from explorer.measure import devices, has_bfloat16
 from explorer.pruning.engine import Precision
-from explorer.pruning.sweep import (
-    MAX_FINETUNE,
-    MAX_RECALIBRATE,
-    METHODS,
-    TITLES,
-    Method,
-    Plan,
-    with_baseline,
-)
+from explorer.pruning.methods import METHODS, get_method, with_baselines
+from explorer.pruning.sweep import MAX_FINETUNE, MAX_RECALIBRATE, SweepPlan
 
 CHOSEN = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-BY_TITLE: dict[str, Method] = {TITLES[method]: method for method in METHODS}
+BY_TITLE = {method.title: method.key for method in METHODS.values()}
+METHODS_HELP = "\n".join(f"- **{method.title}**: {method.sentence}" for method in METHODS.values())
 STEPS, VALUES = "a range in steps", "chosen values"
-DEFAULT: tuple[Method, ...] = ("global-l1", "channels-l1")
+DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
 
 # Name: methods, highest ratio, step, recalibration batches, fine-tuning steps, what it is for.
-PRESETS: dict[str, tuple[tuple[Method, ...], float, float, int, int, str]] = {
+PRESETS: dict[str, tuple[tuple[str, ...], float, float, int, int, str]] = {
     "Masks against removal": (DEFAULT, 0.9, 0.1, 0, 0, "The lesson: what the page opens with."),
     "Question 3-1": (("global-l1",), 0.9, 0.1, 0, 0, "Ratio against accuracy, as the homework asks."),
     "Global or layer by layer": (("global-l1", "layer-l1"), 0.9, 0.1, 0, 0, "Where the ranking is done."),
@@ -33,7 +27,7 @@ PRESETS: dict[str, tuple[tuple[Method, ...], float, float, int, int, str]] = {
 }
 
 
-def controls() -> Plan | None:
+def controls() -> SweepPlan | None:
     """The plan that the controls ask for; None, with a sentence, where it asks for nothing."""
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for name, preset in PRESETS.items():
@@ -41,21 +35,21 @@ def controls() -> Plan | None:
     titles = st.multiselect(
         "Methods",
         list(BY_TITLE),
-        [TITLES[method] for method in DEFAULT],
+        [get_method(key).title for key in DEFAULT],
         key="p_m",
         bind="query-params",
         help="Masked: weights are set to zero, the shape stays. Removed: channels are cut out. "
-        "The random baseline of each kind is always drawn.",
+        f"The random baseline of each kind is always drawn.\n\n{METHODS_HELP}",
     )
     ratios = _ratios()
-    plan = replace(Plan(), device=_device(), precision=_precision())
+    plan = replace(SweepPlan(), device=_device(), precision=_precision())
     recalibrate, finetune = _recovery()
     if not titles or not ratios:
         st.error("Choose at least one method and one ratio.")
         return None
     return replace(
         plan,
-        methods=with_baseline([BY_TITLE[title] for title in titles]),
+        methods=with_baselines([BY_TITLE[title] for title in titles]),
         ratios=ratios,
         recalibrate=recalibrate,
         finetune=finetune,
@@ -158,9 +152,9 @@ def _recovery() -> tuple[int, int]:
     return int(recalibrate), int(finetune)
 
 
-def _take(methods: tuple[Method, ...], top: float, step: float, recalibrate: int, finetune: int) -> None:
+def _take(methods: tuple[str, ...], top: float, step: float, recalibrate: int, finetune: int) -> None:
     """Put a preset into the controls."""
     state = st.session_state
-    state["p_m"], state["p_rw"] = [TITLES[method] for method in methods], STEPS
+    state["p_m"], state["p_rw"] = [get_method(key).title for key in methods], STEPS
     state["p_top"], state["p_st"] = top, step
     state["p_rc"], state["p_ft"] = recalibrate, finetune

@@ -5,13 +5,13 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import Row
+from explorer.pruning.sweep import SweepRow
 
 
-def show(scene: Scene, rows: list[Row]) -> None:
+def show(scene: Scene, rows: list[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
     data = reading.with_share(rows, scene.params)
-    st.markdown(f"#### {reading.message(rows)}")
+    st.markdown(f"#### {reading.headline(rows)}")
     across = st.segmented_control(
         "Accuracy against",
         list(charts.ACROSS),
@@ -22,11 +22,10 @@ def show(scene: Scene, rows: list[Row]) -> None:
         help="The same networks against what was asked for, or against what it costs.",
     )
     field = charts.ACROSS[str(across)][0]
-    best = "; ".join(f"{title}: up to **{ratio:.0%}**" for title, ratio in reading.within(rows).items())
     words = " ".join(
         part
         for part in (
-            f"Within one point of the dense network, nothing retrained: {best}.",
+            reading.describe_cheap_ratios(rows),
             reading.recovered(rows),
             charts.lines(data),
             "Bands and lines up and down are 95 % Wilson intervals.",
@@ -64,7 +63,7 @@ def show(scene: Scene, rows: list[Row]) -> None:
         )
 
 
-def table(scene: Scene, rows: list[Row]) -> None:
+def table(scene: Scene, rows: list[SweepRow]) -> None:
     """Every network of the sweep, one line each, and as CSV."""
     data = reading.with_share(rows, scene.params)
     same = {"recovery": "none", "precision": "float32"}

@@ -19,7 +19,7 @@ def main(scene: Scene) -> None:
         choice.after,
         choice.images.targets(),
         scene.name,
-        choice.method,
+        choice.method.key,
         choice.ratio,
         choice.recalibrated,
     )

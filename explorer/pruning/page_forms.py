@@ -24,7 +24,7 @@ def main(scene: Scene) -> None:
         format="percent",
         key="p_f",
         bind="query-params",
-        help="The channels with the smallest L1 norms.",
+        help=forms.METHOD.sentence,
     )
     run = middle.button("Measure here", type="primary", icon=":material/timer:", width="stretch")
     right.button("Stop", icon=":material/stop:", width="stretch", help="Ends the measurement.")
@@ -77,7 +77,7 @@ def _run(scene: Scene, ratio: float) -> None:
 
 def _show(found: list[Form], ratio: float) -> None:
     st.markdown(f"#### {forms.answer(found, ratio)}")
-    rows = forms.table(found)
+    rows = forms.form_table(found)
     named = {form.name: form for form in found}
     masked, sliced = named["masked"], named["sliced"]
     ui.chart(

@@ -8,9 +8,12 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import guesses
 from explorer.pruning.guesses import Guess
-from explorer.pruning.page_controls import BY_TITLE, CHOSEN
+from explorer.pruning.methods import METHODS
+from explorer.pruning.page_controls import BY_TITLE, CHOSEN, METHODS_HELP
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import TITLES, Method, Row
+from explorer.pruning.sweep import SweepRow
+
+ASKED = "global-l1"
 
 
 def _all() -> list[Guess]:
@@ -32,14 +35,14 @@ def hidden(scene: Scene) -> bool:
     )
 
 
-def _question() -> tuple[Method, float]:
+def _question() -> tuple[str, float]:
     state = st.session_state
     title = state.get("p_gm")
     ratio = state.get("p_gr")
-    return BY_TITLE.get(str(title), "global-l1"), float(ratio if ratio in CHOSEN else 0.8)
+    return BY_TITLE.get(str(title), ASKED), float(ratio if ratio in CHOSEN else 0.8)
 
 
-def ask(scene: Scene, rows: Sequence[Row]) -> None:
+def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
     """The question, and the button that commits a guess; settles what the shown rows answer."""
     with st.expander(
         "Predict, then reveal",
@@ -50,10 +53,10 @@ def ask(scene: Scene, rows: Sequence[Row]) -> None:
         left.selectbox(
             "Method asked about",
             list(BY_TITLE),
-            list(BY_TITLE).index(TITLES["global-l1"]),
+            list(METHODS).index(ASKED),
             key="p_gm",
             bind="query-params",
-            help="Together with the ratio: the question.",
+            help=f"Together with the ratio: the question.\n\n{METHODS_HELP}",
         )
         middle.selectbox(
             "Ratio",
@@ -78,7 +81,7 @@ def ask(scene: Scene, rows: Sequence[Row]) -> None:
     for guess in _all():
         if guess.measured is None and guess.checkpoint == scene.title:
             st.info(
-                f"Committed: {guess.guess:.1%} for {TITLES[guess.method]} at {guess.ratio:.0%}. The shown sweep "
+                f"Committed: {guess.guess:.1%} for {guess.title} at {guess.ratio:.0%}. The shown sweep "
                 "has no such point: choose that method and ratio and run it here.",
                 icon=":material/lock:",
             )
@@ -92,7 +95,7 @@ def _commit(checkpoint: str, guess: float) -> None:
 def marks(scene: Scene) -> pd.DataFrame | None:
     """The settled guesses about this network, for the curve; None where there are none."""
     settled = [guess for guess in _all() if guess.measured is not None and guess.checkpoint == scene.title]
-    return guesses.table(settled) if settled else None
+    return guesses.guess_table(settled) if settled else None
 
 
 def results(scene: Scene) -> None:
@@ -102,4 +105,4 @@ def results(scene: Scene) -> None:
     for guess in _all():
         if guess.measured is not None and guess.checkpoint == scene.title:
             st.markdown(f":material/adjust: {guesses.verdict(guess)}")
-    ui.download("Guesses as CSV", guesses.table(_all()), "guesses.csv")
+    ui.download("Guesses as CSV", guesses.guess_table(_all()), "guesses.csv")

@@ -5,10 +5,10 @@ import streamlit as st
 from explorer import ui
 from explorer.ledger import Origin, State, described
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import TITLES, Row
+from explorer.pruning.sweep import SweepRow
 
 
-def row(scene: Scene, rows: list[Row], seed: int, origin: Origin, where: str) -> None:
+def row(scene: Scene, rows: list[SweepRow], seed: int, origin: Origin, where: str) -> None:
     """Choose one of the sweep's networks, and pin it."""
     names = {_name(each): each for each in rows}
     telling = min(
@@ -30,43 +30,43 @@ def row(scene: Scene, rows: list[Row], seed: int, origin: Origin, where: str) ->
         ui.pin("pruning", lambda: _state(scene, names[name], seed, origin, where))
 
 
-def _name(each: Row) -> str:
+def _name(each: SweepRow) -> str:
     after = "" if each.recovery == "none" else f", {each.recovery}"
-    return f"{TITLES[each.method]}, {each.ratio:.0%}{after}"
+    return f"{each.title}, {each.ratio:.0%}{after}"
 
 
-def _state(scene: Scene, found: Row, seed: int, origin: Origin, where: str) -> State:
+def _state(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str) -> State:
     # What was trained again, or runs in another precision, cannot be rebuilt from the checkpoint alone.
-    plain = scene.shipped and found.recovery == "none" and found.precision == "float32"
+    plain = scene.shipped and pruned.recovery == "none" and pruned.precision == "float32"
     recipe = (
         {
             "checkpoint": scene.name,
             "sha256": ui.cards()[scene.name].sha256,
-            "method": found.method,
-            "ratio": found.ratio,
+            "method": pruned.method,
+            "ratio": pruned.ratio,
             "seed": seed,
         }
         if plain
         else {}
     )
     return State(
-        f"{scene.title}, {_name(found)}",
+        f"{scene.title}, {_name(pruned)}",
         "pruning",
         described(scene.network),
-        found.params,
-        found.nonzero,
-        found.mult_adds,
+        pruned.params,
+        pruned.nonzero,
+        pruned.mult_adds,
         scene.images.input_size,
         origin,
         where,
-        found.file_bytes,
-        found.zipped_bytes,
-        found.ms,
-        found.ms_low,
-        found.ms_high,
-        found.batch,
-        found.correct,
-        found.total,
+        pruned.file_bytes,
+        pruned.zipped_bytes,
+        pruned.ms,
+        pruned.ms_low,
+        pruned.ms_high,
+        pruned.batch,
+        pruned.correct,
+        pruned.total,
         scene.images.name,
         recipe=recipe,
     )

@@ -9,16 +9,16 @@ from explorer.pruning import charts, page_curve, page_guess, page_pin, reading, 
 from explorer.pruning.page_controls import controls
 from explorer.pruning.scene import Scene
 from explorer.pruning.stored import Stored
-from explorer.pruning.sweep import TITLES, Plan, Row, sweep
+from explorer.pruning.sweep import SweepPlan, SweepRow, sweep
 
 
 class Kept:
     """What a run has brought so far, and the settings it was run with; it survives a stop."""
 
-    def __init__(self, scene: Scene, plan: Plan) -> None:
+    def __init__(self, scene: Scene, plan: SweepPlan) -> None:
         self.title, self.plan, self.count = scene.title, plan, len(scene.images)
         self.images = scene.images.name
-        self.rows: list[Row] = []
+        self.rows: list[SweepRow] = []
 
     @property
     def settings(self) -> dict[str, str]:
@@ -75,7 +75,7 @@ def main(scene: Scene) -> None:
     ui.remember("sweep", (scene.name, scene.title, tuple(rows), origin, where))
 
 
-def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
+def _run(scene: Scene, plan: SweepPlan, view: DeltaGenerator) -> None:
     kept = Kept(scene, plan)
     st.session_state["sweep"] = kept
     shard = ui.images("shard") if plan.recalibrate or plan.finetune else None
@@ -88,7 +88,7 @@ def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
                 done = len(kept.rows) / plan.steps
                 bar.progress(
                     done,
-                    f"{len(kept.rows)} of {plan.steps}: {TITLES[row.method]} at {row.ratio:.0%}, accuracy "
+                    f"{len(kept.rows)} of {plan.steps}: {row.title} at {row.ratio:.0%}, accuracy "
                     f"{row.accuracy.value:.1%}; about {clock() / done - clock():.0f} s left",
                 )
                 figure.altair_chart(
@@ -100,11 +100,11 @@ def _run(scene: Scene, plan: Plan, view: DeltaGenerator) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _evidence(name: str) -> Stored[Row] | None:
-    return stored.read("sweep", Row, name)
+def _evidence(name: str) -> Stored[SweepRow] | None:
+    return stored.read("sweep", SweepRow, name)
 
 
-def _mismatch(kept: Kept, scene: Scene, plan: Plan | None) -> None:
+def _mismatch(kept: Kept, scene: Scene, plan: SweepPlan | None) -> None:
     if len(kept.rows) < kept.plan.steps:
         st.info(
             f"The run was stopped after {len(kept.rows)} of {kept.plan.steps} networks.",
@@ -133,7 +133,7 @@ def _where(kept: Kept) -> str:
     )
 
 
-def _card(found: Stored[Row]) -> str:
+def _card(found: Stored[SweepRow]) -> str:
     first = found.rows[0]
     return (
         f"{found.date} on {found.machine}, batch of {first.batch}, torch "

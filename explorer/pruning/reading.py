@@ -1,49 +1,64 @@
-"""What a sweep says: its message, what recovery brought back, and with which settings it was run."""
+"""What a sweep says: its headline, what recovery brought back, and with which settings it was run."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from explorer.pruning.sweep import TITLES, Plan, Row, table
+from explorer.pruning.methods import METHODS, PruningMethod, get_method
+from explorer.pruning.sweep import SweepPlan, SweepRow, sweep_table
 
 
-def with_share(rows: Sequence[Row], dense_params: int) -> pd.DataFrame:
+def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
     """The sweep's table with a column ``gone``, the share of parameters that the ratio becomes.
 
     These are the dense network's parameters that are zero now, or removed.
     """
-    data = table(rows)
+    data = sweep_table(rows)
     data.insert(1, "recovery", data.pop("recovery"))
     data.insert(3, "gone", 1 - data["nonzero"] / dense_params)
     return data
 
 
-def message(rows: Sequence[Row]) -> str:
-    """Accuracy and measured speed of one masked and of one removed network that the sweep holds."""
+def telling_row(rows: Sequence[SweepRow], method: PruningMethod) -> SweepRow | None:
+    """The method's row nearest the ratio that a headline tells about, before any recovery; None without one."""
+    pruned = [row for row in rows if row.method == method.key and row.ratio > 0 and row.recovery == "none"]
+    return min(pruned, key=lambda row: abs(row.ratio - method.headline_ratio), default=None)
+
+
+def headline(rows: Sequence[SweepRow]) -> str:
+    """Accuracy and measured speed of one masked and of one removed network that the sweep holds.
+
+    Of each kind the first method in the order of lists speaks; the random one only where it is alone.
+    """
+    speakers: dict[str, tuple[PruningMethod, SweepRow]] = {}
+    for method in METHODS.values():
+        row = telling_row(rows, method)
+        if row is not None:
+            speakers.setdefault(method.kind, (method, row))
     parts = []
-    for near, kinds in (
-        (0.8, {"global-l1": "of the weights masked", "layer-l1": "of each layer's weights masked"}),
-        (0.5, dict.fromkeys(("channels-l1", "channels-l2"), "of the channels removed")),
-    ):
-        pruned = [row for row in rows if row.ratio > 0 and row.recovery == "none"]
-        kind = next((kind for kind in kinds if any(row.method == kind for row in pruned)), None)
-        if kind is not None:
-            row = min((row for row in pruned if row.method == kind), key=lambda each: abs(each.ratio - near))
-            speed = "not timed" if row.speed_up is None else f"{row.speed_up:.2f} times as fast"
-            parts.append(f"{row.ratio:.0%} {kinds[kind]}: accuracy {row.accuracy.value:.1%}, {speed}")
+    for method, row in speakers.values():
+        speed = "not timed" if row.speed_up is None else f"{row.speed_up:.2f} times as fast"
+        parts.append(f"{row.ratio:.0%} {method.share}: accuracy {row.accuracy.value:.1%}, {speed}")
     return "; ".join(parts) or "A sweep, measured"
 
 
-def within(rows: Sequence[Row], points: float = 1.0) -> dict[str, float]:
-    """For each method the largest ratio that costs at most so many points, without any recovery.
+def dense_accuracy(rows: Sequence[SweepRow]) -> float | None:
+    """The dense network's accuracy: that at ratio 0 before any recovery; None where the sweep has no ratio 0."""
+    return next((row.accuracy.value for row in rows if row.ratio == 0 and row.recovery == "none"), None)
 
-    Compared with the accuracy at the smallest ratio of the sweep; 0 where no ratio does.
+
+def largest_cheap_ratios(rows: Sequence[SweepRow], points: float = 1.0) -> dict[str, float]:
+    """For each method the largest ratio that costs at most so many points, by key, without any recovery.
+
+    Compared with the dense network's accuracy; 0 where every ratio costs more. Empty where the sweep has no
+    ratio 0, since then nothing in it is the dense network.
     """
-    first = min(row.ratio for row in rows)
-    dense = max(row.accuracy.value for row in rows if row.ratio == first)
+    dense = dense_accuracy(rows)
+    if dense is None:
+        return {}
     before = [row for row in rows if row.recovery == "none"]
     return {
-        TITLES[method]: max(
+        method: max(
             (r.ratio for r in before if r.method == method and r.accuracy.value >= dense - points / 100),
             default=0.0,
         )
@@ -51,7 +66,20 @@ def within(rows: Sequence[Row], points: float = 1.0) -> dict[str, float]:
     }
 
 
-def recovered(rows: Sequence[Row]) -> str:
+def describe_cheap_ratios(rows: Sequence[SweepRow]) -> str:
+    """How far each method gets within one point of the dense network, in one sentence."""
+    ratios = largest_cheap_ratios(rows)
+    if not ratios:
+        lowest = min(row.ratio for row in rows)
+        return (
+            f"The lowest ratio here is {lowest:.0%}, so nothing here is the dense network: "
+            "add ratio 0 to see what pruning costs."
+        )
+    best = "; ".join(f"{get_method(key).title}: up to **{ratio:.0%}**" for key, ratio in ratios.items())
+    return f"Within one point of the dense network, nothing retrained: {best}."
+
+
+def recovered(rows: Sequence[SweepRow]) -> str:
     """What each recovery brought back at most, in one sentence; empty where none was switched on."""
     before = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
     parts = []
@@ -60,26 +88,26 @@ def recovered(rows: Sequence[Row]) -> str:
         best = max(after, key=lambda r: r.accuracy.value - before[r.method, r.ratio].accuracy.value)
         was = before[best.method, best.ratio].accuracy.value
         parts.append(
-            f"{recovery}: {was:.1%} becomes **{best.accuracy.value:.1%}** ({TITLES[best.method]} at {best.ratio:.0%})"
+            f"{recovery}: {was:.1%} becomes **{best.accuracy.value:.1%}** ({best.title} at {best.ratio:.0%})"
         )
     return "Brought back the most, " + "; ".join(parts) + "." if parts else ""
 
 
-def agreement(rows: Sequence[Row]) -> float | None:
+def agreement(rows: Sequence[SweepRow]) -> float | None:
     """The smallest share of bfloat16 predictions that equal float32's; None with float32."""
     return min((row.agreement for row in rows if row.agreement is not None), default=None)
 
 
-def untimed(rows: Sequence[Row]) -> int:
+def untimed(rows: Sequence[SweepRow]) -> int:
     """How many networks could not be timed because other programs used the processors."""
     return sum(row.busy for row in rows)
 
 
-def settings(title: str, plan: Plan, images: int) -> dict[str, str]:
+def settings(title: str, plan: SweepPlan, images: int) -> dict[str, str]:
     """What a run was asked to do, in words, by name of the setting."""
     return {
         "checkpoint": title,
-        "methods": ", ".join(TITLES[method] for method in plan.methods),
+        "methods": ", ".join(get_method(method).title for method in plan.methods),
         "ratios": ", ".join(f"{ratio:.0%}" for ratio in plan.ratios),
         "images": f"{images:,}",
         "device": plan.device,

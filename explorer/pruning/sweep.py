@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal
 
 import pandas as pd
 import torch
@@ -24,21 +24,11 @@ from explorer.measure import (
     state_bytes,
 )
 from explorer.networks import nonzero_count, parameter_count
-from explorer.pruning import masks
-from explorer.pruning.engine import Precision, Pruned, Setting, prunings
+from explorer.pruning.engine import Precision, PrunedNetwork, Setting, prunings
 from explorer.pruning.masks import check_ratio
+from explorer.pruning.methods import get_method
 from explorer.pruning.recovery import finetune, recalibrate
 
-Method = Literal["global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random"]
-METHODS: tuple[Method, ...] = get_args(Method)
-TITLES: dict[Method, str] = {
-    "global-l1": "masked, global L1",
-    "layer-l1": "masked, layer-wise L1",
-    "random": "masked at random",
-    "channels-l1": "removed channels, L1",
-    "channels-l2": "removed channels, L2",
-    "channels-random": "removed channels at random",
-}
 TIMED_BATCH = 32
 AGREEMENT_IMAGES = 500  # enough to tell, few enough that bfloat16 still saves time
 MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
@@ -46,29 +36,12 @@ MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
 Recovery = Literal["none", "recalibrated", "fine-tuned"]
 
 
-def with_baseline(methods: Sequence[Method]) -> tuple[Method, ...]:
-    """The methods together with the random baseline of each kind, which any ranking has to beat.
-
-    >>> with_baseline(["global-l1", "layer-l1"])
-    ('global-l1', 'layer-l1', 'random')
-    >>> with_baseline(["channels-l2"])
-    ('channels-l2', 'channels-random')
-    """
-    found = list(dict.fromkeys(methods))
-    masked = any(method in masks.METHODS for method in found)
-    removed = any(method not in masks.METHODS for method in found)
-    for wanted, baseline in ((masked, "random"), (removed, "channels-random")):
-        if wanted and baseline not in found:
-            found.append(cast(Method, baseline))
-    return tuple(found)
-
-
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What a sweep measures.
 
     Attributes:
-        methods: how to prune.
+        methods: how to prune, by key.
         ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
         device: where the network runs.
         repeats: timed forward passes per network; 0 for no clock at all.
@@ -78,7 +51,7 @@ class Plan:
         finetune: SGD steps of a short fine-tuning, 0 to 500.
     """
 
-    methods: tuple[Method, ...] = ("global-l1", "random", "channels-l1")
+    methods: tuple[str, ...] = ("global-l1", "random", "channels-l1")
     ratios: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9)
     device: str = "cpu"
     repeats: int = 15
@@ -89,8 +62,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for method in self.methods:
-            if method not in METHODS:
-                raise ExplorerError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+            get_method(method)  # refuses an unknown one
         for ratio in self.ratios:
             check_ratio(ratio)
         if not self.methods or not self.ratios:
@@ -112,7 +84,7 @@ class Plan:
     def recoveries(self) -> tuple[Recovery, ...]:
         """The states in which each pruned network is measured, in order.
 
-        >>> Plan(recalibrate=1, finetune=50).recoveries
+        >>> SweepPlan(recalibrate=1, finetune=50).recoveries
         ('none', 'recalibrated', 'fine-tuned')
         """
         switched: tuple[tuple[Recovery, int], ...] = (
@@ -128,11 +100,11 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Row:
+class SweepRow:
     """One pruned network, measured.
 
     Attributes:
-        method: how it was pruned.
+        method: how it was pruned, by key.
         ratio: the share that was asked for.
         correct: right answers.
         total: images.
@@ -155,7 +127,7 @@ class Row:
             the first 500 of the images.
     """
 
-    method: Method
+    method: str
     ratio: float
     correct: int
     total: int
@@ -176,6 +148,11 @@ class Row:
     agreement: float | None = None
 
     @property
+    def title(self) -> str:
+        """The method's name for people."""
+        return get_method(self.method).title
+
+    @property
     def accuracy(self) -> Accuracy:
         """The right answers as an accuracy."""
         return Accuracy(self.correct, self.total)
@@ -187,8 +164,8 @@ class Row:
 
 
 def sweep(
-    model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan, *, shard: ImageSet | None = None
-) -> Iterator[Row]:
+    model: nn.Module, inputs: Tensor, targets: Tensor, plan: SweepPlan, *, shard: ImageSet | None = None
+) -> Iterator[SweepRow]:
     """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
 
     Args:
@@ -206,17 +183,20 @@ def sweep(
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
     for method in plan.methods:
-        for pruned in prunings(model, method, plan.ratios, plan.seed, plan.setting):
+        for pruned in prunings(model, get_method(method), plan.ratios, plan.seed, plan.setting):
             yield meter.row(method, pruned, "none")
             if shard is not None:
                 for recovery, network in _recovered(pruned, plan, shard):
                     yield meter.row(method, network, recovery)
 
 
-def _recovered(pruned: Pruned, plan: Plan, shard: ImageSet) -> Iterator[tuple[Recovery, Pruned]]:
+def _recovered(
+    pruned: PrunedNetwork, plan: SweepPlan, shard: ImageSet
+) -> Iterator[tuple[Recovery, PrunedNetwork]]:
     """The pruned network after each recovery of the plan, one on top of the other, on a private copy."""
     if len(plan.recoveries) == 1:
         return
+    # All ratios of a method are written into one network, so a recovery that trained it would train the rest.
     network = copy.deepcopy(pruned.plain())
     for recovery in plan.recoveries[1:]:
         if recovery == "recalibrated":
@@ -224,30 +204,30 @@ def _recovered(pruned: Pruned, plan: Plan, shard: ImageSet) -> Iterator[tuple[Re
         else:
             for _ in finetune(network, shard, plan.finetune, plan.seed):
                 pass
-        yield recovery, Pruned(pruned.ratio, plan.setting.ready(network), lambda: network)
+        yield recovery, PrunedNetwork(pruned.ratio, plan.setting.ready(network), lambda: network)
 
 
 class _Meter:
     """Measures one pruned network after another, on the same images and beside the same dense network."""
 
-    def __init__(self, model: nn.Module, inputs: Tensor, targets: Tensor, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, targets: Tensor, plan: SweepPlan) -> None:
         self.plan, self.targets = plan, targets
         self.inputs = plan.setting.prepare(inputs)
         self.some = inputs[:AGREEMENT_IMAGES]
         self.dense = plan.setting.ready(model)
         self.patience = PATIENCE
 
-    def row(self, method: Method, pruned: Pruned, recovery: Recovery) -> Row:
+    def row(self, method: str, pruned: PrunedNetwork, recovery: Recovery) -> SweepRow:
         """Everything a row says of this network."""
         scores = logits(pruned.fast, self.inputs)
-        found: Accuracy = accuracy(scores, self.targets)
+        counted = accuracy(scores, self.targets)
         plain = pruned.plain()
         timed, reference = self._times(pruned.fast)
-        return Row(
+        return SweepRow(
             method,
             pruned.ratio,
-            found.correct,
-            found.total,
+            counted.correct,
+            counted.total,
             parameter_count(plain),
             nonzero_count(plain),
             multiply_adds(plain, self.some),
@@ -282,14 +262,14 @@ class _Meter:
         return float((scores[: len(expected)].argmax(1) == expected).float().mean())
 
 
-def table(rows: Sequence[Row]) -> pd.DataFrame:
+def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
     """The rows as a table for people: one line per network, accuracy with its 95 % interval."""
     lines = []
     for row in rows:
         low, high = row.accuracy.interval()
         lines.append(
             {
-                "method": TITLES[row.method],
+                "method": row.title,
                 "ratio": row.ratio,
                 "accuracy": row.accuracy.value,
                 "accuracy_low": low,

@@ -2,7 +2,8 @@
 
 from explorer.pruning import forms as three_forms
 from explorer.pruning.forms import Form
-from explorer.pruning.sweep import table as sweep_table
+from explorer.pruning.reading import dense_accuracy
+from explorer.pruning.sweep import SweepRow, sweep_table
 from explorer.report import quoted
 from explorer.report.blocks import Answer, Figure, Prose, Rows, Verdict, Where
 from explorer.report.current import Homework
@@ -39,13 +40,13 @@ def curve(state: Homework) -> Answer:
         return _unmeasured("3-1", "a sweep of this network")
     found = state.sweep.rows
     rows = sweep_table(found)
-    shown = rows[["method", "ratio", "accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]]
-    shown = shown.rename(columns=NAMES)
-    dense = max(row.accuracy.value for row in found if row.ratio == min(each.ratio for each in found))
-    text = "; ".join(
-        f"{method}: {part['accuracy'].iloc[-1]:.1%} at {part['ratio'].iloc[-1]:.0%}"
-        for method, part in rows.sort_values("ratio").groupby("method", sort=False)
-    )
+    retrained = any(row.recovery != "none" for row in found)
+    columns = ["method", "ratio", *(["recovery"] if retrained else [])]
+    columns += ["accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]
+    dense = dense_accuracy(found)
+    highest = {row.method: max(each.ratio for each in found if each.method == row.method) for row in found}
+    last = [row for row in found if row.ratio == highest[row.method]]
+    text = "; ".join(f"{_named(row.title, row)}: {row.accuracy.value:.1%} at {row.ratio:.0%}" for row in last)
     return Answer(
         "3-1",
         quoted.QUESTIONS["3-1"],
@@ -54,11 +55,12 @@ def curve(state: Homework) -> Answer:
                 "sweep",
                 rows,
                 f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
-                f"{state.pruned}, {found[0].total:,} images, no retraining; bands are 95 % intervals.",
+                f"{state.pruned}, {found[0].total:,} images, "
+                f"{'retrained where the line is broken' if retrained else 'no retraining'}; bands are 95 % intervals.",
             ),
-            Prose(f"Dense **{dense:.1%}**. At the highest ratio, {text}."),
+            Prose(("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."),
             Rows(
-                shown,
+                rows[columns].rename(columns=NAMES),
                 "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
                 "channels that is removed.",
                 {"ratio": ".0%", "not zero": ",", "parameters": ","}
@@ -67,8 +69,14 @@ def curve(state: Homework) -> Answer:
         ),
         Verdict("The report's plot is missing.", holds=False),
         state.sweep.where,
-        {f"accuracy, {row.method} at {row.ratio:g}": row.accuracy.value for row in found},
+        # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
+        {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in found},
     )
+
+
+def _named(method: str, row: SweepRow) -> str:
+    """A method's name, with what was done to the row after the pruning."""
+    return method if row.recovery == "none" else f"{method}, {row.recovery}"
 
 
 def speed(state: Homework) -> Answer:
@@ -76,7 +84,7 @@ def speed(state: Homework) -> Answer:
     if state.forms is None:
         return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
     found, ratio = list(state.forms.rows), state.forms.ratio
-    rows = three_forms.table(found).rename(columns=NAMES)
+    rows = three_forms.form_table(found).rename(columns=NAMES)
     named = {form.name: form for form in found}
     sentence = three_forms.answer(found, ratio)
     return Answer(

@@ -17,7 +17,7 @@ from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
-from explorer.pruning.sweep import Plan, sweep
+from explorer.pruning.sweep import SweepPlan, sweep
 from explorer.report.answers import answers
 from explorer.report.blocks import Where
 from explorer.report.current import Batch, Choices, Formed, Pruned, Swept, Taught, homework
@@ -57,7 +57,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="prune and measure here; without it the evidence that ships is shown",
     )
     parser.add_argument(
-        "--ratios", type=terminal.numbers, default=Plan().ratios, help="0,0.5,0.8, for --measure"
+        "--ratios", type=terminal.numbers, default=SweepPlan().ratios, help="0,0.5,0.8, for --measure"
     )
     data_options(parser)
     parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
@@ -117,7 +117,7 @@ def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Prune
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     model, images = place.network(name), whole.select(slice(options.images))
     inputs, targets = images.inputs(), images.targets()
-    plan = Plan(ratios=options.ratios)
+    plan = SweepPlan(ratios=options.ratios)
     steps = sweep(model, inputs, targets, plan)
     rows = tuple(tqdm(steps, desc="pruned networks", total=plan.steps, file=sys.stderr))
     found = tuple(tqdm(forms(model, inputs, targets, RATIO), desc="forms", total=4, file=sys.stderr))

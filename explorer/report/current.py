@@ -13,7 +13,7 @@ from explorer.evidence import read_logits
 from explorer.networks import StudentSpec
 from explorer.pruning import stored
 from explorer.pruning.forms import Form
-from explorer.pruning.sweep import Row
+from explorer.pruning.sweep import SweepRow
 from explorer.report.blocks import Where
 
 
@@ -31,7 +31,7 @@ class Batch:
 class Swept:
     """A sweep of the pruned network, and where it was measured."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SweepRow, ...]
     where: Where
 
 
@@ -112,7 +112,7 @@ def homework(
         ExplorerError: there is no such checkpoint, or its stored results cannot be read.
     """
     sweep, forms = pruned.sweep, pruned.forms
-    if sweep is None and (evidence := stored.read("sweep", Row, pruned.checkpoint, folder)):
+    if sweep is None and (evidence := stored.read("sweep", SweepRow, pruned.checkpoint, folder)):
         where = f"{evidence.date}, {evidence.machine}, torch {evidence.torch}; test images."
         sweep = Swept(evidence.rows, Where("precomputed", where))
     if forms is None and (found := stored.read("forms", Form, pruned.checkpoint, folder)):

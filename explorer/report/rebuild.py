@@ -8,7 +8,7 @@ if it was pruned.
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import nn
 
@@ -18,8 +18,8 @@ from explorer.errors import ExplorerError
 from explorer.ledger import State, counts, of_network
 from explorer.measure import Accuracy, accuracy, logits, state_bytes
 from explorer.networks import StudentNet, StudentSpec
-from explorer.pruning.export import pruned
-from explorer.pruning.sweep import METHODS, Method
+from explorer.pruning.engine import prune_network
+from explorer.pruning.methods import METHODS
 
 BUNDLED = {f"Fashion-MNIST, {split}": split for split in fashion_mnist.SPLITS}
 """Names of image sets that every copy of the explorer has."""
@@ -45,7 +45,7 @@ def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
     ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
     if method not in METHODS or not isinstance(ratio, int | float) or not isinstance(seed, int):
         raise ExplorerError("This row cannot be rebuilt: its method, ratio or seed is not one of ours.")
-    return pruned(model, cast(Method, method), ratio, seed)
+    return prune_network(model, METHODS[method], ratio, seed)
 
 
 def _spec(values: Any) -> StudentSpec:

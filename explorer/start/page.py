@@ -9,12 +9,14 @@ from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.networks import StudentSpec
 from explorer.pruning import charts as pruning_charts
-from explorer.pruning import stored
-from explorer.pruning.sweep import Row, table
+from explorer.pruning import reading, stored
+from explorer.pruning.methods import METHODS, baseline
+from explorer.pruning.sweep import SweepRow, sweep_table
 
 CLAIMED = 38_000  # what the report's answer 1-2 gives as its total
 LIMIT = LIMITS["Spring 2023"]
-SHOWN = ("global-l1", "random", "channels-l1")
+MASKED, REMOVED = METHODS["global-l1"], METHODS["channels-l1"]
+SHOWN = (MASKED.key, baseline(MASKED.kind).key, REMOVED.key)
 
 
 def main() -> None:
@@ -76,18 +78,14 @@ def _distillation() -> None:
 
 
 def _pruning() -> None:
-    found = stored.read("sweep", Row, "teacher")
+    found = stored.read("sweep", SweepRow, "teacher")
     st.subheader("Pruning")
-    if found is None:
+    masked = None if found is None else reading.telling_row(found.rows, MASKED)
+    removed = None if found is None else reading.telling_row(found.rows, REMOVED)
+    if found is None or masked is None or removed is None:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
     else:
-        rows = table([row for row in found.rows if row.method in SHOWN])
-        masked = min(
-            (row for row in found.rows if row.method == "global-l1"), key=lambda row: abs(row.ratio - 0.8)
-        )
-        removed = min(
-            (row for row in found.rows if row.method == "channels-l1"), key=lambda row: abs(row.ratio - 0.5)
-        )
+        rows = sweep_table([row for row in found.rows if row.method in SHOWN])
         st.markdown(
             f"**{masked.ratio:.0%}** of the teacher's weights masked: accuracy **{masked.accuracy.value:.1%}**, "
             f"but **{masked.speed_up:.2f}** times as fast. **{removed.ratio:.0%}** of its channels removed: "

@@ -6,6 +6,7 @@ from explorer.checkpoints import load
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 from explorer.pruning import channels, coupling
+from explorer.pruning.methods import METHODS
 
 BUILDS = {
     "student": lambda: load("student-60k"),
@@ -28,7 +29,7 @@ def test_the_slices_are_what_removing_the_channels_takes(name: str, chosen: tupl
         gone = parameter_count(model) - parameter_count(channels.remove(model, kept))
         slices = coupling.coupled(model, group, chosen)
         assert sum(each.params for each in slices) == gone
-        assert coupling.table(slices)["parameters"].iloc[-1] == gone
+        assert coupling.slice_table(slices)["parameters"].iloc[-1] == gone
 
 
 def test_a_pointwise_channel_takes_the_next_depthwise_filter_along() -> None:
@@ -51,7 +52,7 @@ def test_the_map_has_a_line_per_layer_and_channel() -> None:
     rows = coupling.strengths(model, group)
     assert rows.groupby("layer").size().tolist() == [48] * 5
     first = rows[rows["role"] == "filter"].sort_values("channel")["norm"]
-    assert coupling.weakest(model, group) == first.reset_index(drop=True).idxmin()
+    assert coupling.weakest(model, group, METHODS["channels-l1"]) == first.reset_index(drop=True).idxmin()
     assert rows["strength"].between(0, 1).all()
 
 

@@ -9,6 +9,7 @@ from explorer.measure import has_bfloat16
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from explorer.pruning.engine import Setting, fold, prunings
 from explorer.pruning.masks import prunable
+from explorer.pruning.methods import METHODS
 
 BUILDS = {
     "student": lambda: StudentNet(StudentSpec(5, (6, 7, 8, 9), classes=4)),
@@ -39,12 +40,12 @@ def test_a_folded_network_computes_the_same_without_batch_norm(name: str) -> Non
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 
-@pytest.mark.parametrize("method", ["global-l1", "layer-l1", "random", "channels-l2"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", ["student with bias", "resnet18"])
 def test_the_fast_network_is_the_plain_one_at_every_ratio_in_any_order(name: str, method: str) -> None:
     model, images = trained_like(name), torch.randn(2, 3, 64, 64)
     before = copy.deepcopy(model.state_dict())
-    for pruned in prunings(model, method, (0.7, 0.0, 0.4)):
+    for pruned in prunings(model, METHODS[method], (0.7, 0.0, 0.4)):
         plain = pruned.plain()
         with torch.inference_mode():
             assert torch.allclose(pruned.fast(images), plain(images), atol=1e-4)
@@ -57,7 +58,7 @@ def test_the_fast_network_is_the_plain_one_at_every_ratio_in_any_order(name: str
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
 def test_bfloat16_is_a_choice() -> None:
     setting = Setting(precision="bfloat16")
-    pruned = next(prunings(trained_like("student"), "global-l1", [0.5], setting=setting))
+    pruned = next(prunings(trained_like("student"), METHODS["global-l1"], [0.5], setting=setting))
     assert {parameter.dtype for parameter in pruned.fast.parameters()} == {torch.bfloat16}
     assert {parameter.dtype for parameter in pruned.plain().parameters()} == {torch.float32}
     assert setting.prepare(torch.zeros(1, 3, 8, 8)).dtype == torch.bfloat16

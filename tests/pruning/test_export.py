@@ -13,16 +13,21 @@ from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import parameter_count, resnet18_teacher
 from explorer.pruning import channels, export
-from explorer.pruning.sweep import METHODS, Method
+from explorer.pruning.engine import prune_network
+from explorer.pruning.methods import METHODS, get_method
+from explorer.pruning.recovery import recalibrate
+from explorer.pruning.removal import kept_channels
 
 ROOT = Path(__file__).parent.parent.parent
 IMAGES = 40
 
 
-def receipt(method: Method, ratio: float, recalibrated: int = 0) -> tuple[export.Receipt, nn.Module]:
+def receipt(method: str, ratio: float, recalibrated: int = 0) -> tuple[export.Receipt, nn.Module]:
     test, shard = (fashion_mnist.load(split) for split in ("test", "shard"))
     test = test.select(slice(IMAGES))
-    network = export.pruned(load("student-60k"), method, ratio, shard=shard, recalibrated=recalibrated)
+    network = prune_network(load("student-60k"), get_method(method), ratio)
+    if recalibrated:
+        recalibrate(network, shard, recalibrated)
     scores = logits(network, test.inputs())
     return export.receipt(
         network, scores, test.targets(), "student-60k", method, ratio, recalibrated
@@ -30,8 +35,8 @@ def receipt(method: Method, ratio: float, recalibrated: int = 0) -> tuple[export
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_pruned_student_opens_again_and_answers_as_before(method: Method) -> None:
-    network = export.pruned(load("student-60k"), method, 0.45)
+def test_a_pruned_student_opens_again_and_answers_as_before(method: str) -> None:
+    network = prune_network(load("student-60k"), get_method(method), 0.45)
     again = export.reopened(export.to_file(network))
     images = fashion_mnist.load("test").select(slice(8)).inputs()
     assert parameter_count(again) == parameter_count(network)
@@ -42,7 +47,7 @@ def test_a_pruned_student_opens_again_and_answers_as_before(method: Method) -> N
 def test_a_sliced_resnet_opens_again_by_its_shapes(ratio: float) -> None:
     torch.manual_seed(0)
     model = resnet18_teacher(7).eval()
-    small = channels.remove(model, channels.kept_channels(model, ratio, "random"))
+    small = channels.remove(model, kept_channels(model, ratio, METHODS["channels-random"]))
     again = export.reopened(export.to_file(small))
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(again(images), small.eval()(images))
@@ -81,7 +86,7 @@ def run(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     ("method", "ratio", "recalibrated"), [("global-l1", 0.6, 0), ("channels-random", 0.25, 1)]
 )
 def test_the_script_rebuilds_the_network_in_a_fresh_interpreter(
-    method: Method, ratio: float, recalibrated: int, tmp_path: Path
+    method: str, ratio: float, recalibrated: int, tmp_path: Path
 ) -> None:
     found, network = receipt(method, ratio, recalibrated)
     text = export.script(found)

@@ -4,7 +4,8 @@ from torch import nn
 
 from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning import forms
-from explorer.pruning.channels import kept_channels, remove, zero
+from explorer.pruning.channels import remove, zero
+from explorer.pruning.removal import kept_channels
 
 SPEC = StudentSpec(12, (16, 20, 24, 16), classes=4)
 
@@ -32,7 +33,7 @@ def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
     assert zeroed.zipped_bytes < dense.zipped_bytes, "zeros compress"
     assert zeroed.correct == sliced.correct, "they compute the same"
     assert masked.torchinfo_params < masked.params, "torchinfo counts the ones of a mask"
-    assert len(forms.table([dense, masked, zeroed, sliced])) == 4
+    assert len(forms.form_table([dense, masked, zeroed, sliced])) == 4
     assert dense.ms is not None
     assert sliced.ms is not None
     text = forms.answer([dense, masked, zeroed, sliced], 0.5)
@@ -42,7 +43,7 @@ def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
 def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:
     """A mask on the filters leaves BatchNorm's shift in place."""
     model, images = trained_like(), torch.randn(2, 3, 64, 64)
-    kept = kept_channels(model, 0.5)
+    kept = kept_channels(model, 0.5, forms.METHOD)
     with torch.no_grad():
         left, right, hooked = (form(model, kept).eval()(images) for form in (zero, remove, forms.masked))
     assert torch.allclose(left, right, atol=1e-5)
@@ -54,5 +55,5 @@ def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("explorer.measure.clock.BLOCK", 0.001)
     found = list(forms.forms(trained_like(), torch.randn(4, 3, 64, 64), torch.zeros(4), 0.5, repeats=1))
     assert all(form.ms is None and form.busy for form in found)
-    assert forms.table(found)["speed_up"].isna().all()
+    assert forms.form_table(found)["speed_up"].isna().all()
     assert "too busy" in forms.answer(found, 0.5)

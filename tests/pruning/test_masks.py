@@ -6,7 +6,9 @@ from torch.nn.utils import prune
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
 from explorer.pruning.masks import Masker, prunable
+from explorer.pruning.methods import METHODS
 
+GLOBAL_L1 = METHODS["global-l1"]
 SPEC = StudentSpec(7, (9, 11, 13, 10), classes=6)
 
 
@@ -26,7 +28,7 @@ def test_global_l1_is_torchs(build, ratio: float) -> None:
     theirs = build()
     ours = build()
     ours.load_state_dict(theirs.state_dict())
-    Masker(ours).apply(ratio)
+    Masker(ours, GLOBAL_L1).apply(ratio)
     prune.global_unstructured(layers(theirs), prune.L1Unstructured, amount=ratio)
     for (module, _), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
         assert torch.equal(module.weight, weight)
@@ -35,14 +37,14 @@ def test_global_l1_is_torchs(build, ratio: float) -> None:
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.9])
 def test_layer_wise_l1_is_torchs(ratio: float) -> None:
     ours, theirs = net(), net()
-    Masker(ours, "layer-l1").apply(ratio)
+    Masker(ours, METHODS["layer-l1"]).apply(ratio)
     for (module, name), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
         prune.l1_unstructured(module, name, amount=ratio)
         assert torch.equal(module.weight, weight)
 
 
 def test_random_masks_have_the_exact_share_and_follow_their_seed() -> None:
-    first, again, other = (Masker(net(), "random", seed).masks(0.7) for seed in (0, 0, 1))
+    first, again, other = (Masker(net(), METHODS["random"], seed).masks(0.7) for seed in (0, 0, 1))
     count = sum(mask.numel() for mask in first.values())
     assert sum(int(mask.sum()) for mask in first.values()) == count - round(0.7 * count)
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -53,7 +55,7 @@ def test_equal_weights_are_masked_to_the_exact_count() -> None:
     model = net()
     for weight in prunable(model).values():
         nn.init.ones_(weight)
-    masker = Masker(model)
+    masker = Masker(model, GLOBAL_L1)
     count = sum(weight.numel() for weight in masker.weights.values())
     assert masker.apply(0.4) == count - round(0.4 * count)
 
@@ -61,18 +63,18 @@ def test_equal_weights_are_masked_to_the_exact_count() -> None:
 def test_masked_weights_are_plain_zeros() -> None:
     """A negative zero would not compress."""
     model = net()
-    Masker(model).apply(0.5)
+    Masker(model, GLOBAL_L1).apply(0.5)
     for weight in prunable(model).values():
         assert not torch.signbit(weight[weight == 0]).any()
 
 
 def test_ratios_may_come_in_any_order_and_the_dense_weights_come_back() -> None:
     model, untouched = net(), net()
-    masker = Masker(model)
+    masker = Masker(model, GLOBAL_L1)
     masker.apply(0.9)
     masker.apply(0.2)
     once = net()
-    Masker(once).apply(0.2)
+    Masker(once, GLOBAL_L1).apply(0.2)
     for weight, expected in zip(prunable(model).values(), prunable(once).values(), strict=True):
         assert torch.equal(weight, expected)
     masker.apply(0.0)
@@ -83,9 +85,9 @@ def test_ratios_may_come_in_any_order_and_the_dense_weights_come_back() -> None:
 @pytest.mark.parametrize("ratio", [1, 1.5, -0.1, float("nan")])
 def test_an_impossible_ratio_is_refused(ratio: float) -> None:
     with pytest.raises(ExplorerError, match="from 0 to below 1"):
-        Masker(net()).masks(ratio)
+        Masker(net(), GLOBAL_L1).masks(ratio)
 
 
-def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(ExplorerError, match="there are global-l1"):
-        Masker(net(), "magic")  # type: ignore[arg-type]
+def test_a_method_that_removes_channels_has_no_masks() -> None:
+    with pytest.raises(ExplorerError, match="'channels-l1' removes channels; it has no masks"):
+        Masker(net(), METHODS["channels-l1"])

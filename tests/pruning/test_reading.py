@@ -3,13 +3,14 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.pruning import guesses, reading
 from explorer.pruning.guesses import Guess
-from explorer.pruning.sweep import Method, Plan, Recovery, Row
+from explorer.pruning.methods import METHODS, PruningMethod, baseline
+from explorer.pruning.sweep import Recovery, SweepPlan, SweepRow
 
 
 def row(
-    method: Method, ratio: float, correct: int, recovery: Recovery = "none", ms: float | None = 5.0
-) -> Row:
-    return Row(
+    method: str, ratio: float, correct: int, recovery: Recovery = "none", ms: float | None = 5.0
+) -> SweepRow:
+    return SweepRow(
         method, ratio, correct, 100, 1000, round(1000 * (1 - ratio)), 7, ms, ms, ms, ms and 10.0, 32, 2,
         ms is None, 4000, 900, recovery=recovery,
     )  # fmt: skip
@@ -25,11 +26,14 @@ ROWS = [
 
 
 def test_what_a_sweep_says() -> None:
-    assert reading.message(ROWS) == (
+    assert reading.headline(ROWS) == (
         "80% of the weights masked: accuracy 89.0%, 2.00 times as fast; "
         "50% of the channels removed: accuracy 10.0%, not timed"
     )
-    assert reading.within(ROWS) == {"masked, global L1": 0.8, "removed channels, L1": 0.0}
+    assert reading.largest_cheap_ratios(ROWS) == {"global-l1": 0.8, "channels-l1": 0.0}
+    assert "nothing retrained: masked, global L1: up to **80%**; removed" in reading.describe_cheap_ratios(
+        ROWS
+    )
     assert "40.0% becomes **70.0%** (masked, global L1 at 90%)" in reading.recovered(ROWS)
     assert reading.recovered(ROWS[:3]) == ""
     assert reading.untimed(ROWS) == 1
@@ -37,11 +41,39 @@ def test_what_a_sweep_says() -> None:
     assert reading.with_share(ROWS, 1000)["gone"].round(2).tolist() == [0, 0.8, 0.9, 0.9, 0.5]
 
 
+def test_nothing_but_ratio_0_before_any_recovery_is_called_dense() -> None:
+    assert reading.dense_accuracy(ROWS) == 0.9
+    tuned = row("global-l1", 0.0, 95, "fine-tuned")
+    for rows in (ROWS[1:], [tuned, *ROWS[1:]]):
+        assert reading.dense_accuracy(rows) is None
+        assert reading.largest_cheap_ratios(rows) == {}
+        assert "Within one point of the dense" not in reading.describe_cheap_ratios(rows)
+    assert "lowest ratio here is 50%" in reading.describe_cheap_ratios(ROWS[-1:])
+    assert reading.largest_cheap_ratios([tuned, *ROWS])["global-l1"] == 0.8, (
+        "compared with 90 %, not with 95 %"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_every_method_has_its_headline(method: PruningMethod) -> None:
+    """At the ratio of its kind, in its words; of two methods the first in the lists speaks."""
+    rows = [row(method.key, ratio, round(100 * (1 - ratio))) for ratio in (0.0, 0.2, 0.5, 0.8)]
+    at = {"mask": 0.8, "removal": 0.5}[method.kind]
+    assert reading.headline(rows) == f"{at:.0%} {method.share}: accuracy {1 - at:.1%}, 2.00 times as fast"
+    assert {"mask": "masked", "removal": "removed"}[method.kind] in method.share
+    first = next(each for each in METHODS.values() if each.kind == method.kind)
+    both = (
+        [*rows, row(first.key, at, 77)] if first != method else [row(baseline(method.kind).key, at, 1), *rows]
+    )
+    assert f"accuracy {'77.0%' if first != method else f'{1 - at:.1%}'}" in reading.headline(both)
+    assert reading.headline(rows[:1]) == "A sweep, measured", "ratio 0 is no pruning"
+
+
 def test_a_run_that_is_not_what_the_controls_ask_for_is_told_apart() -> None:
-    plan = Plan(ratios=(0.0, 0.5))
+    plan = SweepPlan(ratios=(0.0, 0.5))
     shown = reading.settings("teacher", plan, 500)
     assert reading.differences(shown, shown) == []
-    asked = reading.settings("teacher", Plan(ratios=(0.0, 0.5), recalibrate=2), 1000)
+    asked = reading.settings("teacher", SweepPlan(ratios=(0.0, 0.5), recalibrate=2), 1000)
     assert reading.differences(shown, asked) == [
         "images: shown 500, asked 1,000",
         "recalibration: shown 0 batches, asked 2 batches",
@@ -57,7 +89,7 @@ def test_a_guess_is_settled_once_by_the_row_that_answers_it() -> None:
     assert "No sweep" in guesses.verdict(settled[1])
     later = guesses.settle(settled, "teacher", [row("global-l1", 0.8, 1)])
     assert later == settled, "a later run does not change what was revealed"
-    rows = guesses.table(settled)
+    rows = guesses.guess_table(settled)
     assert rows["error_points"].round(6).tolist()[0] == -39.0
     with pytest.raises(ExplorerError, match="between 0 and 100 %"):
         Guess("teacher", "global-l1", 0.8, 1.2)

@@ -10,6 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.masks import Masker, prunable
+from explorer.pruning.methods import METHODS
 from explorer.pruning.recovery import finetune, recalibrate
 
 
@@ -36,7 +37,7 @@ def test_recalibrated_statistics_are_the_average_over_the_batches(shard: ImageSe
 
 def test_one_batch_brings_much_of_the_accuracy_back(shard: ImageSet, validation: ImageSet) -> None:
     model, some = load("student-60k"), validation.select(slice(200))
-    Masker(model).apply(0.8)
+    Masker(model, METHODS["global-l1"]).apply(0.8)
     before = accuracy(logits(model, some.inputs()), some.targets()).value
     recalibrate(model, shard, 1)
     assert accuracy(logits(model, some.inputs()), some.targets()).value > before + 0.3
@@ -45,7 +46,7 @@ def test_one_batch_brings_much_of_the_accuracy_back(shard: ImageSet, validation:
 @pytest.mark.parametrize("steps", [1, 5])
 def test_fine_tuning_keeps_every_mask_and_moves_the_rest(steps: int, shard: ImageSet) -> None:
     model = net()
-    Masker(model).apply(0.6)
+    Masker(model, METHODS["global-l1"]).apply(0.6)
     before = {name: weight.detach().clone() for name, weight in prunable(model).items()}
     done = 0
     for _ in finetune(model, shard.select(slice(128)), steps):

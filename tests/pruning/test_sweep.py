@@ -15,16 +15,18 @@ from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning import stored
 from explorer.pruning.masks import prunable
-from explorer.pruning.sweep import Plan, Row, sweep, table
+from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
 
-QUICK = Plan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
+QUICK = SweepPlan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
 
 def test_a_sweep_measures_what_a_plain_loop_does() -> None:
     """Global L1 on real weights and images: the same right answers as torch's own pruning."""
     test = fashion_mnist.load("test").select(slice(60))
     model = load("student-60k")
-    rows = list(sweep(model, test.inputs(), test.targets(), Plan(("global-l1",), (0.0, 0.3, 0.6), repeats=1)))
+    rows = list(
+        sweep(model, test.inputs(), test.targets(), SweepPlan(("global-l1",), (0.0, 0.3, 0.6), repeats=1))
+    )
     for row in rows:
         plain = load("student-60k")
         layers = [(plain.get_submodule(name), "weight") for name in prunable(plain)]
@@ -47,7 +49,7 @@ def test_the_network_that_is_swept_is_left_alone() -> None:
     removed = rows[-1]
     assert removed.params < rows[0].params
     assert removed.mult_adds < rows[0].mult_adds
-    assert table(rows)["accuracy"].between(0, 1).all()
+    assert sweep_table(rows)["accuracy"].between(0, 1).all()
 
 
 def test_multiply_adds_are_those_of_the_convolutions_and_the_head() -> None:
@@ -61,7 +63,7 @@ def test_multiply_adds_are_those_of_the_convolutions_and_the_head() -> None:
 @pytest.mark.usefixtures("quiet")
 def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> None:
     images = fashion_mnist.load("test").select(slice(60))
-    plan = Plan(("global-l1", "channels-l1"), (0.6,), repeats=0, recalibrate=1, finetune=3)
+    plan = SweepPlan(("global-l1", "channels-l1"), (0.6,), repeats=0, recalibrate=1, finetune=3)
     model = load("student-60k")
     before = copy.deepcopy(model.state_dict())
     rows = list(sweep(model, images.inputs(), images.targets(), plan, shard=shard))
@@ -77,7 +79,7 @@ def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> 
 
 def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
     images = fashion_mnist.load("test").select(slice(4))
-    plan = Plan(("global-l1", "channels-l1"), (0.0, 0.8), repeats=0)
+    plan = SweepPlan(("global-l1", "channels-l1"), (0.0, 0.8), repeats=0)
     dense, masked, _, removed = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
     assert dense.file_bytes == masked.file_bytes > removed.file_bytes
     assert masked.zipped_bytes < dense.zipped_bytes / 2
@@ -87,7 +89,7 @@ def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
 def test_bfloat16_says_how_far_it_agrees() -> None:
     images = fashion_mnist.load("test").select(slice(40))
-    plan = Plan(("global-l1",), (0.3,), repeats=0, precision="bfloat16")
+    plan = SweepPlan(("global-l1",), (0.3,), repeats=0, precision="bfloat16")
     (row,) = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
     assert row.precision == "bfloat16"
     assert row.agreement is not None
@@ -102,7 +104,7 @@ def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.M
     rows = list(sweep(load("student-60k"), images.inputs(), images.targets(), QUICK))
     assert all(row.busy and row.ms is None and row.dense_ms is None for row in rows)
     assert len(asked) == PATIENCE + len(rows) - 1, "after the first network it is asked only once"
-    assert table(rows)["speed_up"].isna().all()
+    assert sweep_table(rows)["speed_up"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -120,12 +122,12 @@ def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.M
 )
 def test_an_impossible_plan_is_refused(values: dict, sentence: str) -> None:
     with pytest.raises(ExplorerError, match=sentence):
-        Plan(**values)
+        SweepPlan(**values)
 
 
 def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
     """The precomputed accuracy at ratio 0 is the dense teacher's on those images, counted again."""
-    found = stored.read("sweep", Row, "teacher")
+    found = stored.read("sweep", SweepRow, "teacher")
     assert found is not None
     dense = next(row for row in found.rows if row.method == "global-l1" and row.ratio == 0)
     test = fashion_mnist.load("test").select(slice(dense.total))
@@ -174,4 +176,4 @@ def test_a_sweep_without_times_is_not_stored(tmp_path: Path, capsys: pytest.Capt
     arguments += ["--repeats", "0", "--evidence", "--checkpoints", str(tmp_path)]
     assert main(arguments) == 1
     assert "Not stored" in capsys.readouterr().err
-    assert stored.read("sweep", Row, "student-60k", tmp_path) is None
+    assert stored.read("sweep", SweepRow, "student-60k", tmp_path) is None

@@ -8,7 +8,7 @@ from explorer.checkpoints import load
 from explorer.data import fashion_mnist
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
-from explorer.pruning.sweep import Plan, sweep
+from explorer.pruning.sweep import SweepPlan, sweep
 from explorer.report.blocks import Where
 from explorer.report.current import Choices, Formed, Homework, Pruned, Swept, Taught, homework
 
@@ -19,7 +19,7 @@ def measured() -> Pruned:
     model, images = load("student-60k"), fashion_mnist.load("test").select(slice(40))
     inputs, targets = images.inputs(), images.targets()
     where = Where("measured", "in a test")
-    rows = tuple(sweep(model, inputs, targets, Plan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
+    rows = tuple(sweep(model, inputs, targets, SweepPlan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
     return Pruned(
         "student-60k",
         "",

@@ -1,0 +1,46 @@
+"""The baselines: weights or channels taken at random, by a seed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer import palette
+from explorer.pruning.channels import Group
+from explorer.pruning.methods.entry import PruningMethod
+
+
+def shuffled_ranks(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """A random permutation of 0 to n - 1 over all n weights, cut into the layers' shapes."""
+    sizes = [weight.numel() for weight in weights.values()]
+    ranks = torch.from_numpy(np.random.RandomState(seed).permutation(sum(sizes)).astype(np.float64))
+    parts = zip(weights.items(), torch.split(ranks, sizes), strict=True)
+    return {name: part.reshape(weight.shape) for (name, weight), part in parts}
+
+
+def random_channels(model: nn.Module, group: Group, generator: torch.Generator) -> Tensor:
+    """Uniform random numbers; one generator serves all groups, so no two groups draw the same."""
+    channels = len(model.get_parameter(f"{group.producers[0]}.weight"))
+    return torch.rand(channels, generator=generator)
+
+
+RANDOM = PruningMethod(
+    key="random",
+    title="masked at random",
+    kind="mask",
+    score=shuffled_ranks,
+    color=palette.RANDOM,
+    sentence="Weights are masked at random: the baseline that every other mask has to beat.",
+    baseline=True,
+)
+
+CHANNELS_RANDOM = PruningMethod(
+    key="channels-random",
+    title="removed channels at random",
+    kind="removal",
+    score=random_channels,
+    color=palette.HARD,
+    sentence="Channels are cut out at random: the baseline that every other removal has to beat.",
+    baseline=True,
+)

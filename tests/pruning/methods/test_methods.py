@@ -1,0 +1,195 @@
+"""Every entry is complete, and what is not complete is refused."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from explorer import palette
+from explorer.errors import ExplorerError
+from explorer.networks import StudentNet, StudentSpec
+from explorer.pruning import charts
+from explorer.pruning.channels import groups
+from explorer.pruning.masks import Masker, prunable
+from explorer.pruning.methods import METHODS, PruningMethod, baseline, entry, get_method
+from explorer.pruning.methods.entry import KINDS, collect, discover
+from explorer.pruning.removal import kept_channels
+from explorer.pruning.sweep import SweepPlan, sweep, sweep_table
+
+SHIPPED = ("global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random")
+NEW = PruningMethod("new", "a new one", "mask", METHODS["random"].score, palette.MAGENTA, "It is new.")
+
+
+def student() -> StudentNet:
+    torch.manual_seed(0)
+    return StudentNet(StudentSpec(6, (7, 8, 9, 10), classes=4)).eval()
+
+
+def test_the_methods_of_the_shipped_evidence_are_there_each_kinds_baseline_last() -> None:
+    assert [key for key in METHODS if key in SHIPPED] == list(SHIPPED)
+    for kind in KINDS:
+        of_kind = [method for method in METHODS.values() if method.kind == kind]
+        assert of_kind[-1] is baseline(kind)
+        assert [method.baseline for method in of_kind].count(True) == 1
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_scores_are_finite_one_for_each_and_follow_the_seed(method: PruningMethod) -> None:
+    model = student()
+    with torch.no_grad():
+        model.fc.weight.zero_()  # a dead layer has scores too
+    parts: list[list[Tensor]] = []
+    for seed in (0, 0, 1):
+        if method.kind == "mask":
+            scores = method.mask_scores(prunable(model), seed)
+            parts.append([scores[name] for name in prunable(model)])
+        else:
+            generator = torch.Generator().manual_seed(seed)
+            parts.append([method.channel_scores(model, group, generator) for group in groups(model)])
+    assert all(part.isfinite().all() for part in parts[0])
+    assert all(torch.equal(one, two) for one, two in zip(*parts[:2], strict=True))
+    same = all(torch.equal(one, two) for one, two in zip(parts[0], parts[2], strict=True))
+    assert same != method.baseline, "only a baseline depends on its seed"
+
+
+def test_no_two_methods_prune_alike() -> None:
+    model, chosen = student(), {}
+    for method in METHODS.values():
+        if method.kind == "mask":
+            kept = [mask.flatten().tolist() for mask in Masker(model, method).masks(0.4).values()]
+        else:
+            kept = [stay.tolist() for stay in kept_channels(model, 0.4, method).values()]
+        chosen[str(kept)] = method.key
+    assert list(chosen.values()) == list(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"key": ""}, "needs a key"),
+        ({"key": "Global L1"}, "needs a key"),
+        ({"title": " "}, "needs a title"),
+        ({"kind": "dropout"}, "there are mask, removal"),
+        ({"score": None}, "needs a function as its score"),
+        ({"color": ""}, "needs a colour"),
+        ({"color": "#123456"}, "needs a colour"),
+        ({"sentence": ""}, "needs a sentence"),
+        ({"sentence": "without a stop"}, "needs a sentence"),
+        ({"kind": "removal", "layerwise": True}, "cannot be layerwise"),
+    ],
+)
+def test_an_incomplete_entry_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ExplorerError, match=sentence):
+        replace(NEW, **change)
+
+
+@pytest.mark.parametrize("field", ["key", "title", "kind", "score", "color", "sentence"])
+def test_nothing_of_an_entry_may_be_forgotten(field: str) -> None:
+    values = {name: getattr(NEW, name) for name in ("key", "title", "kind", "score", "color", "sentence")}
+    assert PruningMethod(**values) == NEW
+    values.pop(field)
+    with pytest.raises(TypeError, match=field):
+        PruningMethod(**values)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"key": "random"}, "the same key, 'random'"),
+        ({"title": "masked at random"}, "the same title"),
+        ({"color": palette.MASKED}, "'global-l1' and 'new' have the same color"),
+        ({"sentence": METHODS["random"].sentence}, "the same sentence"),
+        ({"baseline": True}, r"'mask' needs one baseline, not 2: \['new', 'random'\]"),
+    ],
+)
+def test_what_an_entry_may_not_share_is_refused(change: dict[str, Any], sentence: str) -> None:
+    assert list(collect([NEW, *METHODS.values()])).index("new") == list(METHODS).index("random")
+    with pytest.raises(ExplorerError, match=sentence):
+        collect([*METHODS.values(), replace(NEW, **change)])
+
+
+def test_a_kind_without_a_baseline_is_refused() -> None:
+    with pytest.raises(ExplorerError, match="'removal' needs one baseline, not 0"):
+        collect(method for method in METHODS.values() if method.key != "channels-random")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A package of methods on the disk, still empty."""
+    package = ModuleType("planted")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "planted", package)
+    return package
+
+
+def test_a_file_is_all_a_method_takes(package: ModuleType, tmp_path: Path) -> None:
+    source = (Path(entry.__file__).parent / "magnitude.py").read_text(encoding="utf-8")
+    (tmp_path / "fresh.py").write_text(source, encoding="utf-8")
+    (tmp_path / "user.py").write_text("from planted.fresh import GLOBAL_L1\n", encoding="utf-8")
+    assert [method.key for method in discover(package)] == ["global-l1", "layer-l1"], "each is counted once"
+
+
+def test_a_file_without_its_entry_is_refused(package: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "hidden.py").write_text("METHODS = ()\n", encoding="utf-8")
+    with pytest.raises(ExplorerError, match=r"planted\.hidden holds no pruning method"):
+        discover(package)
+
+
+def test_scores_that_do_not_fit_are_refused() -> None:
+    model = student()
+
+    def one_layer(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+        return dict([next(iter(weights.items()))])
+
+    with pytest.raises(ExplorerError, match="'new' are not one for each weight"):
+        Masker(model, replace(NEW, score=one_layer))
+    with pytest.raises(ExplorerError, match="'new' are not one for each of 6 channels"):
+        kept_channels(model, 0.5, replace(NEW, kind="removal", score=lambda *_: torch.ones(3)))
+
+
+def test_an_unknown_key_names_the_known_ones() -> None:
+    with pytest.raises(ExplorerError, match=f"no method 'channels-magic'; there are {', '.join(METHODS)}"):
+        get_method("channels-magic")
+    with pytest.raises(ExplorerError, match="no method 'channels-magic'"):
+        SweepPlan(methods=("channels-magic",))
+
+
+def test_every_method_of_the_rows_is_in_the_domain_of_the_colours() -> None:
+    """What a domain leaves out is not drawn, and no error says so."""
+    plan = SweepPlan(tuple(METHODS), (0.0, 0.5), repeats=0)
+    rows = sweep_table(list(sweep(student(), torch.randn(2, 3, 64, 64), torch.zeros(2), plan)))
+    rows["gone"], rows["speed_up"] = 0.5, 1.0
+    scales = []
+    for spec in (charts.accuracy_curve(rows).to_dict(), charts.speed_curve(rows).to_dict()):
+        scales += [
+            layer["encoding"]["color"]["scale"] for layer in spec["layer"] if "color" in layer["encoding"]
+        ]
+    assert len(scales) == 3
+    for scale in scales:
+        pairs = dict(zip(scale["domain"], scale["range"], strict=True))
+        assert pairs == {method.title: method.color for method in METHODS.values()}
+    some = charts.accuracy_curve(rows[rows["method"] == "masked at random"]).to_dict()
+    assert some["layer"][0]["encoding"]["color"]["scale"]["domain"] == ["masked at random"]
+    with pytest.raises(ValueError, match="not in list"):
+        charts.accuracy_curve(rows.assign(method="unknown"))
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("color", sorted({*palette.METHOD_SLOTS} - {palette.RANDOM}))
+@pytest.mark.parametrize("background", ["#fbfcfd", "#10161e"])
+def test_a_slot_can_be_seen_on_both_themes(color: str, background: str) -> None:
+    """At least 3 to 1 (WCAG 2, 1.4.11); the grey of the random baseline stands back on purpose."""
+    high, low = sorted((luminance(color), luminance(background)), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 3
