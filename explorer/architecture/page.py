@@ -13,7 +13,7 @@ from explorer.architecture.fit import cost, fit, spend, steps_of
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
 from explorer.ledger import of_design
-from explorer.networks import StudentSpec
+from explorer.networks import StudentSpec, widths_text
 
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,
@@ -91,7 +91,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
         type="primary",
         icon=":material/compress:",
         width="stretch",
-        help=f"The largest network of these proportions within the limit: {_described(nearest)}",
+        help=f"Scales every width by one factor, the largest that fits: {_described(nearest)}",
     )
     right.button(
         "Spend what is left",
@@ -127,7 +127,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
 
 
 def _described(spec: StudentSpec) -> str:
-    return f"({spec.stem}; {', '.join(map(str, spec.widths))}), {cost(spec).params:,} parameters."
+    return f"{widths_text(spec.channels)}, {cost(spec).params:,} parameters."
 
 
 with ui.page():

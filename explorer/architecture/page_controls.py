@@ -5,7 +5,7 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.fit import cost, largest_of_shape
-from explorer.networks import MAX_WIDTH, StudentSpec
+from explorer.networks import MAX_WIDTH, StudentSpec, widths_text
 
 REPORT = StudentSpec()
 TINY = StudentSpec(8, (8, 16, 32, 18))
@@ -20,13 +20,12 @@ def controls() -> tuple[StudentSpec, int, int]:
     limit = _limit()
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for title, spec in _presets().items():
-            listed = ", ".join(map(str, spec.widths))
             st.button(
                 title,
                 on_click=take,
                 args=(spec,),
                 width="stretch",
-                help=f"({spec.stem}; {listed}), {spec.classes} classes, {cost(spec).params:,} parameters.",
+                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost(spec).params:,} parameters.",
             )
     stem = _number("Stem channels", REPORT.stem, 1, MAX_WIDTH, "a_stem", "Output of the 7x7 convolution.")
     widths = []

@@ -11,6 +11,7 @@ from torch import Tensor
 from explorer import ui
 from explorer.distillation import charts, grid, knowledge, soften
 from explorer.distillation.scene import Scene
+from explorer.networks import StudentSpec, describe
 
 PAIR_PIXELS = 112  # side on screen of an example image
 
@@ -82,7 +83,7 @@ def _show_grid(results: list[dict[str, Any]]) -> None:
         "precomputed",
         f"{len(results)} trainings, {recipe['epochs']} epochs each on {images} training images, one schedule, "
         f"{hours:.1f} hours of one thread; "
-        f"network ({spec['stem']}; {', '.join(map(str, spec['widths']))}), alpha the soft term's weight; "
+        f"{describe(StudentSpec.from_dict(spec))}, alpha the soft term's weight; "
         "run again with <code>python -m explorer grid</code>.",
     )
     ui.download("Grid as CSV", rows, "grid.csv")

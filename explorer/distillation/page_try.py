@@ -11,7 +11,7 @@ from explorer.distillation import charts, soften
 from explorer.distillation.live import Kept, Race, race
 from explorer.distillation.scene import Scene
 from explorer.measure import spared, spared_core
-from explorer.networks import StudentSpec
+from explorer.networks import StudentSpec, describe
 
 
 def distil_now(scene: Scene) -> None:
@@ -30,7 +30,7 @@ def distil_now(scene: Scene) -> None:
         "the architecture lesson's" if "architecture_spec" in st.session_state else "the shipped student's"
     )
     st.markdown(
-        f"A StudentNet of {whose} widths ({spec.stem}; {', '.join(map(str, spec.widths))}), trained on {images}: "
+        f"{describe(spec)}, {whose} widths, trained on {images}: "
         f"once with labels alone, once with the teacher (soft term weighed {scene.alpha:g}, T {scene.temperature:g}"
         f"{', KL reversed' if scene.reverse else ''}), from the same weights in the same order."
     )

@@ -4,7 +4,7 @@ The lessons write rows and the report reads them, so the ledger is part of the f
 """
 
 from explorer.ledger.carry import from_json, from_link, to_json, to_link
-from explorer.ledger.pin import counts, described, of_design, of_network
+from explorer.ledger.pin import counts, of_design, of_network
 from explorer.ledger.state import AXES, Axis, Lesson, Origin, State, front, table
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Origin",
     "State",
     "counts",
-    "described",
     "from_json",
     "from_link",
     "front",

@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.ledger.state import Lesson, Origin, State
 from explorer.measure import Accuracy, multiply_adds, state_bytes
-from explorer.networks import StudentNet, StudentSpec, nonzero_count, parameter_count
+from explorer.networks import StudentNet, StudentSpec, describe, nonzero_count, parameter_count
 
 
 def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
@@ -21,17 +21,6 @@ def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
     )
 
 
-def described(model: nn.Module) -> str:
-    """The kind of a network, with the widths of a StudentNet.
-
-    >>> described(StudentNet(StudentSpec(8, (8, 16, 32, 18))))
-    'StudentNet (8; 8, 16, 32, 18)'
-    """
-    if isinstance(model, StudentNet):
-        return f"StudentNet ({model.spec.stem}; {', '.join(map(str, model.spec.widths))})"
-    return "ResNet-18"
-
-
 def of_design(spec: StudentSpec, size: int) -> State:
     """The row of a StudentNet that is not trained, at an input of ``size`` pixels.
 
@@ -40,9 +29,9 @@ def of_design(spec: StudentSpec, size: int) -> State:
     model = StudentNet(spec)
     params, _, mult_adds = counts(model, size)
     return State(
-        described(model),
+        describe(model),
         "architecture",
-        described(model),
+        describe(model),
         params,
         params,
         mult_adds,
@@ -71,7 +60,7 @@ def of_network(
     return State(
         title,
         lesson,
-        described(model),
+        describe(model),
         *counts(model, size),
         size,
         origin,

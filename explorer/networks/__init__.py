@@ -8,10 +8,13 @@ from explorer.networks.builders import (
     all_builders,
     builder_of,
     checked_int,
+    describe,
+    widths_text,
+    wiring_of,
 )
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count
-from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, sides
-from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, is_depthwise
+from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
+from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, depthwise_layers
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
 from explorer.networks.resnet import ResNetSpec, resnet18_teacher
@@ -35,9 +38,11 @@ __all__ = [
     "builder_of",
     "channel_groups",
     "checked_int",
+    "depthwise_layers",
+    "describe",
     "graph_of",
     "groups_of_spec",
-    "is_depthwise",
+    "image_channels",
     "load_weights",
     "maskable_weights",
     "nonzero_count",
@@ -46,6 +51,8 @@ __all__ = [
     "remove",
     "resnet18_teacher",
     "sides",
+    "widths_text",
+    "wiring_of",
     "with_widths",
     "zero",
 ]

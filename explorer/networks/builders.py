@@ -5,15 +5,16 @@ costs, how its channels hang together, how it is written as code or pruned is no
 from the graph of what the spec builds.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from operator import index
 from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, Self
 
+import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
@@ -103,6 +104,43 @@ def builder_of(kind: str) -> Builder:
     if kind not in builders:
         raise ExplorerError(f"There is no kind of network {kind!r}; there are {', '.join(builders)}.")
     return builders[kind]
+
+
+def widths_text(channels: Sequence[int]) -> str:
+    """The widths of channel groups for people, those of the blocks after the stem's.
+
+    >>> widths_text((64, 64, 128, 256, 141))
+    '(64; 64, 128, 256, 141)'
+    """
+    stem, *blocks = channels
+    return f"({stem}; {', '.join(map(str, blocks))})"
+
+
+def describe(network: NetworkSpec | nn.Module) -> str:
+    """A network in a few words: its kind, and of a student, whose widths are what is designed, its widths.
+
+    A module that carries no spec is told by its class.
+    """
+    spec = getattr(network, "spec", type(network).__name__) if isinstance(network, nn.Module) else network
+    if isinstance(spec, str):
+        return spec
+    builder = builder_of(spec.kind)
+    return f"{builder.title} {widths_text(spec.channels)}" if builder.role == "student" else builder.title
+
+
+def wiring_of(spec: NetworkSpec) -> nn.Module:
+    """A network of the kind of ``spec`` without numbers, two channels wide everywhere, built once: only read it.
+
+    What hangs together in it hangs together at every width. With a single channel that could not be told: a
+    depthwise convolution of one channel looks like an ordinary one.
+    """
+    return _wiring(spec.with_channels((2,) * len(spec.channels)))
+
+
+@lru_cache(maxsize=64)
+def _wiring(spec: NetworkSpec) -> nn.Module:
+    with torch.device("meta"):
+        return spec.build()
 
 
 def checked_int(value: object, low: int, high: int, rule: str) -> int:

@@ -201,7 +201,9 @@ def _trace(model: nn.Module) -> fx.Graph:
     tracer = GraphAppendingTracer(graph)
     image = Proxy(graph.placeholder("image"), tracer)
     try:
-        logits = _mirror(model, "", tracer)(image)
+        # A layer that is registered under two names is one layer, and goes by the first.
+        names = {module: name for name, module in model.named_modules()}
+        logits = _mirror(model, names, tracer)(image)
     except (TraceError, NotImplementedError, TypeError) as error:
         raise ExplorerError(
             f"{type(model).__name__} cannot be read as a graph: its forward pass depends on the image or uses "
@@ -213,16 +215,13 @@ def _trace(model: nn.Module) -> fx.Graph:
     return graph
 
 
-def _mirror(module: nn.Module, name: str, tracer: GraphAppendingTracer) -> nn.Module:
+def _mirror(module: nn.Module, names: Mapping[nn.Module, str], tracer: GraphAppendingTracer) -> nn.Module:
     """A copy of the module tree that shares everything but the layers, which are recorders."""
     own_forward = not type(module).__module__.startswith("torch.nn.") or isinstance(module, nn.Sequential)
     if type(module) in OPERATORS or not own_forward:
-        return _Recorder(partial(tracer.create_proxy, "call_module", name))
+        return _Recorder(partial(tracer.create_proxy, "call_module", names[module]))
     mirror = object.__new__(type(module))
-    children = {
-        key: child and _mirror(child, f"{name}.{key}" if name else key, tracer)
-        for key, child in module._modules.items()
-    }
+    children = {key: child and _mirror(child, names, tracer) for key, child in module._modules.items()}
     # The dictionary of children is replaced, not changed: the original's must stay as it is.
     mirror.__dict__ = module.__dict__ | {"_modules": children}
     return mirror
@@ -256,6 +255,13 @@ def _checked(graph: fx.Graph, model: nn.Module) -> NetworkGraph:
 
 def _said(target: Any) -> str:
     return target if isinstance(target, str) else str(getattr(target, "__name__", target))
+
+
+def image_channels(model: nn.Module) -> int:
+    """How many colours the images have that a network reads: 3, unless its first convolution says otherwise."""
+    graph = graph_of(model)
+    layers = (model.get_submodule(step.layer) for step in graph.readers(graph.image) if step.layer)
+    return next((layer.in_channels for layer in layers if isinstance(layer, nn.Conv2d)), 3)
 
 
 def sides(model: nn.Module, size: int) -> dict[str, Sides]:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.networks.graph import NetworkGraph, Step, graph_of
+from explorer.networks.builders import wiring_of
+from explorer.networks.graph import NetworkGraph, Step, graph_of, image_channels
 
 Role = Literal["filter", "BatchNorm", "depthwise filter", "input channel"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -104,11 +105,12 @@ class _Channels:
 
     def __init__(self, model: nn.Module, graph: NetworkGraph) -> None:
         self.model = model
+        self.depthwise = depthwise_layers(model)
         self.parents: list[int] = []
         self.axes: dict[tuple[str, Role], _Axis] = {}
         self.fixed: list[int] = []
         self.values: dict[str, Entries] = {}
-        self.values[graph.image] = self._new(self._colours(graph))
+        self.values[graph.image] = self._new(image_channels(model))
         self.fixed += self.values[graph.image].tolist()
         for step in graph.steps:
             self.values[step.name] = self._step(step)
@@ -133,10 +135,6 @@ class _Channels:
                 first  # the smaller number stands for both, so groups keep the graph's order
             )
 
-    def _colours(self, graph: NetworkGraph) -> int:
-        layers = (self.model.get_submodule(step.layer) for step in graph.readers(graph.image) if step.layer)
-        return next((layer.in_channels for layer in layers if isinstance(layer, nn.Conv2d)), 3)
-
     def _step(self, step: Step) -> Entries:
         values = [self.values[name] for name in step.inputs]
         kind = step.operator.channels
@@ -159,13 +157,12 @@ class _Channels:
             raise ExplorerError(f"{step.name} adds or multiplies nothing that depends on the image.")
         widest = max(values, key=len)
         for value in values:
-            if value is widest or len(value) == 1:
-                continue  # a single channel is spread over all of them
-            if len(value) != len(widest):
+            if len(value) == len(widest):
+                self._join(value, widest)
+            elif len(value) > 1:  # a single channel is spread over all of them
                 raise ExplorerError(
                     f"{step.name} adds or multiplies {len(value)} and {len(widest)} channels."
                 )
-            self._join(value, widest)
         return widest
 
     def _note(self, layer: str, role: Role, channels: Entries) -> Entries:
@@ -177,7 +174,7 @@ class _Channels:
 
     def _convolution(self, name: str, conv: nn.Conv2d, channels: Entries) -> Entries:
         self._expect(name, conv.in_channels, len(channels))
-        if is_depthwise(conv):
+        if name in self.depthwise:
             # Depthwise: the filter of a channel goes with it. With a multiplier it has several.
             carried = np.repeat(channels, conv.out_channels // conv.groups)
             return self._note(name, "depthwise filter", carried)
@@ -260,9 +257,16 @@ def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
     return tuple(groups)
 
 
-def is_depthwise(module: nn.Module) -> bool:
-    """Whether a layer is a depthwise convolution: each filter reads one channel, its own.
+def depthwise_layers(model: nn.Module) -> frozenset[str]:
+    """Names of the depthwise convolutions: each filter reads one channel, its own.
 
-    With a single channel it cannot be told from an ordinary convolution, and need not be: nothing can be removed.
+    A depthwise convolution of a single channel looks like an ordinary one. Of a network that carries its spec it
+    can be told all the same, from the wiring of its kind; of another it cannot, and nothing can be removed there.
     """
+    spec = getattr(model, "spec", None)
+    read = [model] if spec is None else [model, wiring_of(spec)]
+    return frozenset(name for each in read for name, module in each.named_modules() if _is_depthwise(module))
+
+
+def _is_depthwise(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1

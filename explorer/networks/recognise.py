@@ -38,10 +38,15 @@ def groups_of_spec(spec: NetworkSpec) -> tuple[ChannelGroup, ...]:
 
 def _with_widths_of(state: Mapping[str, Tensor], spec: NetworkSpec) -> NetworkSpec | None:
     """The spec with the widths that the state's tensors have; None if a layer that makes channels is missing."""
-    weights = [state.get(f"{group.producers[0]}.weight") for group in groups_of_spec(spec)]
-    if any(weight is None or not weight.ndim for weight in weights):
-        return None
-    return spec.with_channels(tuple(len(weight) for weight in weights if weight is not None))
+    widths = []
+    for group in groups_of_spec(spec):
+        made = next(member for member in group.members if member.role == "filter")
+        weight = state.get(f"{made.layer}.weight")
+        if weight is None or not weight.ndim:
+            return None
+        # A grouped convolution makes as many entries of a channel as it has groups.
+        widths.append(len(weight) // made.entries.shape[1])
+    return spec.with_channels(tuple(widths))
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module:

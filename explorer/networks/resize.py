@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.networks.groups import ChannelGroup, Role, channel_groups, is_depthwise
+from explorer.networks.groups import ChannelGroup, Role, channel_groups, depthwise_layers
 
 Kept = Mapping[ChannelGroup, Tensor]
 """The channels that stay, ascending, by group; groups that are not named keep all of theirs."""
@@ -24,10 +24,10 @@ _AXIS: dict[Role, int] = {"filter": 0, "BatchNorm": 0, "depthwise filter": 0, "i
 def remove(model: nn.Module, kept: Kept) -> nn.Module:
     """A smaller copy of ``model`` that has only the kept channels; ``model`` is left as it is."""
     small = copy.deepcopy(model)
-    stays = _stays(model, kept)
+    stays, depthwise = _stays(model, kept), depthwise_layers(model)
     for layer in dict.fromkeys(layer for layer, _ in stays):
         module = small.get_submodule(layer)
-        _slice(module, stays.get((layer, 0)), stays.get((layer, 1)))
+        _slice(module, stays.get((layer, 0)), stays.get((layer, 1)), layer in depthwise)
     _respecified(small)
     return small
 
@@ -57,9 +57,10 @@ def with_widths(model: nn.Module, widths: Mapping[str, int]) -> nn.Module:
         widths: channels by the key of their group; groups that are not named keep theirs.
     """
     other = copy.deepcopy(model)
-    sizes = axis_sizes(model, widths)
+    sizes, depthwise = axis_sizes(model, widths), depthwise_layers(model)
     for layer in dict.fromkeys(layer for layer, _ in sizes):
-        fresh = _rebuilt(other.get_submodule(layer), sizes.get((layer, 0)), sizes.get((layer, 1)))
+        lengths = sizes.get((layer, 0)), sizes.get((layer, 1))
+        fresh = _rebuilt(other.get_submodule(layer), *lengths, layer in depthwise)
         other.set_submodule(layer, fresh)
     _respecified(other)
     return other
@@ -102,7 +103,7 @@ def _length(model: nn.Module, layer: str, axis: int) -> int:
     return model.get_parameter(f"{layer}.weight").shape[axis]
 
 
-def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None) -> None:
+def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None, depthwise: bool) -> None:
     """Keep these positions of a layer's axes, and let it tell its new shape."""
     weight = cast(Tensor, module.weight)
     weight = weight if outputs is None else weight[outputs]
@@ -117,20 +118,20 @@ def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None) -> 
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.Conv2d):
-        if is_depthwise(module):
+        if depthwise:
             multiplier = module.out_channels // module.groups
             module.groups = len(module.weight) // multiplier
         module.out_channels = len(module.weight)
         module.in_channels = module.weight.shape[1] * module.groups
 
 
-def _rebuilt(module: nn.Module, outputs: int | None, inputs: int | None) -> nn.Module:
+def _rebuilt(module: nn.Module, outputs: int | None, inputs: int | None, depthwise: bool) -> nn.Module:
     """A layer of the same settings with so many outputs and inputs (None: as before), freshly initialised."""
     device = cast(Tensor, module.weight).device
     if isinstance(module, nn.Conv2d):
         outputs = module.out_channels if outputs is None else outputs
         groups = module.groups
-        if is_depthwise(module):
+        if depthwise:
             groups = outputs // (module.out_channels // module.groups)
         reads = (module.weight.shape[1] if inputs is None else inputs) * groups
         return nn.Conv2d(

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.ledger import Origin, State, described
+from explorer.ledger import Origin, State
+from explorer.networks import describe
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import SweepRow
 
@@ -52,7 +53,7 @@ def _state(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str
     return State(
         f"{scene.title}, {_name(pruned)}",
         "pruning",
-        described(scene.network),
+        describe(scene.network),
         pruned.params,
         pruned.nonzero,
         pruned.mult_adds,

@@ -18,7 +18,7 @@ from explorer.architecture.fit import cost, fit
 from explorer.architecture.source import source
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import LADDER, effective_classes, entropy
-from explorer.networks import StudentSpec
+from explorer.networks import StudentSpec, widths_text
 from explorer.report import quoted
 from explorer.report.answers_pruning import curve, speed
 from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, Where
@@ -55,7 +55,7 @@ def answers(state: Homework) -> tuple[Answer, ...]:
 
 def _architecture(state: Homework) -> Answer:
     params = cost(state.spec).params
-    widths = f"({state.spec.stem}; {', '.join(map(str, state.spec.widths))})"
+    widths = widths_text(state.spec.channels)
     return Answer(
         "1-1",
         quoted.QUESTIONS["1-1"],
@@ -86,8 +86,8 @@ def _table(state: Homework) -> Answer:
     if over > 0:
         nearest = fit(state.spec, state.limit)
         text += (
-            f" The largest network of these proportions within it is ({nearest.stem}; "
-            f"{', '.join(map(str, nearest.widths))}), {cost(nearest).params:,} parameters."
+            f" The largest that scaling every width by one factor gives within it is {widths_text(nearest.channels)}, "
+            f"{cost(nearest).params:,} parameters."
         )
     missing = int(seed.missing["parameters"].sum())
     return Answer(

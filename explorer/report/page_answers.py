@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 
 from explorer import ui
+from explorer.networks import describe
 from explorer.report import charts
 from explorer.report.answers import answers
 from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
@@ -20,7 +21,7 @@ def answers_tab() -> None:
     state = _state()
     found = answers(state)
     st.markdown(
-        f"About StudentNet ({state.spec.stem}; {', '.join(map(str, state.spec.widths))}), alpha {state.alpha:g}, "
+        f"About {describe(state.spec)}, alpha {state.alpha:g}, "
         f"T {state.temperature:g} and the pruned {state.pruned}: what the lessons now show. Change it there."
     )
     document = Document(found, datetime.now(UTC).date().isoformat(), torch.__version__, tuple(ui.pinned()))
