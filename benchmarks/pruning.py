@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.figure import BenchFigure
 from explorer.checkpoints import load
-from explorer.data import ImageSet, fashion_mnist, to_inputs
+from explorer.data import BUNDLED, ImageSet
+from explorer.data.fashion_mnist import TRANSFORM
 from explorer.measure import BUSY, cpu_time, has_bfloat16, latencies, logits, others_between
 from explorer.networks import resnet18_teacher
 from explorer.pruning.engine import Setting, prunings
@@ -35,7 +36,7 @@ TIMED_BATCH, REPEATS, PATIENCE = 32, 60, 40
 
 def figures() -> Iterator[BenchFigure]:
     """The sweep's figures, then those of pruned networks."""
-    yield from _sweep(fashion_mnist.load("test").select(slice(IMAGES)))
+    yield from _sweep(BUNDLED.load("test").select(slice(IMAGES)))
     yield from _pruned_times()
 
 
@@ -66,7 +67,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         """The picture as (3, 64, 64), and its number."""
         pixels = torch.from_numpy(np.array(Image.open(io.BytesIO(self.files[number]))))
-        return to_inputs(pixels[None])[0].contiguous(), number
+        return TRANSFORM.to_inputs(pixels[None])[0].contiguous(), number
 
 
 def plain_loop(checkpoint: Path, files: list[bytes], ratios: tuple[float, ...] = RATIOS) -> TimedSweep:
@@ -197,7 +198,7 @@ def _not_by_ties(images: ImageSet, other: Tensor, expected: Tensor) -> int:
 def _pruned_times() -> Iterator[BenchFigure]:
     """What 80 % masks and half the channels do to the time of one pass."""
     teacher, setting = load("teacher"), Setting()
-    inputs = setting.prepare(fashion_mnist.load("test").select(slice(TIMED_BATCH)).inputs())
+    inputs = setting.prepare(BUNDLED.load("test").select(slice(TIMED_BATCH)).inputs())
     networks: list[nn.Module] = [setting.ready(teacher)]
     for method, ratio in (("global-l1", 0.8), ("channels-l1", 0.5)):
         networks.append(next(prunings(teacher, METHODS[method], [ratio])).fast)

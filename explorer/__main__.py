@@ -11,20 +11,19 @@ import torch
 
 from explorer.architecture import command as architecture
 from explorer.checkpoints import SHIPPED, Card, catalogue, load
-from explorer.data import ImageSet, fashion_mnist, own
-from explorer.data import command as data
-from explorer.data.folder import Folder, scan
-from explorer.data.own import Source
+from explorer.data import BUNDLED, DataSet, ImageSet, open_data_set
+from explorer.data.folder import named_folder
 from explorer.distillation import command as distillation
 from explorer.distillation.live import Race
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
-from explorer.measure import accuracy, has_bfloat16, keep_freed_memory, logits
+from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.networks import StudentSpec, parameter_count
+from explorer.own import command as own
 from explorer.pruning import command as pruning
 from explorer.report import command as report
-from explorer.runs import SHIPPED_RUNS, STUDENT_RECIPE, UNDER_60K, Run, execute
+from explorer.runs import DATA, SHIPPED_RUNS, UNDER_60K, Run, execute, recipe_for
 from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
 from explorer.work.progress import follow
@@ -46,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    data.add(commands)
+    own.add(commands)
 
     train = commands.add_parser("train", help="train a network and write its checkpoint and card")
     train.add_argument(
@@ -65,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--batch-size", type=int)
     data_options(train)
     train.add_argument(
-        "--network", choices=["resnet18", "studentnet"], default="studentnet", help="on a folder of your own"
+        "--network", choices=["resnet18", "studentnet"], default="studentnet", help="of a new name"
     )
     train.add_argument("--ckpt", type=Path, help="also save a plain PyTorch state_dict there")
     train.add_argument("--out", type=Path, default=Path("runs"), help="folder of checkpoints")
@@ -93,19 +92,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    folder = _own_folder(options)
-    bars = Bars()
-    if folder is None:
-        run = _run(options)
-        images = fashion_mnist.training_set(options.data)
-        validation, test = fashion_mnist.load("validation"), fashion_mnist.load("test")
-    else:
-        count = len(folder.training) if options.training_images is None else options.training_images
-        source = Source(folder, options.images, max(1, count), options.size)
-        run = _own_run(options, folder, source.size)
-        images, _ = follow(source.read("training"), bars)
-        validation, _ = follow(source.read("validation"), bars)
-        test = validation
+    path = options.data or (None if options.name in SHIPPED_RUNS else named_folder())
+    data = open_data_set(path, options.images, options.training_images, options.size)
+    run, bars = _run(options, data), Bars()
+    images = follow(data.read_all_training(options.data), bars)
+    validation, test = follow(data.read("validation"), bars), follow(data.read("test"), bars)
     entry = follow(
         execute(run, _loss(run), images, validation, test, out=options.out, work=options.work), bars
     )
@@ -115,55 +106,36 @@ def _train(options: argparse.Namespace) -> int:
         torch.save(load(entry.name, options.out).state_dict(), options.ckpt)
     print(
         f"{entry.name}: {entry.params:,} parameters, validation {entry.validation_accuracy:.4f}, "
-        f"{'test' if folder is None else 'no test set but that,'} {entry.test_accuracy:.4f}, "
+        f"{'test' if data.split_for('test') == 'test' else 'no test set but that,'} {entry.test_accuracy:.4f}, "
         f"{entry.bytes:,} bytes, {entry.seconds:.0f} s"
     )
     return 0
 
 
-def _own_folder(options: argparse.Namespace) -> Folder | None:
-    """The folder of one's own to train on; None to train on Fashion-MNIST."""
-    path = options.data or (None if options.name in SHIPPED_RUNS else own.named())
-    return None if path is None or fashion_mnist.is_original(path) else scan(path)
-
-
-def _own_run(options: argparse.Namespace, folder: Folder, size: int) -> Run:
-    """A training on a folder of one's own: a ResNet-18, or the StudentNet of --stem and --widths."""
-    if options.name in SHIPPED_RUNS:
-        raise ExplorerError(f"{options.name} is a recipe for Fashion-MNIST: give your network another name.")
-    classes, spec = len(folder.classes), None
-    if options.network == "studentnet":
-        if options.stem is None or options.widths is None:
-            raise ExplorerError("Give --network resnet18, or --stem and --widths for a StudentNet.")
-        spec = StudentSpec(options.stem, options.widths, classes=classes)
-    recipe = Recipe(
-        epochs=30,
-        batch_size=32,
-        max_lr=0.05,
-        # A teacher's logits are looked up per view, so distilling has few views and no erasing.
-        shift=size // 10 if options.teacher is None else 1,
-        diagonal=options.teacher is None,
-        erase=size // 4 if options.teacher is None else 0,
-        precision="bfloat16" if has_bfloat16() else "float32",
-    )
-    run = Run(options.name, options.name, recipe, options.network, classes, spec, teacher=options.teacher)
-    return _changed(run, options)
-
-
-def _run(options: argparse.Namespace) -> Run:
-    """The named run with whatever the options change."""
+def _run(options: argparse.Namespace, data: DataSet) -> Run:
+    """The named run, or that of a new network, with whatever the options change."""
     run = SHIPPED_RUNS.get(options.name)
     if run is None:
-        if options.stem is None or options.widths is None:
-            raise ExplorerError(
-                f"{options.name} is none of {', '.join(SHIPPED_RUNS)}, so it is a new StudentNet: "
-                "give --stem and --widths."
-            )
-        spec = StudentSpec(options.stem, options.widths, classes=10)
-        run = Run(options.name, options.name, STUDENT_RECIPE, spec=spec, teacher=options.teacher)
-    elif options.stem is not None or options.widths is not None or options.teacher is not None:
+        return _changed(_new_run(options, data), options)
+    if data != DATA:
+        raise ExplorerError(f"{options.name} is a recipe for {DATA.name}: give your network another name.")
+    if options.stem is not None or options.widths is not None or options.teacher is not None:
         raise ExplorerError(f"{options.name} is a known recipe: give another one a name of its own.")
     return _changed(run, options)
+
+
+def _new_run(options: argparse.Namespace, data: DataSet) -> Run:
+    """A training under a new name: of a ResNet-18, or of the StudentNet of --stem and --widths."""
+    classes, spec = len(data.classes), None
+    if options.network == "studentnet":
+        if options.stem is None or options.widths is None:
+            raise ExplorerError(
+                f"{options.name} is none of {', '.join(SHIPPED_RUNS)}, so it is a new network. Give --network "
+                "resnet18, or --stem and --widths for a StudentNet."
+            )
+        spec = StudentSpec(options.stem, options.widths, classes=classes)
+    recipe = recipe_for(data, distilled=options.teacher is not None)
+    return Run(options.name, options.name, recipe, options.network, classes, spec, teacher=options.teacher)
 
 
 def _changed(run: Run, options: argparse.Namespace) -> Run:
@@ -221,13 +193,15 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _measured_on(card: Card, options: argparse.Namespace) -> ImageSet:
     """The images that a card's test accuracy was measured on."""
-    test = fashion_mnist.load("test")
-    if card.measured_on == test.name:
-        return test
-    folder = options.data or own.named()
-    if folder is None:
-        raise ExplorerError(f"{card.name} was measured on {card.measured_on}: name their folder with --data.")
-    images, _ = follow(own.source(folder, options.images, size=card.input_size).read("validation"), Bars())
+    data: DataSet = BUNDLED
+    if data.name_of("test") != card.measured_on:
+        path = options.data or named_folder()
+        if path is None:
+            raise ExplorerError(
+                f"{card.name} was measured on {card.measured_on}: name their folder with --data."
+            )
+        data = open_data_set(path, options.images, size=card.input_size)
+    images = follow(data.read("test"), Bars())
     if images.name != card.measured_on:
         raise ExplorerError(
             f"{card.name} was measured on {card.measured_on}, these are {images.name}: choose another folder or "

@@ -19,14 +19,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from explorer.data import INPUT_SIZE
+from explorer.data import CHECKPOINT_SUFFIXES, INPUT_SIZE
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
 from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 TEST_IMAGES = 10_000
-SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors")
+SUFFIXES = CHECKPOINT_SUFFIXES
 MAX_MEGABYTES = 150  # an upload's limit too (.streamlit/config.toml); a ResNet-18 with Adam's state has 134
 NESTED = ("state_dict", "model_state_dict", "model")
 Network = Literal["resnet18", "studentnet"]
@@ -82,6 +82,11 @@ class Card:
     def file(self) -> str:
         """Name of the weights file, beside the manifest."""
         return f"{self.name}.safetensors"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it carries a test accuracy."""
+        return not math.isnan(self.test_accuracy)
 
     @property
     def test_interval(self) -> tuple[float, float]:

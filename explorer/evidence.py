@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from explorer.checkpoints import SHIPPED, card, catalogue, load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED, Use
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.training import Recipe, view_logits
@@ -17,16 +17,14 @@ from explorer.training import Recipe, view_logits
 FOLDER = "evidence"
 
 
-def logits_path(split: fashion_mnist.Split, folder: Path = SHIPPED) -> Path:
+def logits_path(split: Use, folder: Path = SHIPPED) -> Path:
     """Where the precomputed logits of a split are kept."""
     return folder / FOLDER / f"logits-{split}.safetensors"
 
 
-def write_logits(
-    names: Sequence[str], split: fashion_mnist.Split = "validation", folder: Path = SHIPPED
-) -> Iterator[str]:
+def write_logits(names: Sequence[str], split: Use = "validation", folder: Path = SHIPPED) -> Iterator[str]:
     """Compute and store the logits of these checkpoints on a split; yields each name when done."""
-    inputs = fashion_mnist.load(split).inputs()
+    inputs = BUNDLED.load(split).inputs()
     table, origin = {}, {"torch": str(torch.__version__)}
     for name in names:
         table[name] = logits(load(name, folder), inputs)
@@ -37,7 +35,7 @@ def write_logits(
     save_file(table, path, metadata=origin)
 
 
-def names_with_logits(split: fashion_mnist.Split = "validation", folder: Path = SHIPPED) -> tuple[str, ...]:
+def names_with_logits(split: Use = "validation", folder: Path = SHIPPED) -> tuple[str, ...]:
     """The checkpoints whose logits on a split are stored, in the manifest's order."""
     path = logits_path(split, folder)
     if not path.exists():
@@ -55,9 +53,7 @@ def shard_views_path(folder: Path = SHIPPED) -> Path:
 def write_shard_views(recipe: Recipe, folder: Path = SHIPPED) -> Iterator[int]:
     """Compute and store the teacher's logits of the shard, float16; yields each view's number."""
     views = []
-    for number, scores in enumerate(
-        view_logits(load("teacher", folder), fashion_mnist.load("shard"), recipe)
-    ):
+    for number, scores in enumerate(view_logits(load("teacher", folder), BUNDLED.load("training"), recipe)):
         views.append(scores.half())
         yield number
     save_file(
@@ -76,7 +72,7 @@ def read_shard_views(folder: Path = SHIPPED) -> Tensor:
     return _read(shard_views_path(folder), "teacher", "logits", folder)
 
 
-def read_logits(name: str, split: fashion_mnist.Split = "validation", folder: Path = SHIPPED) -> Tensor:
+def read_logits(name: str, split: Use = "validation", folder: Path = SHIPPED) -> Tensor:
     """The stored logits (N, C), float32, of a checkpoint on a split.
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from explorer.checkpoints import Card, Network, build, card, load, stored, write
-from explorer.data import ImageSet
+from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
 from explorer.networks import StudentSpec, parameter_count
@@ -59,6 +59,7 @@ class Run:
         return {"teacher": self.teacher, "alpha": self.alpha, "temperature": self.temperature}
 
 
+DATA = BUNDLED  # what the runs below train on
 STUDENT_RECIPE = Recipe(epochs=18, max_lr=0.2, weight_decay=2e-4, seed=1)
 UNDER_60K = StudentSpec(48, (48, 96, 192, 106), classes=10)
 REPORT = StudentSpec(classes=10)
@@ -122,6 +123,22 @@ SHIPPED_RUNS = {
         ),
     )
 }
+
+
+def recipe_for(data: DataSet, *, distilled: bool) -> Recipe:
+    """The recipe of a new network on a data set: the tried one for its images, else one for photographs."""
+    if data == DATA:
+        return STUDENT_RECIPE
+    return Recipe(
+        epochs=30,
+        batch_size=32,
+        max_lr=0.05,
+        # A teacher's logits are looked up per view, so distilling has few views and no erasing.
+        shift=1 if distilled else data.input_size // 10,
+        diagonal=not distilled,
+        erase=0 if distilled else data.input_size // 4,
+        precision="bfloat16" if has_bfloat16() else "float32",
+    )
 
 
 def execute(
@@ -238,7 +255,7 @@ def teacher_table(
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
     fingerprint = card(teacher, folder).sha256[:12]
-    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}{images.key[:12]}"
+    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}-{images.key}"
     path = work / f"{teacher}-{fingerprint}-{shape}.safetensors"
     if not path.exists():
         views: list[Tensor] = []

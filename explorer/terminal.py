@@ -1,13 +1,12 @@
-"""What the terminal's commands share: progress bars, and the options for a folder of one's own."""
+"""What the terminal's commands share: progress bars, and the options that choose the data set."""
 
 import argparse
 from pathlib import Path
 
 from tqdm import tqdm
 
-from explorer.data import decode, fashion_mnist, own
-from explorer.data.folder import scan
-from explorer.data.own import Source
+from explorer.data import BUNDLED, DataSet, decode, folder, open_data_set
+from explorer.data.fashion_mnist import FashionMNIST
 from explorer.errors import ExplorerError
 from explorer.work.progress import Update
 from explorer.workspace import Workspace, from_folder
@@ -30,14 +29,14 @@ class Bars:
 
 
 def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False) -> None:
-    """Add ``--data`` and what bounds the images of a folder of one's own."""
+    """Add ``--data`` and what bounds the images of a user's folder."""
     parser.add_argument(
         "--data",
         type=Path,
         help="folder of labelled images of your own (Food-11, or any in its layouts), or of the original "
-        f"Fashion-MNIST files; by default the environment variable {own.VARIABLE}",
+        f"{BUNDLED.name} files; by default the environment variable {folder.VARIABLE}",
     )
-    parser.add_argument("--images", type=int, default=own.VALIDATION, help="validation images, at most")
+    parser.add_argument("--images", type=int, default=folder.VALIDATION, help="validation images, at most")
     if measured_only:
         return
     parser.add_argument("--size", type=int, default=decode.SIZE, help="side of your images as fed, pixels")
@@ -58,7 +57,7 @@ def find(place: Workspace, text: str) -> str:
     """The name of the network that ``text`` names: by its name, or by its file's."""
     titles = {card.title: name for name, card in place.cards.items()}
     if text not in place.cards and text not in titles:
-        offered = ", ".join(titles if place.source else place.cards)
+        offered = ", ".join(titles if place.own else place.cards)
         raise ExplorerError(f"There is no network {text!r} here; there are {offered or 'none'}.")
     return text if text in place.cards else titles[text]
 
@@ -69,10 +68,18 @@ def workspace(options: argparse.Namespace) -> Workspace:
     Raises:
         ExplorerError: the folder is no folder of labelled images.
     """
-    path = options.data or own.named()
-    if path is None or fashion_mnist.is_original(path):
-        return Workspace()
-    folder = scan(path)
-    training = len(folder.training) if options.training_images is None else options.training_images
-    found, _ = from_folder(folder.root)
-    return Workspace(Source(folder, options.images, max(1, training), options.size), found)
+    data = data_set(options)
+    if data.checkpoints is None or (data.checkpoints / "manifest.json").exists():
+        return Workspace(data)
+    networks, _ = from_folder(data.checkpoints)
+    return Workspace(data, networks)
+
+
+def data_set(options: argparse.Namespace, bundled: FashionMNIST = BUNDLED) -> DataSet:
+    """The data set that the options of ``data_options`` ask for.
+
+    Raises:
+        ExplorerError: the folder is no folder of labelled images.
+    """
+    path = options.data or folder.named_folder()
+    return open_data_set(path, options.images, options.training_images, options.size, bundled=bundled)

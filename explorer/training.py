@@ -4,6 +4,7 @@ Every image of a batch is drawn in one of a fixed list of *views* (flipped or no
 pixels), so that a teacher's logits can be computed once per view and looked up ever after.
 """
 
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,14 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.data import INPUT_SIZE, ImageSet, to_inputs
+from explorer.data import INPUT_SIZE, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, eval_mode, logit_batches, logits
 
-GREY_MEAN, COLOUR_MEAN = 73, (124, 116, 104)  # the mean pixel that the normalisation takes away
-
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(student logits (N, C), labels (N,), teacher logits (N, C) or None) -> scalar loss."""
+
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError)
+"""What ``torch.load`` and reading its result raise for a file that is not such a state."""
 
 View = tuple[bool, int, int]
 """(flipped left to right, shift down, shift right), shifts in pixels of the original image."""
@@ -154,7 +156,8 @@ def train(
         for step, rows in enumerate(torch.split(order, recipe.batch_size)[:per_epoch], start=1):
             chosen = torch.randint(len(recipe.views), (len(rows),), generator=generator)
             shown = _view(images.pixels(rows.numpy()), chosen, recipe)
-            batch = to_inputs(_erase(shown, recipe.erase, generator))
+            mean_pixel = images.transform.mean_pixel
+            batch = images.to_inputs(_erase(shown, recipe.erase, mean_pixel, generator))
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                 scores = model(batch)
             value = loss(
@@ -190,7 +193,7 @@ def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterato
         for start in range(0, len(images), step):
             pixels = images.pixels(slice(start, start + step))
             shown = _view(pixels, torch.full((len(pixels),), number), recipe)
-            found += logit_batches(teacher, to_inputs(shown))
+            found += logit_batches(teacher, images.to_inputs(shown))
         yield torch.cat(found)
 
 
@@ -201,13 +204,18 @@ def _view(pixels: Tensor, chosen: Tensor, recipe: Recipe) -> Tensor:
     channels = (0, 0) * (pixels.ndim - 3)  # not padded
     padded = torch.nn.functional.pad(pixels, (*channels, margin, margin, margin, margin))
     flip, down, right = torch.tensor(recipe.views)[chosen].unbind(1)
+    # Image i takes its rows and columns from its own padded copy by one gather: an index (N, 1, 1) for the
+    # image, (N, H, 1) for the rows, (N, 1, W) for the columns broadcast to (N, H, W). Moving the image down
+    # means reading further up, so the shift is subtracted; the margin keeps every index inside. A flipped
+    # image is the mirror image of the shifted one: what went to the right is then seen on the left.
     rows = torch.arange(height) + (margin - down)[:, None]
     columns = torch.arange(width) + (margin - right)[:, None]
     columns = torch.where(flip.bool()[:, None], columns.flip(1), columns)
     return padded[torch.arange(len(pixels))[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _erase(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
+def _erase(pixels: Tensor, side: int, mean_pixel: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """A square of ``side`` pixels at a random place of each image, in the mean pixel."""
     if not side:
         return pixels
     height, width = pixels.shape[1:3]
@@ -217,8 +225,8 @@ def _erase(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
     inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
     # The mean pixel, so that the square carries no signal after normalisation.
     if pixels.ndim == 4:
-        return torch.where(inside[..., None], torch.tensor(COLOUR_MEAN, dtype=torch.uint8), pixels)
-    return pixels.masked_fill(inside, GREY_MEAN)
+        return torch.where(inside[..., None], torch.tensor(mean_pixel, dtype=torch.uint8), pixels)
+    return pixels.masked_fill(inside, mean_pixel[0])
 
 
 class _RunState:
@@ -243,8 +251,15 @@ class _RunState:
         """Load the last saved epoch, if any, and return how many epochs are done."""
         if self.path is None or not self.path.exists():
             return 0
-        saved = torch.load(self.path, weights_only=True)
-        if saved["recipe"] != asdict(self.recipe):
+        try:
+            # weights_only: a resume file from elsewhere may hold code, and none of it must run.
+            saved = torch.load(self.path, weights_only=True)
+            recipe, epochs_done = saved["recipe"], int(saved["epochs_done"])
+        except _UNREADABLE as error:
+            raise ExplorerError(
+                f"{self.path} is no unfinished run, or a damaged one: delete it, and the run starts anew."
+            ) from error
+        if recipe != asdict(self.recipe):
             raise ExplorerError(
                 f"{self.path} holds an unfinished run with another recipe: delete it or train "
                 "under another name."
@@ -252,12 +267,12 @@ class _RunState:
         try:
             for name, part in self.parts.items():
                 part.load_state_dict(saved[name])
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, KeyError) as error:
             raise ExplorerError(
                 f"{self.path} holds an unfinished run of another network: delete it or train "
                 "under another name."
             ) from error
-        return int(saved["epochs_done"])
+        return epochs_done
 
     def save(self, epochs_done: int) -> None:
         if self.path is None:

@@ -9,13 +9,11 @@ import copy
 import hashlib
 import math
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import safetensors
 import torch
@@ -24,16 +22,14 @@ from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
 from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES, Card, open_own
-from explorer.data import ImageSet, fashion_mnist
+from explorer.data import BUNDLED, DataSet, ImageSet, Use
 from explorer.data.decode import cache_folder
-from explorer.data.own import Source
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
 from explorer.networks import StudentNet, parameter_count
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
-Use = Literal["test", "validation", "shard"]
 MOST_CHECKPOINTS = 20
 
 
@@ -124,35 +120,33 @@ class Workspace:
     """Images and networks that the lessons work on.
 
     Attributes:
-        source: the images of a folder of one's own; None for the Fashion-MNIST that ships.
+        data: the images.
         own: networks of one's own by name; those for another number of classes are not offered.
     """
 
-    source: Source | None = None
+    data: DataSet = BUNDLED
     own: Mapping[str, Own] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Tells workspaces with other images apart, for what a page keeps."""
-        if self.source is None:
-            return "shipped"
-        source = self.source
-        return f"{source.folder.root} {source.validation} {source.training} {source.size}"
+        return self.data.key
 
     @property
     def title(self) -> str:
         """What it is called on screen."""
-        return "Fashion-MNIST, shipped" if self.source is None else f"{self.source.folder.name}, your folder"
+        return self.data.title
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names in label order."""
-        return fashion_mnist.CLASSES if self.source is None else self.source.folder.classes
+        return self.data.classes
 
     @property
     def cards(self) -> dict[str, Card]:
         """The networks that fit these images, by name: the shipped ones first, where they belong."""
-        found = {} if self.source else checkpoints.catalogue()
+        folder = self.data.checkpoints
+        found = checkpoints.catalogue(folder) if folder and (folder / "manifest.json").exists() else {}
         return found | {name: one.card for name, one in self.own.items() if self._fits(one.card)}
 
     @property
@@ -176,13 +170,8 @@ class Workspace:
 
     @property
     def students(self) -> tuple[str, ...]:
-        """The StudentNets that fit and whose logits are stored or can be computed."""
-        stored = evidence.names_with_logits() if self.source is None else ()
-        return tuple(
-            name
-            for name, card in self.cards.items()
-            if card.network == "studentnet" and (name in self.own or name in stored)
-        )
+        """The StudentNets that fit."""
+        return tuple(name for name, card in self.cards.items() if card.network == "studentnet")
 
     def find(self, title: str) -> str:
         """The name of a network by its name or title; of its own networks the file's name will do.
@@ -207,15 +196,8 @@ class Workspace:
         return checkpoints.load(self.find(name))
 
     def images(self, use: Use) -> Generator[Update, None, ImageSet]:
-        """The images for a use; yields updates while files are decoded.
-
-        In a folder of one's own ``test`` and ``validation`` are the same validation images, and
-        ``shard`` is the training images.
-        """
-        if self.source is None:
-            return fashion_mnist.load(use)
-        images, _ = yield from self.source.read("training" if use == "shard" else "validation")
-        return images
+        """The images for a use; yields updates while files are decoded."""
+        return (yield from self.data.read(use))
 
     def logits(self, name: str, images: ImageSet) -> Generator[Update, None, Tensor]:
         """The logits (N, C) of a network on its validation images: stored, kept on disk, or computed now."""
@@ -261,8 +243,7 @@ class Workspace:
 
 def _kept(card: Card, images: ImageSet, what: str) -> Path:
     """Where logits are kept: by weights and images."""
-    key = images.key or re.sub(r"\W+", "-", images.name)
-    return cache_folder() / "logits" / f"{card.sha256[:24]}-{key}-{what}.safetensors"
+    return cache_folder() / "logits" / f"{card.sha256[:24]}-{images.key}-{what}.safetensors"
 
 
 def _read(path: Path) -> Tensor | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.data import ImageSet, fashion_mnist
+from explorer.data import BUNDLED, ImageSet
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,12 +24,12 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def validation() -> ImageSet:
-    return fashion_mnist.load("validation")
+    return BUNDLED.load("validation")
 
 
 @pytest.fixture(scope="session")
 def shard() -> ImageSet:
-    return fashion_mnist.load("shard")
+    return BUNDLED.load("training")
 
 
 @pytest.fixture

@@ -5,18 +5,17 @@ import pytest
 
 from explorer import checkpoints
 from explorer.__main__ import main
-from explorer.data import fashion_mnist
+from explorer.data.fashion_mnist import FashionMNIST
 
 
 def test_a_network_can_be_trained_distilled_and_verified(
     originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The whole path on a small stand-in: labels alone, then a student of that network, then verify."""
-    list(fashion_mnist.build(originals, tmp_path / "bundle"))
-    real = fashion_mnist.load
-    monkeypatch.setattr(
-        fashion_mnist, "load", lambda split: real(split, tmp_path / "bundle").select(slice(20))
-    )
+    small = FashionMNIST(tmp_path / "bundle")
+    list(small.build(originals))
+    real = FashionMNIST.load
+    monkeypatch.setattr(FashionMNIST, "load", lambda self, use: real(small, use).select(slice(20)))
     out, work = tmp_path / "out", tmp_path / "work"
     common = ["--stem", "2", "--widths", "2,3,4,4", "--epochs", "1", "--batch-size", "250"]
     common += ["--data", str(originals), "--out", str(out), "--work", str(work)]
@@ -56,7 +55,7 @@ def test_shipped_cards_hold_on_all_test_images(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "mine"], "give --stem and --widths"),
+        (["train", "mine"], "or --stem and --widths"),
         (["train", "teacher", "--stem", "3"], "a name of its own"),
         (["train", "student-60k", "--alpha", "0.5"], "has no teacher"),
         (["train", "student-60k-kd", "--alpha", "2"], "between 0 and 1"),

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.data.folder import scan
-from explorer.data.own import Source
+from explorer.data.folder import ImageFolder
+from explorer.data.layout import scan
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
@@ -33,7 +33,7 @@ def place(dishes: Path) -> Workspace:  # noqa: F811
     save(dishes / "report.pth", StudentNet(StudentSpec()))
     own, problems = from_folder(dishes)
     assert problems == ()
-    return Workspace(Source(scan(dishes), size=32), own)
+    return Workspace(ImageFolder(scan(dishes), size=32), own)
 
 
 def titles(place: Workspace, names: tuple[str, ...]) -> list[str]:
@@ -61,7 +61,7 @@ def test_networks_of_ones_own_are_recognised_and_those_of_other_classes_said(pla
         place.network("teacher")
 
 
-def test_an_uploaded_teacher_of_ten_classes_joins_fashion_mnist(tmp_path: Path) -> None:
+def test_an_uploaded_teacher_of_ten_classes_joins_the_shipped_networks(tmp_path: Path) -> None:
     one = from_upload("../../mine.ckpt", save(tmp_path / "x.ckpt", resnet18_teacher(10)).read_bytes())
     shipped = Workspace(own={one.card.name: one})
     assert titles(shipped, shipped.teachers) == ["Teacher, ResNet-18", "mine.ckpt"]
@@ -83,18 +83,18 @@ def test_logits_are_computed_once_and_kept_by_weights_and_images(
     (path,) = (cache / "logits").iterdir()
     path.write_bytes(path.read_bytes()[:50])
     assert torch.equal(follow(place.logits(name, images), lambda update: None), found), "a damaged file"
-    other = Workspace(Source(scan(place.source.folder.root), size=64), place.own)
+    other = Workspace(ImageFolder(scan(place.data.folder.root), size=64), place.own)
     larger = follow(other.images("validation"), lambda update: None)
     assert not torch.equal(follow(other.logits(name, larger), lambda update: None), found)
     torch.manual_seed(1)
     retrained = from_upload("student.pt", save(cache.parent / "s.pt", StudentNet(TINY)).read_bytes())
     assert retrained.card.name != name
-    here = Workspace(place.source, {retrained.card.name: retrained})
+    here = Workspace(place.data, {retrained.card.name: retrained})
     assert not torch.equal(follow(here.logits(retrained.card.name, images), lambda update: None), found)
 
 
 def test_a_teachers_view_logits_are_those_that_training_looks_up(place: Workspace) -> None:
-    images = follow(place.images("shard"), lambda update: None)
+    images = follow(place.images("training"), lambda update: None)
     recipe = Recipe(epochs=1, batch_size=8, shift=1)
     found = follow(place.view_logits(place.teachers[0], images, recipe), lambda update: None)
     assert found.shape == (10, 27, 3)
@@ -118,7 +118,7 @@ def test_a_checkpoint_that_changed_or_gives_nan_is_refused(place: Workspace) -> 
     broken = StudentNet(TINY)
     broken.bn1.running_var.fill_(-1.0)
     one = trained("broken", broken, 3)
-    here = Workspace(place.source, {"broken": one})
+    here = Workspace(place.data, {"broken": one})
     images = follow(here.images("validation"), lambda update: None)
     with pytest.raises(ExplorerError, match="broken answers these images with NaN"):
         follow(here.logits("broken", images), lambda update: None)

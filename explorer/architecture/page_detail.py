@@ -11,6 +11,7 @@ from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import against_standard
 from explorer.architecture.source import source
+from explorer.data import BUNDLED
 from explorer.networks import StudentSpec
 
 
@@ -87,7 +88,9 @@ def trained(design: Design) -> None:
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
         f"{neighbours(rows, params)} {overlap(rows)}",
     )
-    ui.provenance("precomputed", "10,000 test images, one seed each, 95 % intervals, from the cards.")
+    ui.provenance(
+        "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."
+    )
     ui.download("Family as CSV", rows, "family.csv")
 
 

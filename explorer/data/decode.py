@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -22,8 +22,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torchvision.transforms import functional
 
-from explorer.data.folder import Item, Notice
 from explorer.data.imageset import ImageSet
+from explorer.data.layout import Item
+from explorer.data.notices import Notice
 from explorer.errors import ExplorerError
 from explorer.work.progress import Update
 
@@ -42,14 +43,6 @@ _CONVERTED = {
 }
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """The pixels of a split, and what was noticed about its files."""
-
-    images: ImageSet
-    notices: tuple[Notice, ...]
-
-
 def cache_folder() -> Path:
     """Where the explorer keeps what can be computed again: in XDG_CACHE_HOME, else in ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -57,8 +50,13 @@ def cache_folder() -> Path:
 
 
 def decode(
-    items: Sequence[Item], classes: tuple[str, ...], name: str, root: Path, size: int = SIZE
-) -> Generator[Update, None, Decoded]:
+    items: Sequence[Item],
+    classes: tuple[str, ...],
+    name: str,
+    root: Path,
+    size: int = SIZE,
+    noun: str = "image",
+) -> Generator[Update, None, ImageSet]:
     """Read the image files, several at a time; yields updates, returns the set without the unreadable.
 
     Args:
@@ -67,6 +65,7 @@ def decode(
         name: of the set, for captions.
         root: file names are told relative to it.
         size: side in pixels that a network is fed: Resize(256 / 224 of it), then CenterCrop.
+        noun: what one of the images is called.
 
     Raises:
         ExplorerError: not one image can be read, or the cache cannot be written.
@@ -74,20 +73,20 @@ def decode(
     if not SIZES[0] <= size <= SIZES[1]:
         raise ExplorerError(f"Images can be fed at {SIZES[0]} to {SIZES[1]} pixels, not {size}.")
     key = _key(items, size)
-    place = cache_folder() / "images" / key
-    found = _kept(place)
-    if found is None:
-        yield from _fill(items, root, size, place)
-        found = _kept(place)
-    if found is None:
+    kept = cache_folder() / "images" / key
+    content = _read_kept(kept)
+    if content is None:
+        yield from _fill(items, root, size, kept)
+        content = _read_kept(kept)
+    if content is None:
         raise ExplorerError(
-            f"The cache {place.parent} cannot be written: set XDG_CACHE_HOME to another folder."
+            f"The cache {kept.parent} cannot be written: set XDG_CACHE_HOME to another folder."
         )
-    pixels, positions, notices = found
+    pixels, positions, notices = content
     if not positions:
         raise ExplorerError(f"Not one of the {len(items):,} images in {root} can be read: {notices[0]}")
     labels = np.array([items[position].label for position in positions], np.int64)
-    return Decoded(ImageSet(name, pixels, labels, classes, key), notices)
+    return ImageSet(name, pixels, labels, classes, key, noun, notices=notices)
 
 
 def _key(items: Sequence[Item], size: int) -> str:
@@ -102,39 +101,39 @@ def _key(items: Sequence[Item], size: int) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(place: Path) -> tuple[npt.NDArray[np.uint8], list[int], tuple[Notice, ...]] | None:
+def _read_kept(folder: Path) -> tuple[npt.NDArray[np.uint8], list[int], tuple[Notice, ...]] | None:
     """What the cache holds; None if there is nothing or it is damaged."""
     try:
-        about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         positions = list(about["positions"])
-        pixels = np.load(place / "images.npy", mmap_mode="r")[: len(positions)]
+        pixels = np.load(folder / "images.npy", mmap_mode="r")[: len(positions)]
         notices = tuple(Notice(**notice) for notice in about["notices"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
-        os.utime(place)
+        os.utime(folder)
     return pixels, positions, notices
 
 
-def _fill(items: Sequence[Item], root: Path, size: int, place: Path) -> Generator[Update, None, None]:
-    """Decode into a folder of its own, then put it in place whole: another process sees all or nothing."""
+def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generator[Update, None, None]:
+    """Decode into a folder of its own, then put it where it belongs whole: another process sees all or nothing."""
     needed = len(items) * size * size * 3
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(place.parent).free < 1.1 * needed:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(target.parent).free < 1.1 * needed:
             raise ExplorerError(
-                f"The cache {place.parent} needs {needed / 1e6:,.0f} MB: make room, or take fewer images."
+                f"The cache {target.parent} needs {needed / 1e6:,.0f} MB: make room, or take fewer images."
             )
-        partial_place = Path(tempfile.mkdtemp(prefix="partial-", dir=place.parent))
+        partial_folder = Path(tempfile.mkdtemp(prefix="partial-", dir=target.parent))
     except OSError as error:
         raise ExplorerError(
-            f"The cache {place.parent} cannot be written: set XDG_CACHE_HOME to another folder."
+            f"The cache {target.parent} cannot be written: set XDG_CACHE_HOME to another folder."
         ) from error
     try:
         positions: list[int] = []
         notices: list[Notice] = []
         shape = (max(1, len(items)), size, size, 3)
-        pixels = np.lib.format.open_memmap(partial_place / "images.npy", "w+", np.uint8, shape)
+        pixels = np.lib.format.open_memmap(partial_folder / "images.npy", "w+", np.uint8, shape)
         with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
             for number, (cut, remarks) in enumerate(pool.imap(partial(_open, size=size), items)):
                 file = items[number].path.relative_to(root).as_posix()
@@ -145,32 +144,32 @@ def _fill(items: Sequence[Item], root: Path, size: int, place: Path) -> Generato
                 yield Update("reading the images", number + 1, len(items))
         pixels.flush()
         about = {"positions": positions, "notices": [asdict(notice) for notice in notices]}
-        (partial_place / "about.json").write_text(json.dumps(about), encoding="utf-8")
-        if _kept(place) is None:
-            shutil.rmtree(place, ignore_errors=True)  # damaged
+        (partial_folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+        if _read_kept(target) is None:
+            shutil.rmtree(target, ignore_errors=True)  # damaged
             with suppress(OSError):  # another process was first
-                partial_place.rename(place)
+                partial_folder.rename(target)
     finally:
-        shutil.rmtree(partial_place, ignore_errors=True)
-    _trim(place.parent)
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    _trim(target.parent)
 
 
 def _trim(folder: Path) -> None:
     """Forget the sets that were not used for longest, beyond 4 GB together; the newest stays."""
     sets: list[tuple[float, int, Path]] = []
-    for place in folder.iterdir():
+    for kept in folder.iterdir():
         with suppress(OSError):  # another process may be at work here
-            if place.name.startswith("partial-"):
-                if time.time() - place.stat().st_mtime > 86_400:  # of a process that was killed
-                    shutil.rmtree(place)
+            if kept.name.startswith("partial-"):
+                if time.time() - kept.stat().st_mtime > 86_400:  # of a process that was killed
+                    shutil.rmtree(kept)
             else:
-                size = sum(path.stat().st_size for path in place.iterdir())
-                sets.append((place.stat().st_mtime, size, place))
+                size = sum(path.stat().st_size for path in kept.iterdir())
+                sets.append((kept.stat().st_mtime, size, kept))
     together = 0
-    for number, (_, size, place) in enumerate(sorted(sets, reverse=True)):
+    for number, (_, size, kept) in enumerate(sorted(sets, reverse=True)):
         together += size
         if number and together > CACHE_BYTES:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def _open(item: Item, size: int) -> tuple[npt.NDArray[np.uint8] | None, list[str]]:

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the splits bundled with the explorer, and the original files they come from.
+"""Fashion-MNIST: the data set bundled with the explorer, and the original files it comes from.
 
 The rule of the split needs no random numbers, so that anyone can check it: of the 60,000 training
 images, the last 500 of each class in file order are the validation images (never trained on), and
@@ -12,16 +12,23 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from explorer.data.imageset import ImageSet
+from explorer.data.dataset import DataSet, FileCheck, Use
+from explorer.data.imageset import ImageSet, Transform
+from explorer.data.notices import Notice
 from explorer.errors import ExplorerError
+from explorer.work.progress import Update
 
+NAME = "Fashion-MNIST"
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -34,16 +41,143 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
-BUNDLED = Path(__file__).parent / "bundled"
+FILES = Path(__file__).parent / "bundled"
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOADED = Path.home() / ".cache" / "compression-explorer"
 PER_CLASS = 500
+# Mean and standard deviation of the 60,000 training images in 0..1.
+TRANSFORM = Transform((0.2860,), (0.3530,))
 
 Split = Literal["test", "validation", "shard"]
+"""The splits as the bundled files are called; the shard is what is bundled of the training images."""
 SPLITS: tuple[Split, ...] = get_args(Split)
+_FILE_OF: dict[Use, Split] = {"training": "shard", "validation": "validation", "test": "test"}
 
 
-def load(split: Split, folder: Path = BUNDLED) -> ImageSet:
+@dataclass(frozen=True, eq=False)
+class FashionMNIST(DataSet):
+    """The bundled images: grey, 28 x 28 pixels, fed at 64; in three splits, and the networks trained on them.
+
+    ``files`` is the folder they lie in.
+    """
+
+    files: Path = FILES
+
+    @cached_property
+    def key(self) -> str:
+        """Of the bundle's manifest, which holds the sha256 of every file."""
+        return hashlib.sha256(json.dumps(_read_manifest(self.files)).encode()).hexdigest()[:32]
+
+    @property
+    def name(self) -> str:
+        """Fashion-MNIST."""
+        return NAME
+
+    @property
+    def title(self) -> str:
+        """The name, and that it ships."""
+        return f"{NAME}, shipped"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The ten articles."""
+        return CLASSES
+
+    @property
+    def input_size(self) -> int:
+        """Side in pixels of what a network is fed."""
+        return TRANSFORM.size
+
+    @property
+    def sizes(self) -> dict[Use, int]:
+        """As bundled."""
+        return {"training": 5_000, "validation": 5_000, "test": 10_000}
+
+    @property
+    def rule(self) -> str:
+        """Which images became which split."""
+        return (
+            f"Of the 60,000 original training images the last {PER_CLASS} of each class are for validation and the "
+            f"first {PER_CLASS} of each are bundled for training; the test images are the original ones."
+        )
+
+    @property
+    def provenance(self) -> str:
+        """Its authors and licence."""
+        return f"{NAME} (Xiao, Rasul, Vollgraf 2017; MIT licence), bundled with the explorer"
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """There are none."""
+        return ()
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the networks trained on it, with their cards."""
+        return CHECKPOINTS
+
+    @property
+    def can_change(self) -> bool:
+        """No: its files are checked against their sha256."""
+        return False
+
+    def counts(self) -> pd.DataFrame:
+        """Images per class and split."""
+        rows = []
+        for use, split in _FILE_OF.items():
+            images = np.bincount(_read_bundled(split, "labels", self.files), minlength=len(CLASSES))
+            rows += [
+                {"label": label, "class": name, "split": use, "images": int(images[label])}
+                for label, name in enumerate(CLASSES)
+            ]
+        return pd.DataFrame(rows)
+
+    def name_of(self, use: Use) -> str:
+        """The name, and the split as its file is called."""
+        return f"{NAME}, {_FILE_OF[use]}"
+
+    def read(self, use: Use) -> Generator[Update, None, ImageSet]:
+        """The images for a use, at once: there is nothing to decode."""
+        yield from ()
+        return self.load(use)
+
+    def load(self, use: Use) -> ImageSet:
+        """The images for a use, their integrity checked by sha256.
+
+        Raises:
+            ExplorerError: a file is missing, truncated or not what was bundled.
+        """
+        return load(_FILE_OF[use], self.files)
+
+    def read_all_training(self, originals: Path | None = None) -> Generator[Update, None, ImageSet]:
+        """The 55,000 training images, of the original files: see ``training_set``."""
+        yield from ()
+        return training_set(originals)
+
+    def check(self, originals: Path | None = None) -> Generator[Update, None, FileCheck]:
+        """Cut every split afresh from the original files, and compare it with what is bundled."""
+        splits, lines = [], []
+        for number, (name, images, labels) in enumerate(original_splits(find_originals(originals)), start=1):
+            bundled = load(name, self.files)
+            equal = np.array_equal(bundled.images, images) and np.array_equal(bundled.labels, labels)
+            splits.append({"split": name, "images": len(images), "equal": equal})
+            lines.append(f"{name}: {len(images):,} images, {'equal' if equal else 'NOT EQUAL'}")
+            yield Update("comparing the splits", number, len(SPLITS))
+        return FileCheck(
+            all(split["equal"] for split in splits), tuple(lines), {"data": NAME, "splits": splits}
+        )
+
+    def build(self, originals: Path | None = None) -> Iterator[tuple[Path, int]]:
+        """Cut the bundled files afresh into ``files``; yields each file's path and size in bytes."""
+        return build(find_originals(originals), self.files)
+
+    def is_original(self, folder: Path) -> bool:
+        """Whether a folder holds the original files of this data set."""
+        return is_original(folder)
+
+
+def load(split: Split, folder: Path = FILES) -> ImageSet:
     """A bundled split, its integrity checked by sha256.
 
     ``test`` has 10,000 images, ``validation`` 5,000 and ``shard`` 5,000.
@@ -51,23 +185,32 @@ def load(split: Split, folder: Path = BUNDLED) -> ImageSet:
     Raises:
         ExplorerError: a file is missing, truncated or not what was bundled.
     """
+    images, labels = (_read_bundled(split, kind, folder) for kind in ("images", "labels"))
+    checksums = _read_manifest(folder)[split]
+    # The manifest's sha256 stand for the content; what the images are fed as belongs to it too.
+    fed = f"{TRANSFORM.mean} {TRANSFORM.std} {TRANSFORM.size}"
+    key = hashlib.sha256(f"{checksums['images']} {checksums['labels']} {fed}".encode()).hexdigest()[:32]
+    use = next(use for use, file in _FILE_OF.items() if file == split)
+    return ImageSet(
+        f"{NAME}, {split}", images, labels.astype(np.int64), CLASSES, key, f"{use} image", TRANSFORM
+    )
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """The sha256 of every bundled file before it was compressed, by split and kind."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        expected = manifest["splits"][split]
-    except (OSError, ValueError, KeyError) as error:
-        raise ExplorerError(
-            f"The bundled data has no readable manifest for the {split} split: restore {folder}."
-        ) from error
-    arrays = []
-    for kind in ("images", "labels"):
-        path = folder / f"{split}-{kind}.idx.gz"
-        payload = _decompress(path)
-        if hashlib.sha256(payload).hexdigest() != expected[kind]:
-            raise ExplorerError(
-                f"{path.name} is not the file that was bundled (its sha256 differs): restore it."
-            )
-        arrays.append(_parse_idx(payload, path))
-    return ImageSet(f"Fashion-MNIST, {split}", arrays[0], arrays[1].astype(np.int64), CLASSES)
+        splits = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["splits"]
+        return {split: {kind: str(splits[split][kind]) for kind in ("images", "labels")} for split in SPLITS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"The bundled data has no readable manifest: restore {folder}.") from error
+
+
+def _read_bundled(split: Split, kind: str, folder: Path) -> npt.NDArray[np.uint8]:
+    path = folder / f"{split}-{kind}.idx.gz"
+    payload = _decompress(path)
+    if hashlib.sha256(payload).hexdigest() != _read_manifest(folder)[split][kind]:
+        raise ExplorerError(f"{path.name} is not the file that was bundled (its sha256 differs): restore it.")
+    return _parse_idx(payload, path)
 
 
 def training_set(folder: Path | None = None) -> ImageSet:
@@ -82,7 +225,14 @@ def training_set(folder: Path | None = None) -> ImageSet:
     images, labels = _read_original(find_originals(folder), "train")
     keep = np.ones(len(labels), bool)
     keep[validation_indices(labels)] = False
-    return ImageSet("Fashion-MNIST, training", images[keep], labels[keep].astype(np.int64), CLASSES)
+    return ImageSet(
+        f"{NAME}, training",
+        images[keep],
+        labels[keep].astype(np.int64),
+        CLASSES,
+        noun="training image",
+        transform=TRANSFORM,
+    )
 
 
 def validation_indices(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -112,7 +262,7 @@ def original_splits(
         yield cast(Split, name), images[positions], labels[positions]
 
 
-def build(originals: Path, target: Path = BUNDLED) -> Iterator[tuple[Path, int]]:
+def build(originals: Path, target: Path = FILES) -> Iterator[tuple[Path, int]]:
     """Write the bundled files from the original ones; yields each file's path and size in bytes."""
     target.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, dict[str, dict[str, str]]] = {"splits": {}}
@@ -193,3 +343,6 @@ def _parse_idx(payload: bytes, path: Path) -> npt.NDArray[np.uint8]:
 
 def _to_idx(array: npt.NDArray[np.uint8]) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+BUNDLED = FashionMNIST()

@@ -1,330 +1,210 @@
-"""A folder of labelled images of one's own: its layout, its classes, and which image is for what.
+"""ImageFolder: a folder of the user's images as a data set; bounded subsets of its splits, decoded."""
 
-Read are the homework's layout (``training/0_12.jpg``, the label before the underscore), one folder
-per class (``training/Bread/12.jpg``), and either of them without splits. Class folders are
-numbered in plain alphabetical order, as torchvision's ImageFolder does. Nothing is ever written there.
-
-Without a validation split it is cut from what there is by a rule without random numbers: of each
-class, in the order of the file names, every fifth image is a validation image.
-"""
-
-import re
-from collections.abc import Iterable, Sequence
+import hashlib
+import os
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from explorer.checkpoints import SUFFIXES as CHECKPOINTS
+from explorer.data import decode
+from explorer.data.dataset import DataSet, FileCheck, Use
+from explorer.data.imageset import ImageSet
+from explorer.data.layout import FOOD11, Folder, Item, scan, subset
+from explorer.data.notices import Notice, summarise_notices
 from explorer.errors import ExplorerError
-from explorer.networks import MAX_CLASSES
+from explorer.work.progress import Update
 
-FOOD11 = (
-    "Bread",
-    "Dairy product",
-    "Dessert",
-    "Egg",
-    "Fried food",
-    "Meat",
-    "Noodles/pasta",
-    "Rice",
-    "Seafood",
-    "Soup",
-    "Vegetable/fruit",
-)
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-FIFTH = 5
-NAMED = 3  # files of a kind that are told by name
-
-Split = Literal["training", "validation", "evaluation"]
-SPLIT_NAMES: dict[str, Split] = {
-    "training": "training",
-    "train": "training",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "evaluation": "evaluation",
-    "eval": "evaluation",
-    "testing": "evaluation",
-    "test": "evaluation",
-}
-_LABELLED = re.compile(r"(\d{1,3})_")
+VALIDATION, TRAINING = 500, 500
+VARIABLE = "EXPLORER_DATA"
+SPLITS: tuple[Literal["training", "validation"], ...] = ("training", "validation")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One labelled image file."""
+@dataclass(frozen=True, eq=False)
+class ImageFolder(DataSet):
+    """The images of a folder that are used, and at what size.
 
-    path: Path
-    label: int
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What was noticed about a file: one sentence begins with its name.
-
-    ``lost`` says that something was left out; else it is only good to know.
-    """
-
-    file: str
-    text: str
-    lost: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.file} {self.text}."
-
-
-@dataclass(frozen=True)
-class Folder:
-    """What a folder holds.
+    There is no test split of its own: ``test`` are the validation images again.
 
     Attributes:
-        root: the folder.
-        classes: the class names, in label order.
-        training: its training images, in order of their names.
-        validation: its validation images, likewise.
-        rule: in one sentence, which images became which.
-        notices: what was left out or is good to know.
+        folder: what the folder holds.
+        validation: validation images at most, taken at random by a fixed seed.
+        training: training images at most, likewise; None for all.
+        size: side in pixels that a network is fed.
     """
 
-    root: Path
-    classes: tuple[str, ...]
-    training: tuple[Item, ...]
-    validation: tuple[Item, ...]
-    rule: str
-    notices: tuple[Notice, ...]
+    folder: Folder
+    validation: int = VALIDATION
+    training: int | None = TRAINING
+    size: int = decode.SIZE
+
+    def __post_init__(self) -> None:
+        if self.validation < 1 or (self.training is not None and self.training < 1):
+            raise ExplorerError("Take at least 1 validation and 1 training image.")
+
+    @cached_property
+    def key(self) -> str:
+        """Of the folder, its files' names and labels, and which of them are used."""
+        digest = hashlib.sha256(f"{self.folder.root.absolute()} {self.sizes} {self.size}".encode())
+        for split in SPLITS:
+            for item in self._items(split):
+                digest.update(f"\n{split} {item.path} {item.label}".encode())
+        return digest.hexdigest()[:32]
 
     @property
     def name(self) -> str:
-        """What the data set is called."""
-        return "Food-11" if self.classes == FOOD11 else self.root.name
+        """The folder's name, or Food-11 where the classes are that."""
+        return "Food-11" if self.folder.classes == FOOD11 else self.folder.root.name
+
+    @property
+    def title(self) -> str:
+        """The name, and that it is the user's."""
+        return f"{self.name}, your folder"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in label order."""
+        return self.folder.classes
+
+    @property
+    def input_size(self) -> int:
+        """Side in pixels of what a network is fed."""
+        return self.size
+
+    @property
+    def sizes(self) -> dict[Use, int]:
+        """How many images are used, at most."""
+        whole = {split: len(self._items(split)) for split in SPLITS}
+        validation = min(self.validation, whole["validation"])
+        training = whole["training"] if self.training is None else min(self.training, whole["training"])
+        return {"training": training, "validation": validation, "test": validation}
+
+    @property
+    def rule(self) -> str:
+        """Which images became which split."""
+        return self.folder.rule
+
+    @property
+    def provenance(self) -> str:
+        """The folder."""
+        return f"your folder {self.folder.root}"
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was noticed about the names of its files."""
+        return self.folder.notices
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """The folder itself: checkpoints may lie beside the images."""
+        return self.folder.root
+
+    @property
+    def can_change(self) -> bool:
+        """Yes: the user may add files."""
+        return True
+
+    def split_for(self, use: Use) -> Literal["training", "validation"]:
+        """Where a final accuracy is asked for, it is the validation images'."""
+        return "training" if use == "training" else "validation"
 
     def counts(self) -> pd.DataFrame:
-        """Images per class and split: columns label, class, split, images."""
+        """Images per class and split, those that are not used included."""
         rows = []
-        for split, items in (("training", self.training), ("validation", self.validation)):
-            found = np.bincount([item.label for item in items], minlength=len(self.classes))
+        for split in SPLITS:
+            images = np.bincount([item.label for item in self._items(split)], minlength=len(self.classes))
             rows += [
-                {"label": label, "class": name, "split": split, "images": int(found[label])}
+                {"label": label, "class": name, "split": split, "images": int(images[label])}
                 for label, name in enumerate(self.classes)
             ]
         return pd.DataFrame(rows)
 
+    def name_of(self, use: Use) -> str:
+        """The split, and how many of its images are used."""
+        split, count = self.split_for(use), self.sizes[use]
+        whole = len(self._items(split))
+        share = f"{count:,} of {whole:,}" if count < whole else f"all {whole:,}"
+        return f"{self.name}, {split}, {share} images at {self.size} pixels"
 
-def summary(notices: Iterable[Notice]) -> list[str]:
-    """The notices in sentences, one for each kind: the files by name, and how many more are alike."""
-    alike: dict[tuple[str, bool], list[str]] = {}
-    for notice in sorted(notices, key=lambda one: not one.lost):
-        alike.setdefault((notice.text, notice.lost), []).append(notice.file)
-    sentences = []
-    for (text, _), files in alike.items():
-        others = files[1:NAMED] + ([f"{len(files) - NAMED:,} more"] if len(files) > NAMED else [])
-        sentences.append(f"{files[0]} {text}" + (f"; likewise {', '.join(others)}." if others else "."))
-    return sentences
+    def read(self, use: Use) -> Generator[Update, None, ImageSet]:
+        """The images for a use; yields updates while files are decoded, which they are once.
+
+        Raises:
+            ExplorerError: the split has no images, or none that can be read.
+        """
+        split = self.split_for(use)
+        whole, name = self._items(split), self.name_of(use)
+        if not whole:
+            raise ExplorerError(f"{self.folder.root} has no {split} images, which this needs.")
+        items = subset(whole, self.sizes[use])
+        return (
+            yield from decode.decode(items, self.classes, name, self.folder.root, self.size, self.noun(use))
+        )
+
+    def check(self, originals: Path | None = None) -> Generator[Update, None, FileCheck]:
+        """Open the images that are used; it does not hold when anything had to be left out."""
+        del originals
+        notices, opened = list(self.notices), dict[str, int]()
+        for split in SPLITS:
+            if self._items(split):
+                images = yield from self.read(split)
+                notices += images.notices
+                opened[split] = len(images)
+        counts = self.counts()
+        table = counts.pivot_table(index=["label", "class"], columns="split", values="images", sort=False)
+        return FileCheck(
+            not any(notice.lost for notice in notices),
+            (
+                f"{self.name}: {len(self.classes)} classes. {self.rule}",
+                table.astype(int).to_string(),
+                ", ".join(f"{count:,} {split} images opened" for split, count in opened.items()),
+                *summarise_notices(notices),
+            ),
+            {
+                "data": self.name,
+                "classes": self.classes,
+                "counts": counts.to_dict("records"),
+                "opened": opened,
+                "rule": self.rule,
+                "notices": [{"file": one.file, "text": one.text, "lost": one.lost} for one in notices],
+            },
+        )
+
+    def _items(self, split: Use) -> tuple[Item, ...]:
+        return self.folder.training if split == "training" else self.folder.validation
 
 
-def subset(items: Sequence[Item], count: int, seed: int = 0) -> tuple[Item, ...]:
-    """``count`` of the images, plainly at random by a fixed seed, in random order.
-
-    Not balanced over the classes: the accuracy on them estimates that on all. A smaller subset is
-    the beginning of a larger one, and so is any prefix.
-    """
-    order = np.random.default_rng(seed).permutation(len(items))[:count]
-    return tuple(items[position] for position in order)
-
-
-def scan(root: Path) -> Folder:
-    """What the folder at ``root`` holds, read off the file names; no image is opened.
+def open_folder(
+    root: Path,
+    validation: int = VALIDATION,
+    training: int | None = TRAINING,
+    size: int = decode.SIZE,
+) -> ImageFolder:
+    """The images to use of the folder at ``root``.
 
     Raises:
-        ExplorerError: there is no such folder, or it has no labelled images of two classes.
+        ExplorerError: it is no folder of labelled images.
     """
-    root = root.expanduser()
-    if root.is_file():
-        raise ExplorerError(f"{root} is a file: name the folder that it lies in.")
-    if not root.is_dir():
-        raise ExplorerError(f"There is no folder {root}: check the path.")
-    scanner = _Scanner(_inner(root))
-    root, splits = scanner.root, _splits(scanner.root)
-    piles = {split: scanner.pile(place) for split, place in splits.items()}
-    if splits:
-        for path in scanner.visible(root):
-            if path not in splits.values():
-                scanner.stray(path)
-    else:
-        piles["training"] = scanner.pile(root)
-    keys = {key for pile in piles.values() for key in pile}
-    classes, number = _classes(keys, root)
-    items = {
-        split: tuple(
-            Item(path, number[key]) for key in sorted(pile, key=number.__getitem__) for path in pile[key]
-        )
-        for split, pile in piles.items()
-    }
-    training, validation, rule = _roles(items, splits, scanner)
-    count = len({item.label for item in (*training, *validation)})
-    if count < 2:
-        raise ExplorerError(
-            f"{root} has labelled images of {count or 'no'} class{'' if count == 1 else 'es'}: it needs at least 2, "
-            "as class folders (Bread/12.jpg) or labels in the names (0_12.jpg), with or without training and "
-            "validation folders."
-        )
-    if not validation:
-        raise ExplorerError(
-            f"{root} has no validation images: give a class at least {FIFTH} images, or add a validation folder."
-        )
-    for split, part in (("training", training), ("validation", validation)):
-        for label in sorted(set(range(len(classes))) - {item.label for item in part}) if part else ():
-            scanner.tell(f"Class {classes[label]}", f"(label {label}) has no {split} images")
-    return Folder(root, classes, training, validation, rule, tuple(scanner.notices))
+    return ImageFolder(scan(root), validation, training, size)
 
 
-def _inner(root: Path) -> Path:
-    """A download often wraps the folder in another of its own: step into a lone one of folders."""
-    entries = [path for path in root.iterdir() if not path.name.startswith(".")]
-    folders = [path for path in entries if path.is_dir()]
-    if len(folders) != 1 or _splits(root) or any(path.suffix.lower() in IMAGES for path in entries):
-        return root
-    inside = [path for path in folders[0].iterdir() if not path.name.startswith(".")]
-    wraps = any(path.is_dir() for path in inside) and not any(
-        path.suffix.lower() in IMAGES for path in inside
-    )
-    return folders[0] if wraps else root
+def named_folder(arguments: Sequence[str] = ()) -> Path | None:
+    """The folder that the arguments (``--data PATH``) or else EXPLORER_DATA name; None if neither does.
 
+    >>> named_folder(["--data", "Food-11"])
+    PosixPath('Food-11')
 
-def _splits(root: Path) -> dict[Split, Path]:
-    found: dict[Split, Path] = {}
-    for path in sorted(root.iterdir()):
-        if path.name.lower() in SPLIT_NAMES and path.is_dir():
-            found.setdefault(SPLIT_NAMES[path.name.lower()], path)
-    return found
-
-
-class _Scanner:
-    """Reads the folders of one root and notes what it cannot use."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.notices: list[Notice] = []
-
-    def tell(self, what: Path | str, text: str, *, lost: bool = True) -> None:
-        if isinstance(what, Path):
-            what = what.relative_to(self.root).as_posix() if what != self.root else what.name
-        self.notices.append(Notice(what, text, lost))
-
-    def visible(self, place: Path) -> list[Path]:
-        """What lies in a folder, in natural order (2.jpg before 10.jpg), hidden files aside."""
-        try:
-            return sorted((path for path in place.iterdir() if not path.name.startswith(".")), key=_natural)
-        except OSError:
-            self.tell(place, "cannot be opened, so it was left out")
-            return []
-
-    def stray(self, path: Path) -> None:
-        """Tell of what lies where no image is expected."""
-        if path.is_dir():
-            self.tell(path, "is a folder where none is expected, so it was left out")
-        elif path.suffix.lower() in IMAGES:
-            self.tell(path, "lies outside the folders of the classes or splits, so it was left out")
-        elif path.parent != self.root or path.suffix.lower() not in CHECKPOINTS:
-            self.tell(path, "is not an image, so it was left out")
-
-    def images(self, entries: Iterable[Path]) -> list[Path]:
-        """The images among these files; the rest is told."""
-        found = []
-        for path in entries:
-            if path.suffix.lower() in IMAGES and not path.is_dir():
-                found.append(path)
-            else:
-                self.stray(path)
-        return found
-
-    def pile(self, place: Path) -> dict[int | str, list[Path]]:
-        """The images of one split by class: by folder name, or by the number in the file's name."""
-        entries = self.visible(place)
-        folders = {path: self.visible(path) for path in entries if path.is_dir()}
-        if any(folders.values()):
-            for path in entries:
-                if path not in folders:
-                    self.stray(path)
-            return {path.name: self.images(inside) for path, inside in folders.items()}
-        pile: dict[int | str, list[Path]] = {}
-        nameless: list[Path] = []
-        for path in self.images(entries):
-            if match := _LABELLED.match(path.name):
-                pile.setdefault(int(match[1]), []).append(path)
-            else:
-                nameless.append(path)
-        if nameless and not pile:
-            self.tell(
-                place,
-                f"holds {len(nameless):,} images without labels ({nameless[0].name}), so they are not used",
-                lost=SPLIT_NAMES.get(place.name.lower()) != "evaluation",
-            )
-        for path in nameless if pile else ():
-            self.tell(path, "has no label in its name as 0_12.jpg has, so it was left out")
-        return pile
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sorting key under which 2.jpg comes before 10.jpg."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
-
-
-def _classes(keys: set[int | str], root: Path) -> tuple[tuple[str, ...], dict[int | str, int]]:
-    """The class names in label order, and the label of each key."""
-    numbers = sorted(key for key in keys if isinstance(key, int))
-    names = sorted(key for key in keys if isinstance(key, str))
-    if numbers and names:
-        raise ExplorerError(
-            f"{root} has class folders in one split and labels in the names (0_12.jpg) in another: "
-            "use one layout for both."
-        )
-    if len(names) > MAX_CLASSES:
-        raise ExplorerError(f"{root} has {len(names):,} class folders: there may be {MAX_CLASSES:,} at most.")
-    if numbers:
-        is_food = numbers == list(range(len(FOOD11)))
-        titles = FOOD11 if is_food else tuple(f"class {label}" for label in range(numbers[-1] + 1))
-        return titles, {key: key for key in numbers}
-    food = {_letters(name): label for label, name in enumerate(FOOD11)}
-    if {_letters(name) for name in names} == set(food) and len(names) == len(food):
-        return FOOD11, {name: food[_letters(name)] for name in names}
-    return tuple(names), {name: label for label, name in enumerate(names)}
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z]", "", name.lower())
-
-
-def _roles(
-    items: dict[Split, tuple[Item, ...]], splits: dict[Split, Path], scanner: _Scanner
-) -> tuple[tuple[Item, ...], tuple[Item, ...], str]:
-    """Training images, validation images, and the rule that made them so."""
-    training, validation, rest = (items.get(each, ()) for each in ("training", "validation", "evaluation"))
-    if training and validation:
-        if rest:
-            text = (
-                f"holds {len(rest):,} labelled images that are not used: accuracy is measured on validation"
-            )
-            scanner.tell(splits["evaluation"], text, lost=False)
-        return training, validation, "Training and validation images are those of their folders."
-    if validation:
-        return (
-            (),
-            validation,
-            "There are no training images, so nothing can be trained or recalibrated on it.",
-        )
-    if rest:
-        name = splits["evaluation"].name
-        return training, rest, f"There are no validation images, so those of {name} take their place."
-    seen: dict[int, int] = {}
-    held_out: list[Item] = []
-    kept: list[Item] = []
-    for item in training:
-        place = seen[item.label] = seen.get(item.label, 0) + 1
-        (kept if place % FIFTH else held_out).append(item)
-    rule = "There is no validation folder: of each class, in file order, every fifth image is for validation."
-    return tuple(kept), tuple(held_out), rule
+    Raises:
+        ExplorerError: ``--data`` is not followed by a path.
+    """
+    for position, text in enumerate(arguments):
+        if text == "--data" or text.startswith("--data="):
+            path = text.partition("=")[2] or "".join(arguments[position + 1 : position + 2])
+            if not path:
+                raise ExplorerError("Name a folder after --data.")
+            return Path(path)
+    return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None

@@ -10,11 +10,11 @@ from typing import Any
 from tqdm import tqdm
 
 from explorer.checkpoints import SHIPPED
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.distillation import grid
 from explorer.networks import StudentSpec
 from explorer.runs import STUDENT_RECIPE, teacher_table
-from explorer.terminal import numbers
+from explorer.terminal import Bars, numbers
 from explorer.work.progress import follow
 
 GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)
@@ -28,11 +28,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--temperatures", type=numbers, default=grid.TEMPERATURES, help="1,2,4,8,16")
     parser.add_argument("--seeds", type=int, default=2, help="runs per cell")
     parser.add_argument("--epochs", type=int, default=GRID_RECIPE.epochs)
-    parser.add_argument("--images", type=int, help="training images to use; all 55,000 by default")
+    parser.add_argument("--images", type=int, help="training images to use; all by default")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once")
     parser.add_argument("--backend", choices=grid.BACKENDS, default="loky", help="of joblib")
     parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
-    parser.add_argument("--data", type=Path, help="folder with the original Fashion-MNIST files")
+    parser.add_argument("--data", type=Path, help=f"folder with the original files of {BUNDLED.name}")
     parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of the teacher")
     parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="folder of the results")
     parser.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of the teacher's logits")
@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _grid(options: argparse.Namespace) -> int:
     recipe = replace(GRID_RECIPE, epochs=options.epochs)
-    images = fashion_mnist.training_set(options.data).select(slice(options.images))
+    images = follow(BUNDLED.read_all_training(options.data), Bars()).select(slice(options.images))
     with tqdm(desc="teacher's logits", total=len(recipe.views)) as bar:
         table = follow(
             teacher_table("teacher", recipe, images, options.checkpoints, options.work),

@@ -17,12 +17,13 @@ import torch
 from safetensors.torch import load_file
 
 from explorer.checkpoints import SHIPPED
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.distillation.loss import Distilled, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
 from explorer.networks import StudentNet, StudentSpec
 from explorer.training import Recipe, train
+from explorer.work.progress import follow
 
 BACKENDS = ("loky", "threading", "ray", "dask")
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -56,7 +57,7 @@ class Plan:
         spec: the student.
         recipe: the schedule; each run puts its own seed in.
         table: file of the teacher's logits (views, N, C), as ``runs.teacher_table`` keeps it.
-        images: number of training images used, the first so many; None for all 55,000.
+        images: number of training images used, the first so many; None for all.
         data: folder of the original files, or None to find them.
         folder: where the results go.
     """
@@ -100,14 +101,14 @@ def points(
 def run_point(point: Point, plan: Plan) -> dict[str, Any]:
     """Train one student and write its result: the point, validation accuracy, seconds, settings."""
     torch.set_num_threads(1)
-    images = fashion_mnist.training_set(plan.data).select(slice(plan.images))
+    images = follow(BUNDLED.read_all_training(plan.data), lambda update: None).select(slice(plan.images))
     table = load_file(plan.table)["logits"]
     torch.manual_seed(point.seed)
     net = StudentNet(plan.spec).to(memory_format=torch.channels_last)
     recipe = Recipe(**asdict(plan.recipe) | {"seed": point.seed})
     loss = Distilled(point.alpha, point.temperature or 1.0)
     started, accuracy = time.monotonic(), 0.0
-    for progress in train(net, images, fashion_mnist.load("validation"), recipe, loss, teacher_logits=table):
+    for progress in train(net, images, BUNDLED.load("validation"), recipe, loss, teacher_logits=table):
         if progress.validation_accuracy is not None:
             accuracy = progress.validation_accuracy
     result = asdict(point) | {

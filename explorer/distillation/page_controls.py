@@ -28,7 +28,7 @@ def controls() -> Scene:
         choices,
         key="d_by",
         bind="query-params",
-        help=f"How to choose one of the {len(images):,} validation images.",
+        help=f"How to choose one of the {len(images):,} {images.noun}s.",
     )
     found = soften.candidates(choice, teacher, student, images.targets())
     rank = st.number_input(
@@ -48,7 +48,7 @@ def controls() -> Scene:
     beside = f", the student {scene.said[1]}" if name else ""
     st.image(
         shown.repeat(times, 0).repeat(times, 1),
-        caption=f"Validation image {position}, labelled {images.classes[scene.label]}; the teacher says "
+        caption=f"{images.caption(position)}, labelled {images.classes[scene.label]}; the teacher says "
         f"{scene.said[0]}{beside}",
     )
     slot = st.container()

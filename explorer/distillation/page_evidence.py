@@ -9,6 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from explorer import ui
+from explorer.data import BUNDLED
 from explorer.distillation import charts, grid, knowledge, soften
 from explorer.distillation.scene import Scene
 from explorer.networks import StudentSpec, describe
@@ -66,7 +67,7 @@ def _results(path: Path) -> list[dict[str, Any]]:
 
 
 def _show_grid(results: list[dict[str, Any]]) -> None:
-    st.subheader("Students trained over alpha and T, on Fashion-MNIST")
+    st.subheader(f"Students trained over alpha and T, on {BUNDLED.name}")
     rows, verdict = grid.summary(results), grid.verdict(results)
     ui.chart(
         charts.grid_map(rows),

@@ -18,10 +18,8 @@ def distil_now(scene: Scene) -> None:
     """Train the architecture lesson's network twice side by side, for a bounded time."""
     place = ui.workspace()
     spec = _spec()
-    images = "the bundled 5,000 images"
-    if place.source is not None:
-        count = min(place.source.training, len(place.source.folder.training))
-        images = f"{count:,} training images of your folder at {place.source.size} pixels"
+    images = place.data.describe("training")
+    if scene.teacher_name in place.own:
         st.caption(
             f"The teacher first sees each of them in {len(Race(spec).recipe.views)} views, once, with progress: "
             "fewer or smaller images (in the sidebar) take less time."
@@ -64,7 +62,7 @@ def _spec() -> StudentSpec:
 def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
     with ui.heavy_work():
         table = ui.view_logits(scene.teacher_name, plan.recipe)
-        networks, laps = race(plan, ui.images("shard"), ui.images("validation"), table)
+        networks, laps = race(plan, ui.images("training"), ui.images("validation"), table)
         kept = Kept(plan, networks, [])
         st.session_state[f"race {ui.workspace().key}"] = kept
         bar = area.progress(0.0, "Starting")
@@ -106,8 +104,8 @@ def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
         ui.chart(
             charts.race_curves(rows, kept.plan.epochs),
             f"Validation accuracy after each epoch: {text}",
-            f"After epoch {common or 1}{short}: {text}. One seed on {len(ui.images('shard')):,} training images: a gap "
-            "of a point or less can be chance.",
+            f"After epoch {common or 1}{short}: {text}. One seed on {len(ui.images('training')):,} training images: "
+            "a gap of a point or less can be chance.",
         )
         ui.provenance(
             "measured",

@@ -1,4 +1,4 @@
-"""Charts of one's own images."""
+"""Charts of the images of a data set."""
 
 from typing import Any
 
@@ -7,26 +7,27 @@ import pandas as pd
 
 from explorer import palette
 
-VALIDATION = "#c3cad3"  # a light grey beside the training images' darker one
+COLORS = {"training": palette.DENSE, "validation": "#c3cad3", "test": "#dfe4ea"}  # from dark to light
 
 
 def counts(rows: pd.DataFrame) -> Any:
-    """Images per class, training and validation side by side: columns class, split, images."""
+    """Images per class, the splits side by side: columns class, split, images."""
     order = list(dict.fromkeys(rows["class"]))
+    splits = [split for split in COLORS if split in set(rows["split"])]
     return (
         alt.Chart(rows)
         .mark_bar()
         .encode(
             x=alt.X("images:Q", title="images"),
             y=alt.Y("class:N", sort=order, title=None),
-            yOffset=alt.YOffset("split:N", sort=["training", "validation"]),
+            yOffset=alt.YOffset("split:N", sort=splits),
             color=alt.Color(
                 "split:N",
                 title=None,
-                scale=alt.Scale(domain=["training", "validation"], range=[palette.DENSE, VALIDATION]),
+                scale=alt.Scale(domain=splits, range=[COLORS[split] for split in splits]),
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=["class", "split", "images"],
         )
-        .properties(height=120 + 26 * len(order))
+        .properties(height=120 + 13 * len(splits) * len(order))
     )

@@ -1,11 +1,14 @@
 """Your own: a folder of labelled images, and checkpoints, for all lessons to work on."""
 
+import sys
+
 import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES
-from explorer.data.folder import summary
+from explorer.data.folder import named_folder
+from explorer.data.notices import summarise_notices
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy
 from explorer.own import charts
@@ -44,28 +47,21 @@ def main() -> None:
 def _images() -> None:
     place = ui.workspace()
     st.subheader("Images")
-    if place.source is None:
-        st.markdown(
-            "The lessons use **Fashion-MNIST**. To use a folder of yours, start the app with its path:"
-        )
+    data = place.data
+    st.markdown(f"The lessons use **{data.name}**, {data.provenance}.")
+    with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
+        st.markdown("Start the app with its path:")
         st.code("streamlit run streamlit_app.py -- --data Food-11", "bash")
         st.caption("Or set the environment variable EXPLORER_DATA. Two layouts are read:")
         st.code(LAYOUTS, None)
-        rows = pd.concat([_shipped_counts("validation"), _shipped_counts("shard")])
-        name, rule = (
-            "Fashion-MNIST",
-            "A training shard of 5,000 and 5,000 validation images ship with the explorer.",
-        )
-    else:
-        folder = place.source.folder
-        rows, name, rule = folder.counts(), folder.name, folder.rule
-        ui.image_notices("validation")  # opened here, so that what is wrong with a file is known
-    total = rows.groupby("split")["images"].sum()
+    rows = data.counts()
+    ui.images("validation")  # opened here, so that what is wrong with a file is known
+    total = rows.groupby("split", sort=False)["images"].sum()
     said = ", ".join(f"{count:,} {split}" for split, count in total.items())
     ui.chart(
         charts.counts(rows),
-        f"Images per class of {name}: {said}.",
-        f"**{name}**, {len(place.classes)} classes: {said} images. {rule}",
+        f"Images per class of {data.name}: {said}.",
+        f"**{data.name}**, {len(data.classes)} classes: {said} images. {data.rule}",
     )
     ui.provenance(
         "computed", "counted here; Food-11's names are given to folders with exactly its 11 classes."
@@ -74,24 +70,11 @@ def _images() -> None:
     ui.download("Counts as CSV", rows, "images.csv")
 
 
-def _shipped_counts(use: str) -> pd.DataFrame:
-    images = ui.shipped_images("shard" if use == "shard" else "validation")
-    split = "training" if use == "shard" else "validation"
-    return pd.DataFrame(
-        [
-            {"label": label, "class": name, "split": split, "images": int((images.labels == label).sum())}
-            for label, name in enumerate(images.classes)
-        ]
-    )
-
-
 def _notices() -> None:
     """What was left out or is good to know: a few sentences, the rest folded away."""
-    place = ui.workspace()
-    if place.source is None:
-        return
-    notices = (*place.source.folder.notices, *ui.image_notices("validation"))
-    sentences = summary(notices)
+    data = ui.workspace().data
+    notices = (*data.notices, *ui.images("validation").notices)
+    sentences = summarise_notices(notices)
     if sentences:
         lost = any(notice.lost for notice in notices)
         text = "\n".join(f"- {sentence}" for sentence in sentences[:SHOWN_NOTICES])
@@ -99,6 +82,8 @@ def _notices() -> None:
     if len(sentences) > SHOWN_NOTICES:
         with st.expander(f"{len(sentences) - SHOWN_NOTICES} more"):
             st.markdown("\n".join(f"- {sentence}" for sentence in sentences[SHOWN_NOTICES:]))
+    if not data.can_change:
+        return
     st.caption(
         "Validation images are opened here; training images when a lesson needs them. "
         "`python -m explorer data check` opens them all."
@@ -123,8 +108,7 @@ def _upload() -> None:
         st.error(sentence, icon=":material/block:")
     place = ui.workspace()
     problems: tuple[str, ...] = ()
-    if place.source is not None:
-        root = place.source.folder.root
+    if place.data.can_change and (root := place.data.checkpoints):
         _, problems = ui.read_checkpoints(str(root), signature(root))
     for sentence in problems:
         st.error(sentence, icon=":material/block:")
@@ -148,14 +132,14 @@ def _uploaded() -> None:
 
 
 def _networks() -> None:
-    """What one's own networks are, and how many images they get right."""
+    """What the user's networks are, and how many images they get right."""
     place = ui.workspace()
     if not place.own:
         st.info(
-            "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use the "
-            "shipped ones."
-            if place.source is None
-            else f"No network of yours is open: put its checkpoint into {place.source.folder.root}, or upload it.",
+            f"No network of yours is open: put its checkpoint into {place.data.checkpoints}, or upload it."
+            if place.data.can_change
+            else "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use "
+            "the shipped ones.",
             icon=":material/upload_file:",
         )
         return

@@ -7,13 +7,13 @@ import streamlit as st
 from torch import nn
 
 from explorer import ui
-from explorer.data import decode, own
-from explorer.data.folder import Folder
-from explorer.data.own import Source
+from explorer.data import BUNDLED, DataSet, decode
+from explorer.data.folder import VALIDATION, ImageFolder, named_folder
+from explorer.data.layout import Folder
 from explorer.errors import ExplorerError
 from explorer.workspace import Own, Workspace, signature, trained
 
-FOLDER, FASHION = "Your folder", "Fashion-MNIST"
+FOLDER, SHIPPED = "Your folder", BUNDLED.name
 STEPS = (50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 ALL = 1_000_000
 SIDES = (64, 96, 128, 160, 192, 224)
@@ -21,36 +21,37 @@ SIDES = (64, 96, 128, 160, 192, 224)
 
 def choose_workspace() -> None:
     """Draw the choice, and keep it for this run: ``ui.workspace`` then tells what was chosen."""
-    source, found = None, dict[str, Own]()
+    data: DataSet = BUNDLED
+    networks: dict[str, Own] = {}
     try:
         with st.sidebar:
-            path = own.named(sys.argv[1:])
+            path = named_folder(sys.argv[1:])
             if path is not None and _folder_chosen(str(path)):
                 folder = ui.read_folder(str(path))
-                source = _source(folder)
-                found, _ = ui.read_checkpoints(str(folder.root), signature(folder.root))
+                data = _choose_images(folder)
+                networks, _ = ui.read_checkpoints(str(folder.root), signature(folder.root))
     except (ExplorerError, OSError) as error:
-        st.error(f"{error} The lessons use Fashion-MNIST meanwhile.", icon=":material/folder_off:")
-    classes = len(Workspace(source).classes)
-    st.session_state["workspace"] = Workspace(source, found | ui.uploads() | _trained_here(classes))
+        st.error(f"{error} The lessons use {SHIPPED} meanwhile.", icon=":material/folder_off:")
+    networks = networks | ui.uploads() | _trained_here(len(data.classes))
+    st.session_state["workspace"] = Workspace(data, networks)
 
 
 def _folder_chosen(path: str) -> bool:
     return (
         st.segmented_control(
             "Images and networks",
-            [FOLDER, FASHION],
+            [FOLDER, SHIPPED],
             default=FOLDER,
             required=True,
             key="w",
             bind="query-params",
-            help=f"{path}, or the Fashion-MNIST that ships with its trained networks.",
+            help=f"{path}, or the {SHIPPED} that ships with its trained networks.",
         )
         == FOLDER
     )
 
 
-def _source(folder: Folder) -> Source:
+def _choose_images(folder: Folder) -> ImageFolder:
     """Which of the folder's images are used, and at what size."""
     with st.expander("How many, how large"):
         validation = _count("Validation images", "w_n", len(folder.validation))
@@ -63,11 +64,11 @@ def _source(folder: Folder) -> Source:
             bind="query-params",
             help="Of the images as fed: the course feeds 224. Choose what your network was trained at.",
         )
+    data = ImageFolder(folder, validation, training, int(size))
     st.caption(
-        f"{folder.name}: {min(validation, len(folder.validation)):,} of {len(folder.validation):,} validation images, "
-        f"{size} px"
+        f"{data.name}: {data.sizes['validation']:,} of {len(folder.validation):,} validation images, {size} px"
     )
-    return Source(folder, validation, training, int(size))
+    return data
 
 
 def _count(label: str, key: str, most: int) -> int:
@@ -76,7 +77,7 @@ def _count(label: str, key: str, most: int) -> int:
         st.select_slider(
             label,
             steps,
-            next((step for step in steps if step >= own.VALIDATION), ALL),
+            next((step for step in steps if step >= VALIDATION), ALL),
             format_func=lambda step: f"all {most:,}" if step == ALL else f"{step:,}",
             key=key,
             bind="query-params",

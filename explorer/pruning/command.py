@@ -103,10 +103,10 @@ def _prune(options: argparse.Namespace) -> int:
     plan = _plan(options)
     place = workspace(options)
     model, whole = _subject(place, options)
-    if not 1 <= options.images <= max(len(whole), place.source.validation if place.source else 0):
+    if not 1 <= options.images <= max(len(whole), place.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     images = whole.select(slice(options.images))
-    shard = follow(place.images("shard"), Bars()) if len(plan.recoveries) > 1 else None
+    shard = follow(place.images("training"), Bars()) if len(plan.recoveries) > 1 else None
     rows: list[SweepRow] = []
     steps = sweep(model, images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
@@ -128,8 +128,8 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _subject(place: Workspace, options: argparse.Namespace) -> tuple[nn.Module, ImageSet]:
-    """The network to prune, and the images it is measured on: of one's own folder, or what ships."""
-    if place.source is None:
+    """The network to prune, and the images it is measured on."""
+    if not place.own:
         return load(options.name, options.checkpoints), follow(place.images("test"), Bars())
     if options.evidence:
         raise ExplorerError("Only a sweep of a shipped checkpoint is stored as evidence: leave out --data.")

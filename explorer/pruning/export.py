@@ -93,7 +93,7 @@ Run it in the folder of the Compression Explorer, in its environment: python {fi
 from safetensors.torch import save_file
 
 from explorer.checkpoints import load, stored
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.measure import accuracy, logits
 from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning.engine import prune_network
@@ -109,7 +109,7 @@ print(f"{{params:,}} parameters stored, {{nonzero:,}} of them not zero")
 assert params == {params}
 assert nonzero == {nonzero}
 
-test = fashion_mnist.load("test").select(slice({images}))
+test = BUNDLED.load("test").select(slice({images}))
 found = accuracy(logits(pruned, test.inputs()), test.targets())
 print(f"{{found.correct}} of {{found.total}} test images right, {{found.value:.2%}}")
 # The two highest logits of {close} of these images differ by less than {limit:g}: another processor may turn them.
@@ -134,7 +134,7 @@ def script(found: Receipt) -> str:
     imports = recovery = ""
     if found.recalibrated:
         imports = "from explorer.pruning.recovery import recalibrate\n"
-        recovery = f'recalibrate(pruned, fashion_mnist.load("shard"), {found.recalibrated})\n'
+        recovery = f'recalibrate(pruned, BUNDLED.load("training"), {found.recalibrated})\n'
     method = get_method(found.method)
     return _SCRIPT.format(
         title=method.title,

@@ -136,7 +136,7 @@ def _count(
 def _prune(scene: Scene, method: PruningMethod, ratio: float, batches: int) -> nn.Module:
     network = prune_network(scene.network, method, ratio)
     if batches:
-        recalibrate(network, ui.images("shard"), batches)
+        recalibrate(network, ui.images("training"), batches)
     return network
 
 

@@ -147,7 +147,7 @@ def _recovery() -> tuple[int, int]:
         25,
         key="p_ft",
         bind="query-params",
-        help="Steps of SGD on the 5,000 bundled training images, masked weights kept at zero. 0 switches it off.",
+        help="Steps of SGD on training images, masked weights kept at zero. 0 switches it off.",
     )
     return int(recalibrate), int(finetune)
 

@@ -76,7 +76,7 @@ def _flips(choice: Choice) -> None:
         label = images.classes[images.labels[position]]
         st.image(
             images.images[position].repeat(6, 0).repeat(6, 1),
-            caption=f"Test image {position}, labelled {label}",
+            caption=f"{images.caption(position)}, labelled {label}",
         )
     with right:
         rows = per_image.distributions(choice.before, choice.after, position, images.classes)
@@ -84,7 +84,7 @@ def _flips(choice: Choice) -> None:
         target = int(images.labels[position])
         ui.chart(
             charts.probability_bars(rows, choice.color),
-            f"Probabilities of test image {position}, labelled {label}, dense and pruned.",
+            f"Probabilities of {images.noun} {position}, labelled {label}, dense and pruned.",
             f"**{label}** had {sure[0][target]:.1%} and has {sure[1][target]:.1%}; the dense network says "
             f"**{images.classes[int(says[0][position])]}**, the pruned one "
             f"**{images.classes[int(says[1][position])]}**.",

@@ -78,7 +78,7 @@ def main(scene: Scene) -> None:
 def _run(scene: Scene, plan: SweepPlan, view: DeltaGenerator) -> None:
     kept = Kept(scene, plan)
     st.session_state["sweep"] = kept
-    shard = ui.images("shard") if plan.recalibrate or plan.finetune else None
+    shard = ui.images("training") if plan.recalibrate or plan.finetune else None
     with view, ui.heavy_work():
         bar, figure = st.progress(0.0, "Decoding the images"), st.empty()
         steps = sweep(scene.network, scene.images.inputs(), scene.images.targets(), plan, shard=shard)

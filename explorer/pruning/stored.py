@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 import torch
 
 from explorer.checkpoints import SHIPPED, card, load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
 from explorer.pruning import forms, sensitivity
@@ -82,7 +82,7 @@ def precompute(checkpoint: str, folder: Path = SHIPPED, count: int = IMAGES) -> 
     Raises:
         ExplorerError: the machine was too busy to time the three forms; nothing of them is stored.
     """
-    model, images = load(checkpoint, folder), fashion_mnist.load("test").select(slice(count))
+    model, images = load(checkpoint, folder), BUNDLED.load("test").select(slice(count))
     inputs, targets = images.inputs(), images.targets()
     cells = []
     for cell in sensitivity.scan(model, inputs, targets):

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from explorer import terminal
 from explorer.architecture.budget import LIMITS
-from explorer.data import own
 from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
 from explorer.networks import StudentSpec
@@ -73,9 +72,9 @@ def _report(options: argparse.Namespace) -> int:
     place = workspace(options)
     name = find(place, options.checkpoint or next(iter(place.teachers), "teacher"))
     taught, pruned = Taught(options.alpha, options.temperature), Pruned(name)
-    if place.source is not None:
+    if place.own:
         taught = replace(taught, batch=_batch(place))
-    if options.measure or place.source is not None:
+    if options.measure or place.own:
         pruned = _measured(place, name, options)
     states: tuple[State, ...] = ()
     if options.ledger is not None:
@@ -100,7 +99,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _batch(place: Workspace) -> Batch:
-    """The logits of one's own teacher and student; without a student the teacher's stand for it."""
+    """The logits of the user's teacher and student; without a student the teacher's stand for it."""
     images = follow(place.images("validation"), Bars())
     if not place.teachers:
         raise ExplorerError(f"{place.title} has no teacher: put the checkpoint of a ResNet-18 into it.")
@@ -113,7 +112,7 @@ def _batch(place: Workspace) -> Batch:
 
 def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Pruned:
     whole = follow(place.images("test"), Bars())
-    if not 1 <= options.images <= max(len(whole), own.VALIDATION):
+    if not 1 <= options.images <= max(len(whole), place.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     model, images = place.network(name), whole.select(slice(options.images))
     inputs, targets = images.inputs(), images.targets()

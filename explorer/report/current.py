@@ -7,7 +7,7 @@ from torch import Tensor
 
 from explorer.architecture.budget import LIMITS
 from explorer.checkpoints import SHIPPED, catalogue
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.distillation.loss import check_alpha, check_temperature
 from explorer.evidence import read_logits
 from explorer.networks import StudentSpec
@@ -133,9 +133,10 @@ def homework(
 
 def shipped_batch(folder: Path = SHIPPED) -> Batch:
     """The stored logits of the shipped teacher and distilled student on the validation images."""
-    labels = fashion_mnist.load("validation").targets()
+    images = BUNDLED.load("validation")
     teacher, student = (read_logits(name, folder=folder) for name in ("teacher", "student-60k-kd"))
-    return Batch(teacher, student, labels, f"the {len(labels):,} validation images of Fashion-MNIST")
+    source = f"the {len(images):,} {images.noun}s of {BUNDLED.name}"
+    return Batch(teacher, student, images.targets(), source)
 
 
 def title(checkpoint: str, folder: Path = SHIPPED) -> str:

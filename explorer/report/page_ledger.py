@@ -25,7 +25,7 @@ def ledger_tab() -> None:
     y = BY_TITLE[_axis(middle, "Up", "r_y", len(AXES) - 1)]
     shipped = right.toggle(
         "With the shipped networks",
-        ui.workspace().source is None,
+        any(card.measured for card in ui.networks().values()),
         key="r_s",
         bind="query-params",
         help="The trained ones, from their cards.",

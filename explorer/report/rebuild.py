@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import nn
 
-from explorer.checkpoints import SHIPPED, TEST_IMAGES, card, catalogue, load
-from explorer.data import INPUT_SIZE, fashion_mnist
+from explorer.checkpoints import SHIPPED, card, catalogue, load
+from explorer.data import BUNDLED, USES
 from explorer.errors import ExplorerError
 from explorer.ledger import State, counts, of_network
 from explorer.measure import Accuracy, accuracy, logits, state_bytes
@@ -21,8 +21,8 @@ from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS
 
-BUNDLED = {f"Fashion-MNIST, {split}": split for split in fashion_mnist.SPLITS}
-"""Names of image sets that every copy of the explorer has."""
+BUNDLED_USES = {BUNDLED.name_of(use): use for use in USES}
+"""What the image sets that every copy of the explorer has are for, by their names."""
 
 
 def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
@@ -71,9 +71,9 @@ def recompute(state: State, folder: Path = SHIPPED) -> State:
     params, nonzero, mult_adds = counts(model, state.input_size)
     correct = total = None
     if state.total is not None:
-        if state.images not in BUNDLED:
+        if state.images not in BUNDLED_USES:
             raise ExplorerError(f"{state.title}: the images {state.images!r} are not here.")
-        images = fashion_mnist.load(BUNDLED[state.images]).select(slice(state.total))
+        images = BUNDLED.load(BUNDLED_USES[state.images]).select(slice(state.total))
         found = accuracy(logits(model, images.inputs()), images.targets())
         correct, total = found.correct, found.total
     return replace(
@@ -104,9 +104,9 @@ def shipped(folder: Path = SHIPPED) -> tuple[State, ...]:
                 entry.title,
                 "distillation",
                 model,
-                INPUT_SIZE,
-                Accuracy(round(entry.test_accuracy * TEST_IMAGES), TEST_IMAGES),
-                "Fashion-MNIST, test",
+                entry.input_size,
+                Accuracy(round(entry.test_accuracy * entry.images), entry.images),
+                entry.measured_on,
                 origin="precomputed",
                 where=f"test accuracy from its card, torch {entry.torch}",
                 recipe={"checkpoint": name, "sha256": entry.sha256},

@@ -5,7 +5,7 @@ from pprint import pformat
 from explorer.checkpoints import SHIPPED
 from explorer.errors import ExplorerError
 from explorer.ledger import State
-from explorer.report.rebuild import BUNDLED
+from explorer.report.rebuild import BUNDLED_USES
 
 _IMPORTS = '''"""Rebuilds one state and asserts its numbers. Run it in the explorer's folder: python receipt.py"""
 
@@ -27,7 +27,7 @@ assert mult_adds == {mult_adds}
 """
 
 _ACCURACY = """
-images = fashion_mnist.load({split!r}).select(slice({total}))
+images = BUNDLED.load({use!r}).select(slice({total}))
 scores = logits(model, images.inputs())
 found, best = accuracy(scores, images.targets()), scores.topk(2, dim=1).values
 print(f"{{found.correct:,}} of {{found.total:,}} right, accuracy {{found.value:.4f}}")
@@ -37,7 +37,7 @@ assert abs(found.correct - {correct}) <= close
 """
 
 _MEASURE = """
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.measure import accuracy, logits"""
 
 
@@ -52,7 +52,7 @@ def receipt(state: State, folder: str = SHIPPED.name) -> str:
     """
     if not state.recipe:
         raise ExplorerError(f"{state.title} has no receipt: its row does not say how it was made.")
-    counted = state.correct is not None and state.images in BUNDLED
+    counted = state.correct is not None and state.images in BUNDLED_USES
     text = _IMPORTS.format(more=_MEASURE if counted else "")
     text += _COUNTS.format(
         recipe=pformat(state.recipe, sort_dicts=False),
@@ -63,5 +63,5 @@ def receipt(state: State, folder: str = SHIPPED.name) -> str:
         mult_adds=state.mult_adds,
     )
     if counted:
-        text += _ACCURACY.format(split=BUNDLED[state.images], total=state.total, correct=state.correct)
+        text += _ACCURACY.format(use=BUNDLED_USES[state.images], total=state.total, correct=state.correct)
     return text

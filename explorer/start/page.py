@@ -69,7 +69,7 @@ def _distillation() -> None:
     ui.chart(
         distillation_charts.ladder_map(soften.ladder({"teacher": teacher[position]}, images.classes)),
         f"The teacher's probabilities for one {label} at T = 1 to 16.",
-        f"Validation image {position}, the one the teacher is least sure about.",
+        f"{images.caption(position)}, the one the teacher is least sure about.",
     )
     ui.provenance("precomputed", "logits of the teacher; the softmax is computed here.")
     st.page_link(

@@ -5,7 +5,6 @@ from explorer.ui.pins import pin, pinned, remember, remembered, set_pinned
 from explorer.ui.place import (
     cards,
     forget_folder,
-    image_notices,
     images,
     names_with_logits,
     networks,
@@ -30,7 +29,6 @@ __all__ = [
     "download",
     "forget_folder",
     "heavy_work",
-    "image_notices",
     "images",
     "names_with_logits",
     "networks",

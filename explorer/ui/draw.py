@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import checkpoints
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.ui.place import cards
@@ -89,7 +90,7 @@ def networks_table() -> None:
     )
     provenance(
         "precomputed",
-        "trained on Fashion-MNIST (MIT licence), one seed each, measured on its 10,000 test images; "
+        f"trained on {BUNDLED.provenance}, one seed each, measured on the {BUNDLED.describe('test')}; "
         "<code>python -m explorer verify</code> recomputes every accuracy.",
     )
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
 from explorer.checkpoints import Card
-from explorer.data import ImageSet, fashion_mnist
-from explorer.data.folder import Folder, Notice, scan
+from explorer.data import BUNDLED, ImageSet, Use
+from explorer.data.layout import Folder, scan
 from explorer.ledger import Origin
 from explorer.training import Recipe
 from explorer.ui.work import heavy_work, pace, stopwatch
 from explorer.work.progress import Update, follow
-from explorer.workspace import Own, Use, Workspace, from_folder
+from explorer.workspace import Own, Workspace, from_folder
 
 Result = TypeVar("Result")
 SHIPPED = Workspace()
@@ -57,30 +57,17 @@ def uploads() -> dict[str, Own]:
 
 @st.cache_resource(show_spinner="Reading the images")
 def shipped_images(use: Use) -> ImageSet:
-    """A split of the Fashion-MNIST that ships, whatever the workspace is; only ever read."""
-    return fashion_mnist.load(use)
+    """A split of the bundled images, whatever the workspace is; only ever read."""
+    return BUNDLED.load(use)
 
 
 def images(use: Use) -> ImageSet:
     """The workspace's images for a use; shared by all visitors, so only ever read.
 
-    In a folder of one's own ``test`` and ``validation`` are both its validation images, ``shard`` its
-    training images; they are decoded once, with progress.
+    They are read once, with progress where files are decoded.
     """
-    place = workspace()
-    if place.source is None:
-        return shipped_images(use)
-    split = "training" if use == "shard" else "validation"
-    return _once((place.key, split), lambda: place.images(use))
-
-
-def image_notices(split: Literal["training", "validation"]) -> tuple[Notice, ...]:
-    """What was noticed about the files of a split of one's own folder when they were opened."""
-    place = workspace()
-    source = place.source
-    if source is None or not getattr(source.folder, split):
-        return ()
-    return _once((place.key, split, "notices"), lambda: source.read(split))[1]
+    data = workspace().data
+    return _once((data.key, data.split_for(use)), lambda: data.read(use))
 
 
 @st.cache_resource(show_spinner=False)
@@ -135,7 +122,7 @@ def _shipped_view_logits() -> Tensor:
 
 def view_logits(name: str, recipe: Recipe) -> Tensor:
     """The logits (views, N, C) of a teacher on the workspace's training images; only ever read."""
-    place, found = workspace(), images("shard")
+    place, found = workspace(), images("training")
     if name not in place.own:
         return _shipped_view_logits()
     key = (place.key, place.own[name].card.sha256, "views", str(len(recipe.views)))
@@ -145,8 +132,8 @@ def view_logits(name: str, recipe: Recipe) -> Tensor:
 def origin_of_logits() -> tuple[Origin, str]:
     """Where the workspace's logits come from, for ``provenance``."""
     place = workspace()
-    if place.source is None:
-        return "precomputed", "logits of the shipped networks on the 5,000 validation images"
+    if not place.own:
+        return "precomputed", f"logits of the shipped networks on the {place.data.describe('validation')}"
     return "computed", f"logits of your networks on {images('validation').name}"
 
 

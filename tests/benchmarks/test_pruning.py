@@ -9,14 +9,14 @@ from benchmarks import pruning as bench
 from benchmarks.figure import BenchFigure
 from benchmarks.pruning import TimedSweep
 from explorer.checkpoints import load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.measure import logits
 from explorer.pruning.engine import Setting
 
 
 def test_the_engine_predicts_what_a_homework_does(tmp_path: Path) -> None:
     """The teacher, real images: torch's own pruning on decoded PNGs, batch by batch, against the fast path."""
-    images = fashion_mnist.load("test").select(slice(24))
+    images = BUNDLED.load("test").select(slice(24))
     torch.save(load("teacher").state_dict(), tmp_path / "teacher.ckpt")
     files = [bench._png(picture) for picture in images.images]
     plain = bench.plain_loop(tmp_path / "teacher.ckpt", files, (0.0, 0.7))
@@ -26,7 +26,7 @@ def test_the_engine_predicts_what_a_homework_does(tmp_path: Path) -> None:
 
 
 def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
-    images = fashion_mnist.load("test").select(slice(3))
+    images = BUNDLED.load("test").select(slice(3))
     right = (
         logits(load("teacher"), images.inputs()).argmax(1).expand(2, 3)
     )  # what a ratio of 0 and of 0.1 predicts

@@ -10,9 +10,9 @@ from PIL import Image
 from torchvision import transforms
 
 from explorer.__main__ import main
-from explorer.data import decode, own
-from explorer.data.folder import Item, scan
-from explorer.data.own import Source, source
+from explorer.data import ImageSet, decode
+from explorer.data.folder import ImageFolder, named_folder, open_folder
+from explorer.data.layout import Item, scan
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.networks import StudentNet, StudentSpec
@@ -22,7 +22,7 @@ from tests.data.conftest import paint
 PAIR = ("first", "second")
 
 
-def opened(items: list[Item], root: Path, size: int = 32) -> tuple[decode.Decoded, list[Update]]:
+def opened(items: list[Item], root: Path, size: int = 32) -> tuple[ImageSet, list[Update]]:
     updates: list[Update] = []
     return follow(decode.decode(items, PAIR, "test", root, size), updates.append), updates
 
@@ -50,27 +50,27 @@ def test_the_pixels_are_those_of_the_courses_test_transform(
         ]
     )
     found, _ = opened([Item(tmp_path / "0_1.png", 0)], tmp_path, size)
-    assert found.images.images.shape == (1, size, size, 3)
-    inputs = found.images.inputs()
+    assert found.images.shape == (1, size, size, 3)
+    inputs = found.inputs()
     assert torch.equal(inputs[0], course(picture))
     assert inputs.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_second_time_nothing_is_decoded_and_a_changed_file_is_noticed(dishes: Path, cache: Path) -> None:
-    whole = source(dishes, size=32)
+    whole = open_folder(dishes, size=32)
     before = {path: path.stat().st_mtime_ns for path in dishes.rglob("*")}
     updates: list[Update] = []
-    first, _ = follow(whole.read("training"), updates.append)
+    first = follow(whole.read("training"), updates.append)
     assert [update.done for update in updates] == list(range(1, 28))
     assert isinstance(first.images, np.memmap)
-    again, _ = follow(whole.read("training"), lambda update: pytest.fail("decoded again"))
+    again = follow(whole.read("training"), lambda update: pytest.fail("decoded again"))
     assert np.array_equal(first.images, again.images)
     assert first.key == again.key
     assert {path: path.stat().st_mtime_ns for path in dishes.rglob("*")} == before, "their folder is theirs"
     changed = scan(dishes).training[0].path
     paint(changed, seed=99)
     os.utime(changed, ns=(1, 1))
-    later, _ = follow(whole.read("training"), lambda update: None)
+    later = follow(whole.read("training"), lambda update: None)
     assert later.key != first.key
     assert not np.array_equal(later.images, first.images)
     assert len(list((cache / "images").iterdir())) == 2
@@ -78,7 +78,7 @@ def test_the_second_time_nothing_is_decoded_and_a_changed_file_is_noticed(dishes
 
 @pytest.mark.parametrize("damage", ["truncate", "nonsense", "gone"])
 def test_a_damaged_cache_is_made_again(dishes: Path, cache: Path, damage: str) -> None:
-    first, _ = follow(source(dishes, size=32).read("validation"), lambda update: None)
+    first = follow(open_folder(dishes, size=32).read("validation"), lambda update: None)
     pixels = first.images.copy()
     place = next((cache / "images").iterdir())
     if damage == "truncate":
@@ -88,7 +88,7 @@ def test_a_damaged_cache_is_made_again(dishes: Path, cache: Path, damage: str) -
         (place / "about.json").write_text("{")
     else:
         (place / "images.npy").unlink()
-    again, _ = follow(source(dishes, size=32).read("validation"), lambda update: None)
+    again = follow(open_folder(dishes, size=32).read("validation"), lambda update: None)
     assert np.array_equal(again.images, pixels)
 
 
@@ -96,7 +96,7 @@ def test_several_at_once_do_not_spoil_the_cache(dishes: Path, cache: Path) -> No
     found: list[np.ndarray] = []
 
     def read() -> None:
-        images, _ = follow(source(dishes, size=32).read("training"), lambda update: None)
+        images = follow(open_folder(dishes, size=32).read("training"), lambda update: None)
         found.append(images.images)
 
     threads = [threading.Thread(target=read) for _ in range(4)]
@@ -110,7 +110,7 @@ def test_several_at_once_do_not_spoil_the_cache(dishes: Path, cache: Path) -> No
 
 
 def test_a_run_that_is_stopped_leaves_nothing(dishes: Path, cache: Path) -> None:
-    steps = source(dishes, size=32).read("training")
+    steps = open_folder(dishes, size=32).read("training")
     next(steps)
     steps.close()
     assert list((cache / "images").iterdir()) == []
@@ -121,7 +121,7 @@ def test_the_sets_that_were_not_used_for_longest_are_forgotten(
 ) -> None:
     monkeypatch.setattr(decode, "CACHE_BYTES", 150_000)
     for size in (32, 64, 96):
-        follow(source(dishes, size=size).read("validation"), lambda update: None)
+        follow(open_folder(dishes, size=size).read("validation"), lambda update: None)
     assert len(list((cache / "images").iterdir())) < 3
 
 
@@ -226,7 +226,7 @@ def test_a_rotated_photograph_stands_upright_and_transparent_is_white(tmp_path: 
     picture.save(tmp_path / "0_1.png", exif=exif)
     Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(tmp_path / "1_1.png")
     found, _ = opened([Item(tmp_path / "0_1.png", 0), Item(tmp_path / "1_1.png", 1)], tmp_path)
-    upright, white = found.images.images
+    upright, white = found.images
     assert upright[0].min() == 255, "what was left is on top"
     assert upright[-1].max() == 0
     assert white.min() == 255
@@ -236,9 +236,9 @@ def test_an_image_that_cannot_be_read_takes_its_label_along(tmp_path: Path) -> N
     items = [Item(paint(tmp_path / f"{number}.png", seed=number), number % 2) for number in range(5)]
     items[1].path.write_bytes(b"broken")
     found, _ = opened(items, tmp_path)
-    assert found.images.labels.tolist() == [0, 0, 1, 0]
+    assert found.labels.tolist() == [0, 0, 1, 0]
     expected, _ = opened(items[2:3], tmp_path)
-    assert np.array_equal(found.images.images[1], expected.images.images[0])
+    assert np.array_equal(found.images[1], expected.images[0])
 
 
 def test_nothing_readable_a_bad_size_and_a_cache_that_cannot_be_written_are_refused(
@@ -261,7 +261,7 @@ def test_nothing_readable_a_bad_size_and_a_cache_that_cannot_be_written_are_refu
 
 
 def test_inputs_made_piece_by_piece_equal_those_made_at_once(dishes: Path) -> None:
-    images, _ = follow(source(dishes, size=96).read("training"), lambda update: None)
+    images = follow(open_folder(dishes, size=96).read("training"), lambda update: None)
     whole, pieces = images.inputs(), images.batches()
     assert len(pieces) == len(whole) == 27
     assert torch.equal(pieces[5:9], whole[5:9])
@@ -272,20 +272,22 @@ def test_inputs_made_piece_by_piece_equal_those_made_at_once(dishes: Path) -> No
 
 
 def test_the_subset_is_bounded_and_named(homework: Path) -> None:
-    images, _ = follow(Source(scan(homework), validation=7, size=32).read("validation"), lambda update: None)
+    images = follow(
+        ImageFolder(scan(homework), validation=7, size=32).read("validation"), lambda update: None
+    )
     assert len(images) == 7
     assert images.name == "Food-11, validation, 7 of 22 images at 32 pixels"
     with pytest.raises(ExplorerError, match="at least 1 validation"):
-        Source(scan(homework), validation=0)
+        ImageFolder(scan(homework), validation=0)
 
 
 def test_the_folder_is_named_by_argument_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own.named([]) is None
+    assert named_folder([]) is None
     monkeypatch.setenv("EXPLORER_DATA", "from-environment")
-    assert own.named(["--port", "1"]) == Path("from-environment")
-    assert own.named(["--data=here"]) == Path("here")
+    assert named_folder(["--port", "1"]) == Path("from-environment")
+    assert named_folder(["--data=here"]) == Path("here")
     with pytest.raises(ExplorerError, match="Name a folder after --data"):
-        own.named(["--data"])
+        named_folder(["--data"])
 
 
 def test_data_check_reports_and_its_status_tells_whether_all_is_used(

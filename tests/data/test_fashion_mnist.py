@@ -1,3 +1,5 @@
+import gzip
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +7,8 @@ import pytest
 import torch
 
 from explorer.__main__ import main
-from explorer.data import fashion_mnist, to_inputs
-from explorer.data.fashion_mnist import BUNDLED, DEBIAN, SPLITS, load
+from explorer.data import BUNDLED, USES, fashion_mnist
+from explorer.data.fashion_mnist import DEBIAN, FILES, SPLITS, TRANSFORM, FashionMNIST, load
 from explorer.errors import ExplorerError
 
 needs_originals = pytest.mark.skipif(
@@ -16,7 +18,7 @@ needs_originals = pytest.mark.skipif(
 
 def copy_bundle(target: Path) -> Path:
     target.mkdir()
-    for path in BUNDLED.iterdir():
+    for path in FILES.iterdir():
         (target / path.name).write_bytes(path.read_bytes())
     return target
 
@@ -31,8 +33,8 @@ def test_every_split_is_whole_and_balanced(split: fashion_mnist.Split, count: in
 
 
 def test_the_bundle_is_at_most_10_megabytes_and_carries_its_licence() -> None:
-    assert sum(path.stat().st_size for path in BUNDLED.iterdir()) <= 10_000_000
-    assert "MIT License" in (BUNDLED / "LICENSE").read_text(encoding="utf-8")
+    assert sum(path.stat().st_size for path in FILES.iterdir()) <= 10_000_000
+    assert "MIT License" in (FILES / "LICENSE").read_text(encoding="utf-8")
 
 
 def test_validation_and_shard_share_no_position_of_the_training_set() -> None:
@@ -64,12 +66,45 @@ def test_a_bundle_can_be_built_and_checked_from_a_named_folder(originals: Path, 
         assert len(built) == (20 if split == "test" else 5_000)
 
 
-def test_a_changed_bundle_no_longer_checks(originals: Path, tmp_path: Path) -> None:
+def test_a_changed_bundle_no_longer_checks(
+    originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "built"
-    list(fashion_mnist.build(originals, out))
-    other = next(split for split in fashion_mnist.original_splits(originals) if split[0] == "shard")
-    assert (load("shard", out).images == other[1]).all()
-    assert not (load("validation", out).images == other[1]).all()
+    assert main(["data", "build", "--data", str(originals), "--out", str(out)]) == 0
+    path, manifest = out / "shard-labels.idx.gz", out / "manifest.json"
+    payload = bytearray(gzip.decompress(path.read_bytes()))
+    before = hashlib.sha256(payload).hexdigest()
+    payload[-1] = (payload[-1] + 1) % 10
+    path.write_bytes(gzip.compress(bytes(payload)))
+    # The manifest is changed along, so that the bundle is sound in itself and only the originals tell.
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace(before, hashlib.sha256(payload).hexdigest()), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["data", "check", "--data", str(originals), "--out", str(out)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "test: 20 images, equal",
+        "validation: 5,000 images, equal",
+        "shard: 5,000 images, NOT EQUAL",
+    ]
+
+
+def test_the_key_of_a_split_follows_the_manifests_sha256(tmp_path: Path) -> None:
+    folder = copy_bundle(tmp_path / "bundle")
+    keys = {BUNDLED.load(use).key for use in USES}
+    assert len(keys) == 3
+    assert {FashionMNIST(folder).load(use).key for use in USES} == keys
+    for name in ("test-images.idx.gz", "test-labels.idx.gz"):
+        payload = bytearray(gzip.decompress((folder / name).read_bytes()))
+        before = hashlib.sha256(payload).hexdigest()
+        payload[-1] ^= 1
+        (folder / name).write_bytes(gzip.compress(bytes(payload), 1))
+        manifest = folder / "manifest.json"
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(text.replace(before, hashlib.sha256(payload).hexdigest()), encoding="utf-8")
+        key = FashionMNIST(folder).load("test").key
+        assert key not in keys
+        keys.add(key)
+    assert FashionMNIST(folder).key != BUNDLED.key
 
 
 @pytest.mark.parametrize(
@@ -101,5 +136,6 @@ def test_networks_are_fed_three_equal_channels_at_64_pixels() -> None:
     assert inputs.shape == (4, 3, 64, 64)
     assert torch.equal(inputs[:, 0], inputs[:, 1])
     assert torch.equal(inputs[:, 0], inputs[:, 2])
-    black = to_inputs(torch.zeros(1, 28, 28, dtype=torch.uint8))
+    black = TRANSFORM.to_inputs(torch.zeros(1, 28, 28, dtype=torch.uint8))
     assert torch.allclose(black, torch.tensor(-0.2860 / 0.3530))
+    assert TRANSFORM.mean_pixel == (73,)

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from explorer.data import ImageSet, fashion_mnist
+from explorer.data import ImageSet
+from explorer.data.fashion_mnist import FashionMNIST
 from explorer.distillation import grid
 from explorer.distillation.live import Race, race
 from explorer.errors import ExplorerError
@@ -24,8 +25,8 @@ def plan(originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> gr
     recipe = Recipe(epochs=1, batch_size=64)
     table = tmp_path / "teacher.safetensors"
     save_file({"logits": torch.randn(len(recipe.views), 128, 10).half()}, table)
-    real = fashion_mnist.load
-    monkeypatch.setattr(fashion_mnist, "load", lambda split: real(split).select(slice(20)))
+    real = FashionMNIST.load
+    monkeypatch.setattr(FashionMNIST, "load", lambda self, use: real(self, use).select(slice(20)))
     return grid.Plan(TINY, recipe, table, tmp_path / "grid", images=128, data=originals)
 
 

@@ -58,7 +58,7 @@ def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_
     app = opened("own")
     assert not app.segmented_control, "nothing to choose between"
     assert "streamlit run streamlit_app.py -- --data Food-11" in app.code[0].value
-    assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation."]
+    assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation, 10,000 test."]
     for name, net in (("mine.ckpt", resnet18_teacher(10)), ("eleven.pt", StudentNet(StudentSpec()))):
         torch.save(net.state_dict(), tmp_path / name)
         app.file_uploader(key="own_upload").set_value((name, (tmp_path / name).read_bytes(), "")).run()
@@ -134,7 +134,7 @@ def test_distil_it_now_trains_on_ones_own_images_and_its_student_joins(own: Path
         for name in ("soup", "bread", "rice"):
             (own / name / f"{index}.png").write_bytes((own / name / "1.png").read_bytes())
     app = opened("distillation", d_tab="Distil it now", d_ep="2", d_sec="20")
-    assert "training images of your folder at 64 pixels" in words(app)
+    assert "training images of dishes at 64 pixels" in words(app)
     press(app, "Distil it now")
     assert not app.error
     assert any(alt.startswith("Validation accuracy after each epoch") for alt in alts(app))

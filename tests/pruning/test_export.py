@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.checkpoints import load, recognise
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import parameter_count, resnet18_teacher
@@ -23,7 +23,7 @@ IMAGES = 40
 
 
 def receipt(method: str, ratio: float, recalibrated: int = 0) -> tuple[export.Receipt, nn.Module]:
-    test, shard = (fashion_mnist.load(split) for split in ("test", "shard"))
+    test, shard = (BUNDLED.load(split) for split in ("test", "training"))
     test = test.select(slice(IMAGES))
     network = prune_network(load("student-60k"), get_method(method), ratio)
     if recalibrated:
@@ -38,7 +38,7 @@ def receipt(method: str, ratio: float, recalibrated: int = 0) -> tuple[export.Re
 def test_a_pruned_student_opens_again_and_answers_as_before(method: str) -> None:
     network = prune_network(load("student-60k"), get_method(method), 0.45)
     again = export.reopened(export.to_file(network))
-    images = fashion_mnist.load("test").select(slice(8)).inputs()
+    images = BUNDLED.load("test").select(slice(8)).inputs()
     assert parameter_count(again) == parameter_count(network)
     assert torch.equal(logits(again, images), logits(network, images))
 
@@ -113,6 +113,6 @@ def test_recalibration_moves_statistics_and_no_weight() -> None:
 
 def test_the_receipt_counts_what_is_there() -> None:
     found, network = receipt("channels-l1", 0.5)
-    test = fashion_mnist.load("test").select(slice(IMAGES))
+    test = BUNDLED.load("test").select(slice(IMAGES))
     assert found.correct == accuracy(logits(network, test.inputs()), test.targets()).correct
     assert found.params == parameter_count(network) >= found.nonzero

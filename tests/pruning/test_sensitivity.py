@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from explorer.checkpoints import load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.networks import resnet18_teacher
@@ -19,7 +19,7 @@ def test_each_layer_alone_is_what_torchs_own_pruning_makes_of_it(build) -> None:
     """Image for image: the prefix that is computed once changes no prediction."""
     torch.manual_seed(1)
     model, ratios = build(), (0.5, 0.9)
-    test = fashion_mnist.load("test").select(slice(20))
+    test = BUNDLED.load("test").select(slice(20))
     before = copy.deepcopy(model.state_dict())
     cells = list(sensitivity.scan(model, test.inputs(), test.targets(), ratios))
     assert len(cells) == sensitivity.steps(model, ratios)

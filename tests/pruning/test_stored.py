@@ -6,7 +6,7 @@ import pytest
 
 from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.pruning import stored
@@ -35,7 +35,7 @@ def test_the_shipped_map_of_the_student_starts_from_its_dense_accuracy() -> None
     found = stored.read("sensitivity", Cell, "student-60k-kd")
     assert found is not None
     cell = found.rows[0]
-    test = fashion_mnist.load("test").select(slice(cell.total))
+    test = BUNDLED.load("test").select(slice(cell.total))
     scores = logits(load("student-60k-kd"), test.inputs())
     assert int((scores.argmax(1) == test.targets()).sum()) == cell.dense_correct
 

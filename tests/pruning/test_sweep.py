@@ -9,7 +9,7 @@ from torch.nn.utils import prune
 
 from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, load
-from explorer.data import ImageSet, fashion_mnist
+from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.networks import StudentNet, StudentSpec, parameter_count
@@ -22,7 +22,7 @@ QUICK = SweepPlan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
 def test_a_sweep_measures_what_a_plain_loop_does() -> None:
     """Global L1 on real weights and images: the same right answers as torch's own pruning."""
-    test = fashion_mnist.load("test").select(slice(60))
+    test = BUNDLED.load("test").select(slice(60))
     model = load("student-60k")
     rows = list(
         sweep(model, test.inputs(), test.targets(), SweepPlan(("global-l1",), (0.0, 0.3, 0.6), repeats=1))
@@ -40,7 +40,7 @@ def test_the_network_that_is_swept_is_left_alone() -> None:
     torch.manual_seed(0)
     model = StudentNet(StudentSpec(4, (5, 6, 7, 8), classes=10)).eval()
     before = copy.deepcopy(model.state_dict())
-    images = fashion_mnist.load("test").select(slice(8))
+    images = BUNDLED.load("test").select(slice(8))
     rows = list(sweep(model, images.inputs(), images.targets(), QUICK))
     assert [(row.method, row.ratio) for row in rows] == [
         (method, ratio) for method in QUICK.methods for ratio in QUICK.ratios
@@ -62,7 +62,7 @@ def test_multiply_adds_are_those_of_the_convolutions_and_the_head() -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> None:
-    images = fashion_mnist.load("test").select(slice(60))
+    images = BUNDLED.load("test").select(slice(60))
     plan = SweepPlan(("global-l1", "channels-l1"), (0.6,), repeats=0, recalibrate=1, finetune=3)
     model = load("student-60k")
     before = copy.deepcopy(model.state_dict())
@@ -78,7 +78,7 @@ def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> 
 
 
 def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
-    images = fashion_mnist.load("test").select(slice(4))
+    images = BUNDLED.load("test").select(slice(4))
     plan = SweepPlan(("global-l1", "channels-l1"), (0.0, 0.8), repeats=0)
     dense, masked, _, removed = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
     assert dense.file_bytes == masked.file_bytes > removed.file_bytes
@@ -88,7 +88,7 @@ def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
 def test_bfloat16_says_how_far_it_agrees() -> None:
-    images = fashion_mnist.load("test").select(slice(40))
+    images = BUNDLED.load("test").select(slice(40))
     plan = SweepPlan(("global-l1",), (0.3,), repeats=0, precision="bfloat16")
     (row,) = sweep(load("student-60k"), images.inputs(), images.targets(), plan)
     assert row.precision == "bfloat16"
@@ -100,7 +100,7 @@ def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.M
     asked = []
     monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: asked.append(1) or 0.9)
     monkeypatch.setattr("explorer.measure.clock.BLOCK", 0.001)
-    images = fashion_mnist.load("test").select(slice(4))
+    images = BUNDLED.load("test").select(slice(4))
     rows = list(sweep(load("student-60k"), images.inputs(), images.targets(), QUICK))
     assert all(row.busy and row.ms is None and row.dense_ms is None for row in rows)
     assert len(asked) == PATIENCE + len(rows) - 1, "after the first network it is asked only once"
@@ -130,7 +130,7 @@ def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
     found = stored.read("sweep", SweepRow, "teacher")
     assert found is not None
     dense = next(row for row in found.rows if row.method == "global-l1" and row.ratio == 0)
-    test = fashion_mnist.load("test").select(slice(dense.total))
+    test = BUNDLED.load("test").select(slice(dense.total))
     assert int((logits(load("teacher"), test.inputs()).argmax(1) == test.targets()).sum()) == dense.correct
 
 

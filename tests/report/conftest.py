@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from explorer.checkpoints import load
-from explorer.data import fashion_mnist
+from explorer.data import BUNDLED
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import SweepPlan, sweep
@@ -16,7 +16,7 @@ from explorer.report.current import Choices, Formed, Homework, Pruned, Swept, Ta
 @pytest.fixture(scope="session")
 def measured() -> Pruned:
     """A shipped student really pruned, on a few images."""
-    model, images = load("student-60k"), fashion_mnist.load("test").select(slice(40))
+    model, images = load("student-60k"), BUNDLED.load("test").select(slice(40))
     inputs, targets = images.inputs(), images.targets()
     where = Where("measured", "in a test")
     rows = tuple(sweep(model, inputs, targets, SweepPlan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
