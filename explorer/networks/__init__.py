@@ -13,8 +13,10 @@ from explorer.networks.builders import (
     wiring_of,
 )
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count
+from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
 from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, depthwise_layers
+from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
 from explorer.networks.resnet import ResNetSpec, resnet18_teacher
@@ -30,6 +32,7 @@ __all__ = [
     "Member",
     "NetworkGraph",
     "NetworkSpec",
+    "Piece",
     "ResNetSpec",
     "Role",
     "StudentNet",
@@ -40,6 +43,7 @@ __all__ = [
     "checked_int",
     "depthwise_layers",
     "describe",
+    "fold_batchnorm",
     "graph_of",
     "groups_of_spec",
     "image_channels",
@@ -47,6 +51,7 @@ __all__ = [
     "maskable_weights",
     "nonzero_count",
     "parameter_count",
+    "pieces",
     "recognise",
     "remove",
     "resnet18_teacher",

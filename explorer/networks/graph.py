@@ -9,12 +9,13 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import fx, nn
-from torch.fx.proxy import GraphAppendingTracer, Proxy, TraceError
+from torch import Tensor, fx, nn
+from torch.fx.proxy import GraphAppendingTracer, Proxy
 from torch.nn import functional
 
 from explorer.errors import ExplorerError
@@ -36,11 +37,12 @@ class Operator:
     """One entry of the list of operators: what it does to channels, and to an image's sides.
 
     ``sides`` takes the operator's settings (a layer, or the arguments of a function by name) and the sides
-    that go in.
+    that go in. ``keeps_zero`` is whether a channel of zeros leaves it as zeros.
     """
 
     channels: Channels
     sides: Callable[[Any, Sides], Sides] = lambda _, sides: sides
+    keeps_zero: bool = True
 
 
 def _setting(settings: Any, name: str, default: Any = None) -> Any:
@@ -87,6 +89,7 @@ CONVOLUTION = Operator("convolution", _window)
 LINEAR = Operator("linear")
 NORM = Operator("norm")
 SAME = Operator("same")
+SIGMOID = Operator("same", keeps_zero=False)  # it makes one half of zero
 JOIN = Operator("join")
 POOL = Operator("same", _window)
 ADAPTIVE = Operator("same", _adaptive)
@@ -102,14 +105,15 @@ OPERATORS: dict[Any, Operator] = {
     **dict.fromkeys((nn.MaxPool2d, nn.AvgPool2d), POOL),
     **dict.fromkeys((nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d), ADAPTIVE),
     **dict.fromkeys(
-        (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardtanh), SAME
+        (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Hardtanh, nn.Hardswish), SAME
     ),
-    **dict.fromkeys((nn.Hardswish, nn.Hardsigmoid, nn.Identity, nn.Dropout, nn.Dropout2d), SAME),
+    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout2d), SAME),
+    **dict.fromkeys((nn.Sigmoid, nn.Hardsigmoid, torch.sigmoid, "sigmoid", functional.hardsigmoid), SIGMOID),
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d, functional.avg_pool2d), POOL),
     functional.adaptive_avg_pool2d: ADAPTIVE,
-    **dict.fromkeys((torch.relu, torch.sigmoid, functional.relu, functional.relu6), SAME),
-    **dict.fromkeys((functional.hardswish, functional.hardsigmoid, functional.silu, functional.gelu), SAME),
-    **dict.fromkeys((functional.leaky_relu, functional.dropout, "relu", "sigmoid", "contiguous"), SAME),
+    **dict.fromkeys((torch.relu, functional.relu, functional.relu6, functional.leaky_relu, "relu"), SAME),
+    **dict.fromkeys((functional.hardswish, functional.silu, functional.gelu, functional.dropout), SAME),
+    "contiguous": SAME,
     **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), JOIN),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), JOIN),
     torch.cat: CONCAT,
@@ -128,7 +132,7 @@ class Step:
         layer: module name, if it is a layer; else empty.
         target: the layer's class, the function, or the tensor method's name.
         operator: its entry in the list.
-        inputs: names of the values it reads, in order.
+        inputs: names of the values it reads, in order; one that is read twice is there twice.
         node: the fx node.
     """
 
@@ -179,6 +183,9 @@ def graph_of(model: nn.Module) -> NetworkGraph:
     return graph
 
 
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
 class _Recorder(nn.Module):
     """Stands in for a layer while its network is read: notes the call instead of computing."""
 
@@ -197,17 +204,24 @@ def _trace(model: nn.Module) -> fx.Graph:
     forward pass of another visitor at that moment fails. Here a copy of the module tree with recorders for
     layers is called instead, which touches nothing that others see.
     """
+    needed = [each for each in signature(model.forward).parameters.values() if each.default is each.empty]
+    needed = [each for each in needed if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    if len(needed) > 1:
+        raise ExplorerError(
+            f"{type(model).__name__} must take one batch of images, not {len(needed)} inputs."
+        )
+    if type(model) in OPERATORS:
+        raise ExplorerError(f"{type(model).__name__} is a single layer, not a network.")
     graph = fx.Graph()
     tracer = GraphAppendingTracer(graph)
     image = Proxy(graph.placeholder("image"), tracer)
     try:
-        # A layer that is registered under two names is one layer, and goes by the first.
-        names = {module: name for name, module in model.named_modules()}
-        logits = _mirror(model, names, tracer)(image)
-    except (TraceError, NotImplementedError, TypeError) as error:
+        logits = _mirror(model, tracer)(image)
+    # A forward pass that is called with a stand-in for the image can raise anything.
+    except Exception as error:
         raise ExplorerError(
             f"{type(model).__name__} cannot be read as a graph: its forward pass depends on the image or uses "
-            f"weights outside of layers ({error})."
+            f"weights outside of layers ({str(error).partition(chr(10))[0].rstrip('.')})."
         ) from error
     if not isinstance(logits, Proxy):
         raise ExplorerError(f"{type(model).__name__} must give one tensor of logits.")
@@ -215,26 +229,31 @@ def _trace(model: nn.Module) -> fx.Graph:
     return graph
 
 
-def _mirror(module: nn.Module, names: Mapping[nn.Module, str], tracer: GraphAppendingTracer) -> nn.Module:
-    """A copy of the module tree that shares everything but the layers, which are recorders."""
-    own_forward = not type(module).__module__.startswith("torch.nn.") or isinstance(module, nn.Sequential)
-    if type(module) in OPERATORS or not own_forward:
-        return _Recorder(partial(tracer.create_proxy, "call_module", names[module]))
-    mirror = object.__new__(type(module))
-    children = {key: child and _mirror(child, names, tracer) for key, child in module._modules.items()}
-    # The dictionary of children is replaced, not changed: the original's must stay as it is.
-    mirror.__dict__ = module.__dict__ | {"_modules": children}
-    return mirror
+def _mirror(model: nn.Module, tracer: GraphAppendingTracer) -> nn.Module:
+    """A copy of the module tree that shares everything but the layers, which are recorders.
+
+    It is in eval mode, whatever the original is in: a forward pass may ask for ``self.training``.
+    """
+    # A layer that is registered under two names is one layer: the first name stands for it.
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def mirrored(module: nn.Module) -> nn.Module:
+        own_forward = not type(module).__module__.startswith("torch.nn.") or isinstance(module, CONTAINERS)
+        if type(module) in OPERATORS or not own_forward:
+            return _Recorder(partial(tracer.create_proxy, "call_module", names[id(module)]))
+        mirror = object.__new__(type(module))
+        children = {key: child and mirrored(child) for key, child in module._modules.items()}
+        # The dictionary of children is replaced, not changed: the original's must stay as it is.
+        mirror.__dict__ = module.__dict__ | {"_modules": children, "training": False}
+        return mirror
+
+    return mirrored(model)
 
 
 def _checked(graph: fx.Graph, model: nn.Module) -> NetworkGraph:
     """The graph's nodes as steps, each looked up in the list of operators."""
-    inputs = [node for node in graph.nodes if node.op == "placeholder"]
-    if len(inputs) != 1:
-        raise ExplorerError(
-            f"{type(model).__name__} must take one batch of images, not {len(inputs)} inputs."
-        )
-    steps = []
+    steps: list[Step] = []
+    vectors: set[str] = set()
     for node in graph.nodes:
         if node.op in ("placeholder", "output"):
             continue
@@ -245,12 +264,59 @@ def _checked(graph: fx.Graph, model: nn.Module) -> NetworkGraph:
                 f"{type(model).__name__} uses {_said(target)}{f' ({layer})' if layer else ''}, which the explorer does "
                 "not know."
             )
-        read = tuple(each.name for each in node.all_input_nodes)
-        steps.append(Step(node.name, layer, target, OPERATORS[target], read, node))
+        step = Step(node.name, layer, target, OPERATORS[target], _read(node, model), node)
+        refusal = _refusal(step, model.get_submodule(layer) if layer else arguments(step), vectors)
+        if refusal:
+            raise ExplorerError(f"{type(model).__name__} cannot be read as a graph: {refusal}.")
+        steps.append(step)
     result = next(node for node in graph.nodes if node.op == "output").args[0]
     if not isinstance(result, fx.Node):
         raise ExplorerError(f"{type(model).__name__} must give one tensor of logits.")
-    return NetworkGraph(graph, inputs[0].name, tuple(steps), result.name)
+    return NetworkGraph(graph, "image", tuple(steps), result.name)
+
+
+def _read(node: fx.Node, model: nn.Module) -> tuple[str, ...]:
+    """Names of the values that a node reads; ``all_input_nodes`` would name one that is read twice only once."""
+    names: list[str] = []
+
+    def note(part: Any) -> None:
+        if isinstance(part, fx.Node):
+            names.append(part.name)
+        elif isinstance(part, Tensor):
+            raise ExplorerError(
+                f"{type(model).__name__} cannot be read as a graph: {node.name} uses weights outside of layers."
+            )
+
+    fx.node.map_aggregate((node.args, node.kwargs), note)
+    return tuple(names)
+
+
+def _refusal(step: Step, settings: Any, vectors: set[str]) -> str | None:
+    """What is wrong with a step's axes, if anything; notes in ``vectors`` whether its value is one.
+
+    Only axis 1 may hold channels: a mean over it, say, runs without an error but leaves none to follow.
+    """
+    vector, kind = not vectors.isdisjoint(step.inputs), step.operator.channels
+    axes = 2 if vector else 4
+    if kind == "concat" and (vector or _setting(settings, "dim", 0) % axes != 1):
+        return f"{step.name} concatenates something else than the channels of images"
+    if kind == "flatten" and (
+        _setting(settings, "start_dim", 0),
+        _setting(settings, "end_dim", -1) % axes,
+    ) != (
+        1,
+        axes - 1,
+    ):
+        return f"{step.name} must flatten from axis 1 to the last"
+    if step.operator is MEAN:
+        mean_axes = _setting(settings, "dim", ())
+        if vector or {axis % 4 for axis in _pair(mean_axes)} != {2, 3}:
+            return f"{step.name} must be a mean over height and width, axes 2 and 3"
+    if kind in ("convolution", "linear", "norm") and vector != (kind == "linear"):
+        return f"{step.name} reads {'a vector' if vector else 'an image, which has to be flattened first'}"
+    if vector or kind == "flatten" or (step.operator is MEAN and not _setting(settings, "keepdim", False)):
+        vectors.add(step.name)
+    return None
 
 
 def _said(target: Any) -> str:
@@ -290,10 +356,13 @@ _POSITIONS = {
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), _WINDOW),
     functional.avg_pool2d: ("kernel_size", "stride", "padding", "ceil_mode"),
     functional.adaptive_avg_pool2d: ("output_size",),
+    torch.cat: ("dim",),
+    **dict.fromkeys((torch.flatten, "flatten"), ("start_dim", "end_dim")),
+    **dict.fromkeys((torch.mean, "mean"), ("dim", "keepdim")),
 }
 
 
 def arguments(step: Step) -> dict[str, Any]:
-    """The settings of a function by name, for those that change an image's sides."""
+    """The settings of a function by name, for those that have to do with the axes of an image."""
     names = _POSITIONS.get(step.target, ())
     return dict(zip(names, step.node.args[1:], strict=False)) | dict(step.node.kwargs)

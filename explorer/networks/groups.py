@@ -55,16 +55,19 @@ class ChannelGroup:
         key: name of the first layer that makes them; tells the group apart within its network.
         width: how many channels.
         members: every axis that they lie on, in the order of the graph.
+        values: names of the graph's values that they are part of, in its order.
     """
 
     key: str
     width: int
     members: tuple[Member, ...]
+    values: tuple[str, ...] = field(compare=False, repr=False)
 
     @property
     def title(self) -> str:
-        """For people: the layers that make the channels."""
-        return " + ".join(self.producers)
+        """For people: the layers that make the channels; which part of them, if not all belong together."""
+        part = self.key.partition("#")[2]
+        return " + ".join(self.producers) + (f", part {part}" if part else "")
 
     def layers(self, role: Role) -> tuple[str, ...]:
         """The layers to which the channels are that, in the order of the graph."""
@@ -229,13 +232,16 @@ def channel_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
 
 def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
     """The channels by what they are members of: all with the same members form a group."""
-    fixed = {channels.root(channel) for channel in channels.fixed}
+    # Of every channel, by its number, the one that stands for it.
+    root_of = np.array([channels.root(channel) for channel in range(len(channels.parents))])
+    values = {name: set(root_of[value].tolist()) for name, value in channels.values.items()}
+    fixed = set(root_of[channels.fixed].tolist())
     axes = list(channels.axes.values())
-    # For every channel (by the one that stands for it): axis number -> its positions there.
+    # For every channel that stands for others: axis number -> their positions there.
     positions: dict[int, dict[int, list[int]]] = {}
     for number, axis in enumerate(axes):
-        for position, channel in enumerate(axis.channels.tolist()):
-            positions.setdefault(channels.root(channel), {}).setdefault(number, []).append(position)
+        for position, root in enumerate(root_of[axis.channels].tolist()):
+            positions.setdefault(root, {}).setdefault(number, []).append(position)
     alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
     for root in sorted(positions):
         if root not in fixed:
@@ -253,7 +259,9 @@ def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
         if first is not None:
             # Channels of one layer that are read by different layers are groups of their own.
             taken = sum(group.key.partition("#")[0] == first for group in groups)
-            groups.append(ChannelGroup(f"{first}#{taken + 1}" if taken else first, len(roots), members))
+            key = f"{first}#{taken + 1}" if taken else first
+            holding = tuple(name for name, there in values.items() if roots[0] in there)
+            groups.append(ChannelGroup(key, len(roots), members, holding))
     return tuple(groups)
 
 

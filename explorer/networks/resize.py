@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
+from explorer.networks.graph import graph_of
 from explorer.networks.groups import ChannelGroup, Role, channel_groups, depthwise_layers
 
 Kept = Mapping[ChannelGroup, Tensor]
@@ -22,31 +24,52 @@ _AXIS: dict[Role, int] = {"filter": 0, "BatchNorm": 0, "depthwise filter": 0, "i
 
 @torch.no_grad()
 def remove(model: nn.Module, kept: Kept) -> nn.Module:
-    """A smaller copy of ``model`` that has only the kept channels; ``model`` is left as it is."""
+    """A smaller copy of ``model`` that has only the kept channels; ``model`` is left as it is.
+
+    Raises:
+        ExplorerError: a group would keep no channel.
+    """
     small = copy.deepcopy(model)
     stays, depthwise = _stays(model, kept), depthwise_layers(model)
     for layer in dict.fromkeys(layer for layer, _ in stays):
-        module = small.get_submodule(layer)
-        _slice(module, stays.get((layer, 0)), stays.get((layer, 1)), layer in depthwise)
-    _respecified(small)
+        lengths = stays.get((layer, 0)), stays.get((layer, 1))
+        _slice(small.get_submodule(layer), *lengths, layer in depthwise)
+    _respecified(small, model, {group.key: len(channels.unique()) for group, channels in kept.items()})
     return small
 
 
 @torch.no_grad()
 def zero(model: nn.Module, kept: Kept) -> nn.Module:
-    """A copy of ``model``, shape and all, whose removed channels are silent.
+    """A copy of ``model``, shape and all, whose removed channels are silent. It computes what ``remove`` computes.
 
     Their filters are zero, and so are the weight and bias of their BatchNorm, without which a masked channel
-    would still pass its shift on. It computes what ``remove`` computes.
+    would still pass its shift on. Where something on their way makes more of zero, as a sigmoid does, the layers
+    that read them do not listen.
     """
     silent = copy.deepcopy(model)
-    for (layer, axis), mask in _stays(model, kept).items():
-        if axis == 0:
+    for group, channels in kept.items():
+        keeps_zero = _keeps_zero(model, group)
+        for (layer, axis), stays in _stays(model, {group: channels}).items():
             module = silent.get_submodule(layer)
-            for part in (module.weight, module.bias):
-                if isinstance(part, Tensor):
-                    part[~mask] = 0
+            if axis == 0:
+                for part in (module.weight, module.bias):
+                    if isinstance(part, Tensor):
+                        part[~stays] = 0
+            elif not keeps_zero:
+                cast(Tensor, module.weight)[:, ~stays] = 0
     return silent
+
+
+def _keeps_zero(model: nn.Module, group: ChannelGroup) -> bool:
+    """Whether the channels of a group stay zero on their way from the layers that make them to those that read them."""
+    for step in graph_of(model).steps:
+        if step.name not in group.values:
+            continue
+        constant = step.operator.channels == "join" and len(step.inputs) == 1  # x + 1
+        shifted = step.layer in group.norms and model.get_submodule(step.layer).weight is None
+        if constant or shifted or not step.operator.keeps_zero:
+            return False
+    return True
 
 
 def with_widths(model: nn.Module, widths: Mapping[str, int]) -> nn.Module:
@@ -62,7 +85,7 @@ def with_widths(model: nn.Module, widths: Mapping[str, int]) -> nn.Module:
         lengths = sizes.get((layer, 0)), sizes.get((layer, 1))
         fresh = _rebuilt(other.get_submodule(layer), *lengths, layer in depthwise)
         other.set_submodule(layer, fresh)
-    _respecified(other)
+    _respecified(other, model, widths)
     return other
 
 
@@ -71,18 +94,19 @@ def axis_sizes(model: nn.Module, widths: Mapping[str, int]) -> dict[tuple[str, i
     sizes: dict[tuple[str, int], int] = {}
     for group in channel_groups(model):
         for member in group.members:
-            place = member.layer, _AXIS[member.role]
-            before = sizes.get(place, _length(model, *place))
+            axis = member.layer, _AXIS[member.role]
+            before = sizes.get(axis, _length(model, *axis))
             per_channel = member.entries.shape[1]
-            sizes[place] = before + per_channel * (widths.get(group.key, group.width) - group.width)
+            sizes[axis] = before + per_channel * (widths.get(group.key, group.width) - group.width)
     return sizes
 
 
-def _respecified(model: nn.Module) -> None:
+def _respecified(model: nn.Module, before: nn.Module, widths: Mapping[str, int]) -> None:
     """Let the spec that a network carries say its widths as they are now."""
     spec = getattr(model, "spec", None)
     if spec is not None:
-        model.spec = spec.with_channels(tuple(group.width for group in channel_groups(model)))
+        channels = tuple(widths.get(group.key, group.width) for group in channel_groups(before))
+        model.spec = spec.with_channels(channels)
 
 
 def _stays(model: nn.Module, kept: Kept) -> dict[tuple[str, int], Tensor]:
@@ -90,31 +114,39 @@ def _stays(model: nn.Module, kept: Kept) -> dict[tuple[str, int], Tensor]:
     stays: dict[tuple[str, int], Tensor] = {}
     for group, channels in kept.items():
         gone = np.setdiff1d(np.arange(group.width), channels.numpy())
+        if len(gone) == group.width:
+            raise ExplorerError(f"At least one channel of {group.title} must stay.")
         for member in group.members:
-            place = member.layer, _AXIS[member.role]
-            if place not in stays:
-                stays[place] = torch.ones(_length(model, *place), dtype=torch.bool)
+            axis = member.layer, _AXIS[member.role]
+            if axis not in stays:
+                stays[axis] = torch.ones(_length(model, *axis), dtype=torch.bool)
             # Several groups may lie on one axis: a concatenation is read by one layer.
-            stays[place][torch.from_numpy(member.of(gone))] = False
+            stays[axis][torch.from_numpy(member.of(gone))] = False
     return stays
 
 
 def _length(model: nn.Module, layer: str, axis: int) -> int:
-    return model.get_parameter(f"{layer}.weight").shape[axis]
+    module = model.get_submodule(layer)
+    if isinstance(module, nn.BatchNorm2d):
+        return module.num_features  # without affine it has no weight
+    return cast(Tensor, module.weight).shape[axis]
 
 
 def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None, depthwise: bool) -> None:
     """Keep these positions of a layer's axes, and let it tell its new shape."""
-    weight = cast(Tensor, module.weight)
-    weight = weight if outputs is None else weight[outputs]
-    module.weight = nn.Parameter(weight if inputs is None else weight[:, inputs])
-    if outputs is not None and isinstance(module.bias, Tensor):
-        module.bias = nn.Parameter(module.bias[outputs])
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        part = getattr(module, name, None)
+        if part is None:
+            continue
+        smaller = part if outputs is None else part[outputs]
+        if inputs is not None and name == "weight":
+            smaller = smaller[:, inputs]
+        if isinstance(part, nn.Parameter):
+            smaller = nn.Parameter(smaller, requires_grad=part.requires_grad)
+        setattr(module, name, smaller)
     if isinstance(module, nn.BatchNorm2d):
         assert outputs is not None
-        for name in ("running_mean", "running_var"):
-            setattr(module, name, getattr(module, name)[outputs].clone())
-        module.num_features = len(module.weight)
+        module.num_features = int(outputs.sum())
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.Conv2d):
@@ -127,7 +159,6 @@ def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None, dep
 
 def _rebuilt(module: nn.Module, outputs: int | None, inputs: int | None, depthwise: bool) -> nn.Module:
     """A layer of the same settings with so many outputs and inputs (None: as before), freshly initialised."""
-    device = cast(Tensor, module.weight).device
     if isinstance(module, nn.Conv2d):
         outputs = module.out_channels if outputs is None else outputs
         groups = module.groups
@@ -144,15 +175,18 @@ def _rebuilt(module: nn.Module, outputs: int | None, inputs: int | None, depthwi
             groups,
             module.bias is not None,
             module.padding_mode,
-            device=device,
+            device=module.weight.device,
         )
     if isinstance(module, nn.Linear):
         return nn.Linear(
             inputs or module.in_features,
             outputs or module.out_features,
             module.bias is not None,
-            device=device,
+            device=module.weight.device,
         )
     assert isinstance(module, nn.BatchNorm2d)
     assert outputs is not None
-    return nn.BatchNorm2d(outputs, module.eps, module.momentum, module.affine, device=device)
+    device = None if module.running_mean is None else module.running_mean.device
+    return nn.BatchNorm2d(
+        outputs, module.eps, module.momentum, module.affine, module.track_running_stats, device=device
+    )

@@ -6,18 +6,17 @@ predictions are those of whole forward passes.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet
 
 from explorer.measure import BATCH, Accuracy
-from explorer.pruning.channels import groups
-from explorer.pruning.masks import check_ratio, prunable
+from explorer.networks import Piece, maskable_weights, pieces
+from explorer.pruning.masks import check_ratio
 
 RATIOS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
@@ -55,7 +54,7 @@ def scan(
     """Mask each layer alone at each ratio, the lowest L1 first; a cell as soon as it is counted.
 
     Args:
-        model: a StudentNet or ResNet-18 in eval mode; it is only read.
+        model: in eval mode; it is only read.
         inputs: images (N, 3, H, W).
         targets: labels (N,).
         ratios: shares of the layer's weights, 0 to below 1.
@@ -63,21 +62,22 @@ def scan(
     for ratio in ratios:
         check_ratio(ratio)
     network: nn.Module = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    units, weights = _units(network), prunable(network)
+    sequence, weights = pieces(network), maskable_weights(network)
     batches = list(torch.split(inputs, BATCH))
-    dense = _correct([run for _, run in units], batches, targets)
-    for number, (names, run) in enumerate(units):
-        rest = [later for _, later in units[number:]]
-        for layer in (name for name in weights if name.startswith(names)):
-            for ratio in _masked_in_turn(weights[layer], ratios):
-                found = _correct(rest, batches, targets)
-                yield Cell(layer, ratio, weights[layer].numel(), found, dense, len(targets))
-        batches = [run(batch) for batch in batches]
+    dense = _correct(sequence, batches, targets)
+    for number, piece in enumerate(sequence):
+        # A layer that is used again in a later piece is masked there too: it belongs to the first that holds it.
+        for layer in (each for each in piece.layers if each in weights):
+            weight = weights.pop(layer)
+            for ratio in _masked_in_turn(weight, ratios):
+                correct = _correct(sequence[number:], batches, targets)
+                yield Cell(layer, ratio, weight.numel(), correct, dense, len(targets))
+        batches = [piece.run(batch) for batch in batches]
 
 
 def steps(model: nn.Module, ratios: tuple[float, ...] = RATIOS) -> int:
     """How many cells ``scan`` yields."""
-    return len(prunable(model)) * len(ratios)
+    return len(maskable_weights(model)) * len(ratios)
 
 
 def _masked_in_turn(weight: Tensor, ratios: tuple[float, ...]) -> Iterator[float]:
@@ -92,33 +92,12 @@ def _masked_in_turn(weight: Tensor, ratios: tuple[float, ...]) -> Iterator[float
     weight.copy_(dense)
 
 
-def _units(network: nn.Module) -> list[tuple[tuple[str, ...], Callable[[Tensor], Tensor]]]:
-    """The network in pieces, each with the module names it covers, run one after the other."""
-    groups(network)  # refuses other networks
-    part = network.get_submodule
-
-    def stem(x: Tensor) -> Tensor:
-        for name in ("conv1", "bn1", "relu", "maxpool"):
-            x = part(name)(x)
-        return x
-
-    def head(x: Tensor) -> Tensor:
-        scores: Tensor = part("fc")(torch.flatten(part("avgpool")(x), 1))
-        return scores
-
-    found: list[tuple[tuple[str, ...], Callable[[Tensor], Tensor]]] = [(("conv1",), stem)]
-    for stage in ("layer1", "layer2", "layer3", "layer4"):
-        names = [f"{stage}.0", f"{stage}.1"] if isinstance(network, ResNet) else [stage]
-        found += [((f"{name}.",), part(name)) for name in names]
-    return [*found, (("fc",), head)]
-
-
-def _correct(units: list[Callable[[Tensor], Tensor]], batches: list[Tensor], targets: Tensor) -> int:
+def _correct(sequence: Sequence[Piece], batches: list[Tensor], targets: Tensor) -> int:
     predictions = []
     for batch in batches:
         x = batch
-        for run in units:
-            x = run(x)
+        for piece in sequence:
+            x = piece.run(x)
         predictions.append(x.argmax(1))
     return int((torch.cat(predictions) == targets).sum())
 

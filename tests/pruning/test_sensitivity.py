@@ -46,7 +46,7 @@ def test_the_table_and_the_message_carry_the_numbers() -> None:
 
 
 def test_other_networks_and_ratios_are_refused() -> None:
-    with pytest.raises(ExplorerError, match="not Linear"):
+    with pytest.raises(ExplorerError, match="Linear is a single layer, not a network"):
         next(sensitivity.scan(nn.Linear(2, 2), torch.zeros(1, 3, 8, 8), torch.zeros(1)))
     with pytest.raises(ExplorerError, match="from 0 to below 1"):
         next(sensitivity.scan(load("student-60k"), torch.zeros(1, 3, 64, 64), torch.zeros(1), (1.0,)))
