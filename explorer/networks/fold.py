@@ -6,6 +6,7 @@ which a network registers its layers need not be the order in which it calls the
 """
 
 import copy
+from typing import cast
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -25,11 +26,11 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
         conv = _convolution_before(norm, graph)
         if conv is None:
             continue
-        layers = folded.get_submodule(conv.layer), folded.get_submodule(norm.layer)
-        if layers[1].running_mean is None:
-            continue
-        folded.set_submodule(conv.layer, fuse_conv_bn_eval(*layers))  # type: ignore[arg-type]
-        folded.set_submodule(norm.layer, nn.Identity())
+        before = cast(nn.Conv2d, folded.get_submodule(conv.layer))
+        after = cast(nn.BatchNorm2d, folded.get_submodule(norm.layer))
+        if after.running_mean is not None:
+            folded.set_submodule(conv.layer, fuse_conv_bn_eval(before, after))
+            folded.set_submodule(norm.layer, nn.Identity())
     return folded
 
 

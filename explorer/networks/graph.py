@@ -352,7 +352,7 @@ def sides(model: nn.Module, size: int) -> dict[str, Sides]:
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-_POSITIONS = {
+_POSITIONS: dict[Any, tuple[str, ...]] = {
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), _WINDOW),
     functional.avg_pool2d: ("kernel_size", "stride", "padding", "ceil_mode"),
     functional.adaptive_avg_pool2d: ("output_size",),

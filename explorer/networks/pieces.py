@@ -40,9 +40,7 @@ class Piece:
         values = {self.reads: x.clone() if self._may_write() else x}
         last_reader = {name: step for step in self.steps for name in step.inputs}
         for step in self.steps:
-            args, kwargs = fx.node.map_arg(
-                (step.node.args, step.node.kwargs), lambda node: values[cast(fx.Node, node).name]
-            )
+            args, kwargs = fx.node.map_arg((step.node.args, step.node.kwargs), lambda node: values[node.name])
             values[step.name] = self._function(step)(*args, **kwargs)
             for name in step.inputs:
                 if last_reader[name] is step and name != self.gives:

@@ -34,7 +34,7 @@ def remove(model: nn.Module, kept: Kept) -> nn.Module:
     for layer in dict.fromkeys(layer for layer, _ in stays):
         lengths = stays.get((layer, 0)), stays.get((layer, 1))
         _slice(small.get_submodule(layer), *lengths, layer in depthwise)
-    _respecified(small, model, {group.key: len(channels.unique()) for group, channels in kept.items()})
+    _respecified(small, model, {group.key: len(set(channels.tolist())) for group, channels in kept.items()})
     return small
 
 
