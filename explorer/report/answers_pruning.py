@@ -40,8 +40,8 @@ def curve(state: Homework) -> Answer:
         return _unmeasured("3-1", "a sweep of this network")
     found = state.sweep.rows
     rows = sweep_table(found)
-    retrained = any(row.recovery != "none" for row in found)
-    columns = ["method", "ratio", *(["recovery"] if retrained else [])]
+    recovered = any(row.recovery != "none" for row in found)
+    columns = ["method", "ratio", *(["recovery"] if recovered else [])]
     columns += ["accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]
     dense = dense_accuracy(found)
     highest = {row.method: max(each.ratio for each in found if each.method == row.method) for row in found}
@@ -56,7 +56,7 @@ def curve(state: Homework) -> Answer:
                 rows,
                 f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
                 f"{state.pruned}, {found[0].total:,} images, "
-                f"{'retrained where the line is broken' if retrained else 'no retraining'}; bands are 95 % intervals.",
+                f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95 % intervals.",
             ),
             Prose(("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."),
             Rows(

@@ -19,7 +19,7 @@ from explorer.ledger import State, counts, of_network
 from explorer.measure import Accuracy, accuracy, logits, state_bytes
 from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.engine import prune_network
-from explorer.pruning.methods import METHODS
+from explorer.pruning.methods import get_method
 
 BUNDLED_USES = {BUNDLED.name_of(use): use for use in USES}
 """What the image sets that every copy of the explorer has are for, by their names."""
@@ -43,9 +43,11 @@ def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
     if method is None:
         return model
     ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
-    if method not in METHODS or not isinstance(ratio, int | float) or not isinstance(seed, int):
-        raise ExplorerError("This row cannot be rebuilt: its method, ratio or seed is not one of ours.")
-    return prune_network(model, METHODS[method], ratio, seed)
+    if not isinstance(method, str) or not isinstance(ratio, int | float) or not isinstance(seed, int):
+        raise ExplorerError(
+            "This row cannot be rebuilt: its method is no name, or its ratio or seed no number."
+        )
+    return prune_network(model, get_method(method), ratio, seed)
 
 
 def _spec(values: Any) -> StudentSpec:

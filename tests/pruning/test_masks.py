@@ -58,6 +58,8 @@ def test_equal_weights_are_masked_to_the_exact_count() -> None:
     masker = Masker(model, GLOBAL_L1)
     count = sum(weight.numel() for weight in masker.weights.values())
     assert masker.apply(0.4) == count - round(0.4 * count)
+    kept = torch.cat([mask.flatten() for mask in masker.masks(0.4).values()])
+    assert torch.equal(kept, torch.arange(count) >= round(0.4 * count)), "of equal ones the later stay"
 
 
 def test_masked_weights_are_plain_zeros() -> None:

@@ -1,10 +1,14 @@
 import copy
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 import torchinfo
+from torch import nn
 from torch.nn.utils import prune
 
 from explorer.__main__ import main
@@ -12,28 +16,97 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
-from explorer.networks import StudentNet, StudentSpec, parameter_count
+from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning import stored
 from explorer.pruning.masks import prunable
+from explorer.pruning.methods import Kind, baseline
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
 
 QUICK = SweepPlan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
 
-def test_a_sweep_measures_what_a_plain_loop_does() -> None:
-    """Global L1 on real weights and images: the same right answers as torch's own pruning."""
-    test = BUNDLED.load("test").select(slice(60))
+def untied() -> StudentNet:
+    """A trained network without equal weights, between which torch chooses otherwise."""
+    torch.manual_seed(0)
     model = load("student-60k")
-    rows = list(
-        sweep(model, test.inputs(), test.targets(), SweepPlan(("global-l1",), (0.0, 0.3, 0.6), repeats=1))
-    )
-    for row in rows:
-        plain = load("student-60k")
-        layers = [(plain.get_submodule(name), "weight") for name in prunable(plain)]
-        prune.global_unstructured(layers, prune.L1Unstructured, amount=row.ratio)
+    with torch.no_grad():
+        for weight in prunable(model).values():
+            weight.mul_(1 + 1e-4 * torch.randn_like(weight))
+    assert isinstance(model, StudentNet)
+    return model
+
+
+def torchs_global(model: nn.Module, ratio: float) -> None:
+    layers = [(model.get_submodule(name), "weight") for name in prunable(model)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=ratio)
+
+
+def torchs_layerwise(model: nn.Module, ratio: float) -> None:
+    for name in list(prunable(model)):
+        prune.l1_unstructured(model.get_submodule(name), "weight", amount=ratio)
+
+
+def silence(model: nn.Module, ratio: float, order: int) -> None:
+    """The channels of a StudentNet with the weakest filters, silenced through BatchNorm."""
+    norms = {"conv1": ("bn1", "layer1.1"), "layer4.3": ("layer4.4",)}
+    norms |= {f"layer{at}.3": (f"layer{at}.4", f"layer{at + 1}.1") for at in (1, 2, 3)}
+    for name, behind in norms.items():
+        strength = model.get_parameter(f"{name}.weight").detach().flatten(1).norm(order, dim=1)
+        weakest = strength.argsort()[: round(ratio * len(strength))]
+        for norm in behind:
+            for part in ("weight", "bias"):
+                model.get_parameter(f"{norm}.{part}").data[weakest] = 0
+
+
+@pytest.mark.parametrize(
+    ("method", "by_hand"),
+    [
+        ("global-l1", torchs_global),
+        ("layer-l1", torchs_layerwise),
+        ("channels-l1", partial(silence, order=1)),
+        ("channels-l2", partial(silence, order=2)),
+    ],
+    ids=["global-l1", "layer-l1", "channels-l1", "channels-l2"],
+)
+def test_a_sweep_measures_what_a_plain_loop_does(method: str, by_hand: Callable[..., None]) -> None:
+    """Real weights and images: the same right answers as torch's own pruning, or as filters ranked here."""
+    test = BUNDLED.load("test").select(slice(150))
+    model, right = untied(), []
+    plan = SweepPlan((method,), (0.0, 0.3, 0.6), repeats=0)
+    for row in sweep(model, test.inputs(), test.targets(), plan):
+        plain = untied()
+        by_hand(plain, row.ratio)
         assert row.correct == int((logits(plain, test.inputs()).argmax(1) == test.targets()).sum())
-        assert row.params == parameter_count(model)
-    assert rows[0].nonzero > rows[1].nonzero > rows[2].nonzero
+        right.append(row.correct)
+    assert len(set(right)) == 3, "each ratio gives another number, or the comparison tells nothing"
+
+
+@pytest.mark.parametrize("kind", ["mask", "removal"])
+def test_the_seed_of_the_plan_reaches_the_random_methods(kind: Kind) -> None:
+    inputs, targets = torch.zeros(2, 3, 64, 64), torch.zeros(2)
+    plan = SweepPlan((baseline(kind).key,), (0.5,), repeats=0)
+    bytes_of = {}
+    for seed in (0, 1):
+        (row,) = sweep(load("student-60k"), inputs, targets, replace(plan, seed=seed))
+        (again,) = sweep(load("student-60k"), inputs, targets, replace(plan, seed=seed))
+        assert row == again
+        bytes_of[seed] = row.zipped_bytes
+    assert bytes_of[0] != bytes_of[1]
+
+
+@pytest.mark.parametrize("method", ["global-l1", "channels-l1"])
+def test_a_recovery_changes_nothing_of_the_next_ratio(method: str, shard: ImageSet) -> None:
+    """Every row as pruned is that of a fresh sweep of its ratio alone."""
+    test = BUNDLED.load("test").select(slice(100))
+    plan = SweepPlan((method,), (0.5, 0.2), repeats=0, recalibrate=1, finetune=2)
+    model = load("student-60k")
+    rows = list(sweep(model, test.inputs(), test.targets(), plan, shard=shard))
+    assert [(row.ratio, row.recovery) for row in rows[::3]] == [(0.5, "none"), (0.2, "none")]
+    for row, recalibrated, tuned in (rows[:3], rows[3:]):
+        alone = replace(plan, ratios=(row.ratio,), recalibrate=0, finetune=0)
+        (fresh,) = sweep(load("student-60k"), test.inputs(), test.targets(), alone)
+        assert row == fresh
+        assert len({row.zipped_bytes, recalibrated.zipped_bytes, tuned.zipped_bytes}) == 3
 
 
 def test_the_network_that_is_swept_is_left_alone() -> None:

@@ -10,7 +10,7 @@ from explorer.evidence import read_logits
 from explorer.networks import StudentSpec
 from explorer.report import quoted
 from explorer.report.answers import answers, checked_values
-from explorer.report.blocks import Code, Verdict, facts
+from explorer.report.blocks import Code, Figure, Prose, Rows, Verdict, facts
 from explorer.report.current import Homework, Pruned, homework
 
 
@@ -31,6 +31,34 @@ def test_six_answers_whose_numbers_are_the_engines(state: Homework) -> None:
     for form in state.forms.rows:
         assert found["3-2"].facts[f"parameters, {form.name}"] == form.params
     assert len(facts(list(found.values()))) == sum(len(answer.facts) for answer in found.values())
+
+
+def test_a_sweep_with_recoveries_keeps_every_number_and_calls_only_the_dense_network_dense(
+    state: Homework,
+) -> None:
+    assert state.sweep is not None
+    pruned = state.sweep.rows[1]
+    assert (pruned.ratio, pruned.recovery) == (0.5, "none")
+    rows = (
+        pruned,
+        replace(pruned, recovery="recalibrated", correct=31),
+        replace(pruned, recovery="fine-tuned", correct=37),
+    )
+    answer = answers(replace(state, sweep=replace(state.sweep, rows=rows)))[4]
+    assert list(answer.facts.values()) == [pruned.accuracy.value, 31 / 40, 37 / 40]
+    assert answer.facts["accuracy, global-l1, fine-tuned at 0.5"] == 37 / 40
+    figure, text, table = answer.blocks
+    assert isinstance(figure, Figure)
+    assert isinstance(text, Prose)
+    assert isinstance(table, Rows)
+    assert table.frame["recovery"].tolist() == ["none", "recalibrated", "fine-tuned"]
+    assert "no retraining" not in figure.caption
+    assert "Dense" not in text.text, "no row is at ratio 0"
+    assert "masked, global L1, recalibrated: 77.5% at 50%" in text.text
+    dense = answers(state)[4].blocks
+    assert f"Dense **{state.sweep.rows[0].accuracy.value:.1%}**" in dense[1].text
+    assert "no retraining" in dense[0].caption
+    assert "recovery" not in dense[2].frame
 
 
 def test_the_report_network_is_over_the_limit_and_its_answers_are_audited(state: Homework) -> None:
