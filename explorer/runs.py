@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from explorer.checkpoints import Card, Network, build, card, load, stored, write
+from explorer.checkpoints import Card, card, load, stored, write
 from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
-from explorer.networks import StudentSpec, parameter_count
+from explorer.networks import StudentSpec, builder_of, parameter_count
 from explorer.training import Loss, Recipe, train, view_logits
 from explorer.work.progress import Update
 
@@ -32,7 +32,7 @@ class Run:
     name: str
     title: str
     recipe: Recipe
-    network: Network = "studentnet"
+    network: str = "studentnet"
     classes: int = 10
     spec: StudentSpec | None = None
     finish: Recipe | None = None
@@ -159,7 +159,8 @@ def execute(
     weights as stored.
     """
     torch.manual_seed(run.recipe.seed)
-    model = build(run.network, run.classes, run.spec_values).to(memory_format=torch.channels_last)
+    spec = builder_of(run.network).from_dict(run.spec_values, run.classes)
+    model = spec.build().to(memory_format=torch.channels_last)
     started = time.monotonic()
     stages = [run.recipe] if run.finish is None else [run.recipe, run.finish]
     finished: list[Path] = []

@@ -21,12 +21,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from explorer import checkpoints, evidence
-from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES, Card, open_own
-from explorer.data import BUNDLED, DataSet, ImageSet, Use
+from explorer.checkpoints import MAX_MEGABYTES, Card, open_checkpoint
+from explorer.data import BUNDLED, CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
 from explorer.data.decode import cache_folder
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
-from explorer.networks import StudentNet, parameter_count
+from explorer.networks import NetworkSpec, builder_of, parameter_count
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
@@ -56,7 +56,7 @@ class Own:
         if self.model is not None:
             return copy.deepcopy(self.model).eval()
         assert self.path is not None
-        card, model = open_own(self.path)
+        card, model = open_checkpoint(self.path)
         if card.sha256 != self.card.sha256:
             raise ExplorerError(f"{self.path.name} has changed since it was read: reload the page.")
         return model
@@ -66,10 +66,14 @@ def from_folder(root: Path) -> tuple[dict[str, Own], tuple[str, ...]]:
     """The checkpoints in a folder's root by name, and a sentence for each that cannot be used."""
     found: dict[str, Own] = {}
     problems = []
-    paths = [path for path in sorted(root.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths = [
+        path
+        for path in sorted(root.iterdir())
+        if path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file()
+    ]
     for path in paths[:MOST_CHECKPOINTS]:
         try:
-            card, _ = open_own(path)
+            card, _ = open_checkpoint(path)
             found[card.name] = Own(card, path=path)
         except ExplorerError as error:
             problems.append(str(error))
@@ -91,12 +95,14 @@ def from_upload(name: str, content: bytes) -> Own:
         raise ExplorerError(
             f"{file} has {len(content) / 2**20:,.0f} MB: at most {MAX_MEGABYTES} MB are taken."
         )
-    if Path(file).suffix.lower() not in SUFFIXES:
-        raise ExplorerError(f"{file} is not a checkpoint: its name must end in {', '.join(SUFFIXES)}.")
+    if Path(file).suffix.lower() not in CHECKPOINT_SUFFIXES:
+        raise ExplorerError(
+            f"{file} is not a checkpoint: its name must end in {', '.join(CHECKPOINT_SUFFIXES)}."
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file
         path.write_bytes(content)
-        card, model = open_own(path)
+        card, model = open_checkpoint(path)
     return Own(card, model)
 
 
@@ -105,9 +111,8 @@ def trained(title: str, model: nn.Module, classes: int) -> Own:
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
         digest.update(tensor.contiguous().numpy().tobytes())
-    spec = model.spec.to_dict() if isinstance(model, StudentNet) else {}
-    sha256, params = digest.hexdigest(), parameter_count(model)
-    kind: checkpoints.Network = "studentnet" if spec else "resnet18"
+    network: NetworkSpec = model.spec  # type: ignore[assignment]  # every builder puts it there
+    sha256, params, kind, spec = digest.hexdigest(), parameter_count(model), network.kind, network.to_dict()
     return Own(
         Card(title, title, kind, classes, params, "float32", 4 * params, sha256, "trained here", {},
              math.nan, math.nan, torch.__version__, 0.0, spec),
@@ -164,14 +169,14 @@ class Workspace:
 
     @property
     def teachers(self) -> tuple[str, ...]:
-        """The ResNet-18s that fit, one called a teacher first."""
-        found = [name for name, card in self.cards.items() if card.network == "resnet18"]
+        """The networks that may teach and fit, one called a teacher first."""
+        found = [name for name, card in self.cards.items() if builder_of(card.network).role == "teacher"]
         return tuple(sorted(found, key=lambda name: "teacher" not in name.lower()))
 
     @property
     def students(self) -> tuple[str, ...]:
-        """The StudentNets that fit."""
-        return tuple(name for name, card in self.cards.items() if card.network == "studentnet")
+        """The networks that may be taught and fit."""
+        return tuple(name for name, card in self.cards.items() if builder_of(card.network).role == "student")
 
     def find(self, title: str) -> str:
         """The name of a network by its name or title; of its own networks the file's name will do.
@@ -266,7 +271,9 @@ def _write(path: Path, found: Tensor) -> None:
 
 def signature(root: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of change of the checkpoints in a folder's root: changes when one does."""
-    paths: Sequence[Path] = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths: Sequence[Path] = sorted(
+        path for path in root.iterdir() if path.suffix.lower() in CHECKPOINT_SUFFIXES
+    )
     return tuple(
         (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.is_file()
     )

@@ -8,7 +8,7 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec
-from tests.test_checkpoints import card_for
+from tests.checkpoints.test_catalogue import card_for
 
 SAMPLE = slice(100, 140)
 

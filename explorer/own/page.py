@@ -6,11 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.checkpoints import MAX_MEGABYTES, SUFFIXES
+from explorer.checkpoints import MAX_MEGABYTES
+from explorer.data import CHECKPOINT_SUFFIXES
 from explorer.data.folder import named_folder
 from explorer.data.notices import summarise_notices
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy
+from explorer.networks import builder_of
 from explorer.own import charts
 from explorer.workspace import from_upload, signature
 
@@ -97,7 +99,7 @@ def _upload() -> None:
     st.subheader("Networks")
     files = st.file_uploader(
         f"A checkpoint, at most {MAX_MEGABYTES} MB",
-        [suffix.removeprefix(".") for suffix in SUFFIXES],
+        [suffix.removeprefix(".") for suffix in CHECKPOINT_SUFFIXES],
         accept_multiple_files=True,
         key="own_upload",
         on_change=_uploaded,
@@ -156,7 +158,7 @@ def _networks() -> None:
         rows.append(
             {
                 "network": one.card.title,
-                "kind": "ResNet-18" if one.card.network == "resnet18" else "StudentNet",
+                "kind": builder_of(one.card.network).title,
                 "classes": one.card.classes,
                 "parameters": one.card.params,
                 "stored as": one.card.dtype,

@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from explorer.checkpoints import recognise, stored
+from explorer.checkpoints import stored
 from explorer.measure import accuracy
-from explorer.networks import nonzero_count, parameter_count
+from explorer.networks import nonzero_count, parameter_count, recognise
 from explorer.pruning.methods import get_method
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there

@@ -81,7 +81,7 @@ def _means(text: str, value: object) -> bool:
 def networks_table() -> None:
     """The shipped networks with their measured accuracies, and where those come from."""
     st.dataframe(
-        checkpoints.table(cards().values()),
+        checkpoints.cards_table(cards().values()),
         hide_index=True,
         column_config={
             "test accuracy": st.column_config.NumberColumn(format="%.4f"),

@@ -7,7 +7,7 @@ import torch
 
 from explorer import checkpoints
 from explorer.__main__ import main
-from explorer.checkpoints import open_own
+from explorer.checkpoints import open_checkpoint
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_a_teacher_and_its_student_are_trained_and_verified_on_ones_own_images(
 ) -> None:
     out, ckpt = tmp_path / "out", tmp_path / "ckpt" / "resnet18_teacher.ckpt"
     assert main(["train", "mine", "--network", "resnet18", "--ckpt", str(ckpt), *common]) == 0
-    entry, opened = open_own(ckpt)
+    entry, opened = open_checkpoint(ckpt)
     assert (entry.network, entry.classes) == ("resnet18", 3)
     assert isinstance(torch.load(ckpt, weights_only=True), dict), "a plain state_dict"
     stored = checkpoints.load("mine", out).state_dict()

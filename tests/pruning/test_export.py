@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.checkpoints import load, recognise
+from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.networks import parameter_count, resnet18_teacher
+from explorer.networks import parameter_count, recognise, resnet18_teacher
 from explorer.pruning import channels, export
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS, get_method
@@ -64,7 +64,9 @@ def test_half_precision_is_only_stored_where_nothing_is_lost() -> None:
 def test_a_damaged_resnet_is_refused_in_one_sentence() -> None:
     state: dict[str, Tensor] = dict(resnet18_teacher(7).state_dict())
     inner = state | {"layer2.0.conv1.weight": state["layer2.0.conv1.weight"][:, :9]}
-    with pytest.raises(ExplorerError, match="do not fit each other"):
+    with pytest.raises(
+        ExplorerError, match=r"'layer2\.0\.conv1\.weight' has shape \(128, 9, 3, 3\), this network needs"
+    ):
         recognise(inner, "it")
     with pytest.raises(ExplorerError, match=r"'conv1\.weight' has shape"):
         recognise(state | {"conv1.weight": torch.zeros(64, 3, 5, 5)}, "it")

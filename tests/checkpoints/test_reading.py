@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 import tomllib
@@ -12,82 +11,12 @@ import torch
 from safetensors.torch import save_file
 
 from explorer import checkpoints
-from explorer.checkpoints import Card, fit, open_own, read_state, recognise, stored, write
+from explorer.checkpoints import open_checkpoint, read_state, stored
+from explorer.checkpoints.reading import NESTED
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, load_weights, recognise, resnet18_teacher
 
 TINY = StudentSpec(3, (2, 3, 4, 5), classes=4)
-
-
-def card_for(name: str, spec: StudentSpec) -> Card:
-    return Card(
-        name=name,
-        title=name,
-        network="studentnet",
-        classes=spec.classes,
-        params=0,
-        dtype="float32",
-        bytes=0,
-        sha256="",
-        dataset="none",
-        recipe={},
-        validation_accuracy=0.0,
-        test_accuracy=0.0,
-        torch="",
-        seconds=0.0,
-        spec=spec.to_dict(),
-    )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    for name in ("first", "second"):
-        write(card_for(name, TINY), stored(StudentNet(TINY), torch.float32), tmp_path)
-    return tmp_path
-
-
-def test_what_is_written_is_read_again(folder: Path) -> None:
-    assert list(checkpoints.catalogue(folder)) == ["first", "second"]
-    first, again = checkpoints.load("first", folder), checkpoints.load("first", folder)
-    assert not first.training
-    assert first is not again
-    weights = StudentNet(TINY).state_dict()
-    write(card_for("first", TINY), weights, folder)
-    assert list(checkpoints.catalogue(folder)) == ["first", "second"]
-    replaced = checkpoints.load("first", folder).state_dict()
-    assert all(torch.equal(replaced[key], weights[key]) for key in weights)
-
-
-def test_half_precision_is_stored_in_half_the_bytes_and_loads_as_float32(tmp_path: Path) -> None:
-    teacher = resnet18_teacher(10)
-    save_file(stored(teacher, torch.float16), tmp_path / "teacher.safetensors")
-    assert (tmp_path / "teacher.safetensors").stat().st_size < 23_000_000
-    loaded = fit(resnet18_teacher(10), read_state(tmp_path / "teacher.safetensors"), "teacher")
-    assert loaded.state_dict()["conv1.weight"].dtype == torch.float32
-
-
-def test_an_unknown_name_is_told_with_the_known_ones(folder: Path) -> None:
-    with pytest.raises(ExplorerError, match=r"no checkpoint 'third'; there are first, second\."):
-        checkpoints.load("third", folder)
-
-
-def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExplorerError, match=r"no manifest\.json"):
-        checkpoints.catalogue(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"checkpoints": [{"name": "x"}]}'])
-def test_a_damaged_manifest_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ExplorerError, match="is not a manifest"):
-        checkpoints.catalogue(tmp_path)
-
-
-def test_a_swapped_file_is_noticed(folder: Path) -> None:
-    (folder / "first.safetensors").write_bytes((folder / "second.safetensors").read_bytes())
-    with pytest.raises(ExplorerError, match="sha256 differs"):
-        checkpoints.load("first", folder)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
@@ -128,9 +57,9 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
     state = StudentNet(TINY).state_dict()
     wider = StudentNet(StudentSpec(3, (2, 3, 4, 6), classes=4))
     with pytest.raises(ExplorerError, match=r"'layer4\.3\.weight' has shape \(5, 4, 1, 1\)"):
-        fit(wider, state, "net.ckpt")
+        load_weights(wider, state, "net.ckpt")
     with pytest.raises(ExplorerError, match=r"has no 'layer1\.0\.conv1\.weight'"):
-        fit(
+        load_weights(
             resnet18_teacher(4),
             {**state, "conv1.weight": torch.zeros(64, 3, 7, 7)}
             | {
@@ -141,7 +70,7 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
             "net.ckpt",
         )
     with pytest.raises(ExplorerError, match="this network has no 'extra'"):
-        fit(StudentNet(TINY), {**state, "extra": torch.zeros(1)}, "net.ckpt")
+        load_weights(StudentNet(TINY), {**state, "extra": torch.zeros(1)}, "net.ckpt")
     with pytest.raises(ExplorerError, match="neither a ResNet-18 nor a StudentNet"):
         recognise({"weight": torch.zeros(1)}, "net.ckpt")
 
@@ -160,14 +89,14 @@ def saved(path: Path, content: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("nest", [lambda state: state, *({key} for key in checkpoints.NESTED)])
+@pytest.mark.parametrize("nest", [lambda state: state, *({key} for key in NESTED)])
 def test_one_s_own_checkpoint_opens_plain_or_nested_with_or_without_its_prefix(
     nest: Any, tmp_path: Path
 ) -> None:
     net = StudentNet(TINY)
     state = {f"module.{key}": tensor for key, tensor in net.state_dict().items()}
     content = nest(state) if callable(nest) else {"epoch": 3, "optimizer": {}, nest.pop(): state}
-    entry, opened = open_own(saved(tmp_path / "mine.ckpt", content))
+    entry, opened = open_checkpoint(saved(tmp_path / "mine.ckpt", content))
     assert entry.title == "mine.ckpt"
     assert entry.name == f"mine.ckpt-{entry.sha256[:8]}"
     assert StudentSpec.from_dict(entry.spec) == TINY
@@ -182,7 +111,7 @@ def test_a_half_precision_teacher_is_recognised_and_converted(suffix: str, tmp_p
     path = tmp_path / f"teacher{suffix}"
     state = stored(resnet18_teacher(11), torch.float16)
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
-    entry, opened = open_own(path)
+    entry, opened = open_checkpoint(path)
     assert (entry.network, entry.classes, entry.params, entry.dtype) == (
         "resnet18",
         11,
@@ -262,7 +191,7 @@ def test_a_bad_checkpoint_is_refused_in_one_sentence(
 ) -> None:
     make(tmp_path / "bad.ckpt")
     with pytest.raises(ExplorerError) as caught:
-        open_own(tmp_path / "bad.ckpt")
+        open_checkpoint(tmp_path / "bad.ckpt")
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("bad.ckpt")
     assert "\n" not in str(caught.value)
@@ -271,7 +200,7 @@ def test_a_bad_checkpoint_is_refused_in_one_sentence(
 def test_a_file_of_another_kind_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(ExplorerError, match=r"notes\.txt is not a checkpoint: its name must end in \.ckpt"):
-        open_own(tmp_path / "notes.txt")
+        open_checkpoint(tmp_path / "notes.txt")
 
 
 def test_the_limit_that_is_named_is_the_servers() -> None:
@@ -279,24 +208,3 @@ def test_the_limit_that_is_named_is_the_servers() -> None:
         (checkpoints.SHIPPED.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     )
     assert config["server"]["maxUploadSize"] == checkpoints.MAX_MEGABYTES
-
-
-def test_every_shipped_card_has_its_file_and_nothing_else_lies_about() -> None:
-    cards = checkpoints.catalogue()
-    for card in cards.values():
-        assert (checkpoints.SHIPPED / card.file).stat().st_size == card.bytes
-        assert checkpoints.sha256(checkpoints.SHIPPED / card.file) == card.sha256
-    files = {path.name for path in checkpoints.SHIPPED.iterdir()}
-    assert files == {card.file for card in cards.values()} | {"manifest.json", "evidence"}
-    json.loads((checkpoints.SHIPPED / "manifest.json").read_text(encoding="utf-8"))
-
-
-def test_the_shipped_cards_keep_what_the_explorer_promises() -> None:
-    cards = checkpoints.catalogue()
-    assert cards["teacher"].test_accuracy >= 0.945
-    assert cards["teacher"].bytes <= 23_000_000
-    small, taught = cards["student-60k"], cards["student-60k-kd"]
-    assert small.spec == taught.spec
-    assert small.params <= 60_000
-    assert taught.test_accuracy >= max(0.930, small.test_accuracy)
-    assert cards["report"].params == cards["report-kd"].params == 98_918

@@ -1,0 +1,21 @@
+"""Checkpoints: their cards, reading them safely, the catalogue, and results that were computed from them before."""
+
+from explorer.checkpoints.card import Card, cards_table
+from explorer.checkpoints.catalogue import MANIFEST, SHIPPED, card, catalogue, load, stored, write
+from explorer.checkpoints.reading import MAX_MEGABYTES, open_checkpoint, read_state, sha256
+
+__all__ = [
+    "MANIFEST",
+    "MAX_MEGABYTES",
+    "SHIPPED",
+    "Card",
+    "card",
+    "cards_table",
+    "catalogue",
+    "load",
+    "open_checkpoint",
+    "read_state",
+    "sha256",
+    "stored",
+    "write",
+]

@@ -1,0 +1,90 @@
+"""The catalogue of trained networks: cards in a manifest, weights beside it, each checked by its sha256."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from explorer.checkpoints.card import Card
+from explorer.checkpoints.reading import read_state, sha256
+from explorer.data import BUNDLED
+from explorer.errors import ExplorerError
+from explorer.networks import load_weights
+
+SHIPPED = BUNDLED.checkpoints
+MANIFEST = "manifest.json"
+
+
+def catalogue(folder: Path = SHIPPED) -> dict[str, Card]:
+    """The cards of a folder of checkpoints by name, in the manifest's order.
+
+    Raises:
+        ExplorerError: the manifest is missing or not one of ours.
+    """
+    path = folder / MANIFEST
+    known = {entry.name for entry in fields(Card)}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
+        cards = [Card(**{key: value for key, value in entry.items() if key in known}) for entry in entries]
+    except FileNotFoundError as error:
+        raise ExplorerError(f"{folder} has no manifest.json: it is not a folder of checkpoints.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{path} is not a manifest of checkpoints.") from error
+    return {card.name: card for card in cards}
+
+
+def card(name: str, folder: Path = SHIPPED) -> Card:
+    """The card of one checkpoint; an unknown name is told together with the known ones."""
+    cards = catalogue(folder)
+    if name not in cards:
+        raise ExplorerError(f"There is no checkpoint {name!r}; there are {', '.join(cards)}.")
+    return cards[name]
+
+
+def load(name: str, folder: Path = SHIPPED) -> nn.Module:
+    """A private copy of a catalogued network, float32, in eval mode, its file checked by sha256.
+
+    Raises:
+        ExplorerError: no such checkpoint, or its file is missing or damaged.
+    """
+    entry = card(name, folder)
+    path = folder / entry.file
+    state = read_state(path)
+    if sha256(path) != entry.sha256:
+        raise ExplorerError(f"{path} is not the file its card describes (its sha256 differs).")
+    return load_weights(entry.build(), state, path.name).eval()
+
+
+def write(entry: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
+    """Store the weights and the card; an entry of the same name is replaced. Returns the full card.
+
+    ``bytes`` and ``sha256`` are filled in here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / entry.file
+    save_file(dict(state), path)
+    entry = Card(
+        **asdict(entry) | {"bytes": path.stat().st_size, "sha256": sha256(path)},
+    )
+    manifest = folder / MANIFEST
+    cards = catalogue(folder) if manifest.exists() else {}
+    cards[entry.name] = entry
+    partial = manifest.with_suffix(".partial")
+    partial.write_text(
+        json.dumps({"checkpoints": [asdict(one) for one in cards.values()]}, indent=2) + "\n",
+        encoding="utf-8",
+    )
+    partial.replace(manifest)
+    return entry
+
+
+def stored(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The model's state_dict as it is stored: floating-point tensors in ``dtype``, contiguous."""
+    return {
+        key: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().clone()
+        for key, tensor in model.state_dict().items()
+    }
