@@ -14,8 +14,8 @@ from explorer.checkpoints import SHIPPED, Card, catalogue, load
 from explorer.data import BUNDLED, DataSet, ImageSet, open_data_set
 from explorer.data.folder import named_folder
 from explorer.distillation import command as distillation
-from explorer.distillation.live import Race
-from explorer.distillation.loss import Distilled, check_alpha, check_temperature
+from explorer.distillation.live import TrainingPairSpec
+from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, keep_freed_memory, logits
@@ -160,7 +160,7 @@ def _changed(run: Run, options: argparse.Namespace) -> Run:
 
 
 def _loss(run: Run) -> Loss:
-    return labels_alone if run.teacher is None else Distilled(run.alpha, run.temperature)
+    return labels_alone if run.teacher is None else DistillationLoss(run.alpha, run.temperature)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -213,7 +213,7 @@ def _measured_on(card: Card, options: argparse.Namespace) -> ImageSet:
 def _evidence(options: argparse.Namespace) -> int:
     for name in write_logits(list(SHIPPED_RUNS), folder=options.checkpoints):
         print(f"logits of {name} on the validation images", flush=True)
-    for number in write_shard_views(Race(UNDER_60K).recipe, options.checkpoints):
+    for number in write_shard_views(TrainingPairSpec(UNDER_60K).recipe, options.checkpoints):
         print(f"logits of the teacher on view {number} of the shard", flush=True)
     return 0
 

@@ -68,7 +68,7 @@ def _temperature_axis(title: str = "Temperature T (log scale)") -> alt.X:
     )
 
 
-def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | alt.FacetChart:
+def gradient_norm_lines(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | alt.FacetChart:
     """Mean gradient norm of each term against T, the chosen T marked."""
     terms = ["soft, with T²", "soft, without T²", "hard"]
     lines = (
@@ -93,10 +93,10 @@ def gradient_norms(rows: pd.DataFrame, temperature: float) -> alt.LayerChart | a
             ],
         )
     )
-    return alt.layer(lines, _mark(temperature)).properties(height=400)
+    return alt.layer(lines, _chosen_temperature_rule(temperature)).properties(height=400)
 
 
-def _mark(temperature: float) -> alt.Chart:
+def _chosen_temperature_rule(temperature: float) -> alt.Chart:
     rule: alt.Chart = (
         alt.Chart(pd.DataFrame({"temperature": [temperature]}))
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
@@ -105,7 +105,7 @@ def _mark(temperature: float) -> alt.Chart:
     return rule
 
 
-def logit_gradients(rows: pd.DataFrame) -> alt.Chart:
+def logit_gradient_bars(rows: pd.DataFrame) -> alt.Chart:
     """Signed bars: the weighted gradient of one image on each logit, soft, hard and their sum."""
     terms = ["soft", "hard", "sum"]
     figure: alt.Chart = (
@@ -132,7 +132,9 @@ def logit_gradients(rows: pd.DataFrame) -> alt.Chart:
     return figure
 
 
-def split_areas(rows: pd.DataFrame, limit: float, temperature: float) -> alt.LayerChart | alt.FacetChart:
+def decoupled_kl_areas(
+    rows: pd.DataFrame, limit: float, temperature: float
+) -> alt.LayerChart | alt.FacetChart:
     """T^2 KL against T as the stacked parts TCKD and (1 - p_t) NCKD, and the limit of high T."""
     parts = ["TCKD", "(1 - p_t) NCKD"]
     areas = (
@@ -160,7 +162,7 @@ def split_areas(rows: pd.DataFrame, limit: float, temperature: float) -> alt.Lay
     line = rule.mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE).encode(
         tooltip=[alt.Tooltip("limit:Q", title="1/2 Var(z - v)", format=".4f")]
     )
-    return alt.layer(areas, rim, line, _mark(temperature)).properties(height=340)
+    return alt.layer(areas, rim, line, _chosen_temperature_rule(temperature)).properties(height=340)
 
 
 def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -240,7 +242,7 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 
-def reliability(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+def reliability_lines(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Accuracy against confidence, a line per network; on the diagonal they are the same."""
     names = list(dict.fromkeys(rows["network"]))
     colors = [palette.TEACHER, palette.HARD, palette.SOFT]
@@ -271,7 +273,7 @@ def reliability(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(diagonal, base.mark_line(strokeWidth=1.5), points).properties(height=440)
 
 
-def race_curves(rows: pd.DataFrame, epochs: int) -> alt.Chart:
+def live_training_lines(rows: pd.DataFrame, epochs: int) -> alt.Chart:
     """Validation accuracy after each epoch of the two networks that are being trained."""
     ways = ["labels alone", "distilled"]
     figure: alt.Chart = (

@@ -5,7 +5,6 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -49,20 +48,19 @@ def _grid(options: argparse.Namespace) -> int:
             teacher_table("teacher", recipe, images, options.checkpoints, options.work),
             lambda update: bar.update(update.done - bar.n),
         )
-    plan = grid.Plan(GRID_SPEC, recipe, table, options.out, options.images, options.data)
-    wanted = grid.points(options.alphas, options.temperatures, options.seeds)
-    results: list[dict[str, Any]] = []
+    plan = grid.GridPlan(GRID_SPEC, recipe, table, options.out, options.images, options.data)
+    points = grid.grid_points(options.alphas, options.temperatures, options.seeds)
+    results: list[grid.GridResult] = []
     for result in tqdm(
-        grid.run_grid(wanted, plan, jobs=options.jobs, backend=options.backend, cluster=options.cluster),
+        grid.run_grid(points, plan, jobs=options.jobs, backend=options.backend, cluster=options.cluster),
         desc="students",
-        total=len(wanted),
+        total=len(points),
     ):
         results.append(result)
     if options.evidence:
-        path = grid.evidence_path(options.checkpoints)
-        path.write_text(json.dumps({"results": results}, indent=1) + "\n", encoding="utf-8")
+        grid.write_grid(results, grid.grid_path(options.checkpoints))
     if options.json:
-        print(json.dumps(results, indent=2))
+        print(json.dumps([result.to_dict() for result in results], indent=2))
     else:
-        print(grid.summary(results).to_string(index=False), file=sys.stdout)
+        print(grid.summarise_grid(results).to_string(index=False), file=sys.stdout)
     return 0

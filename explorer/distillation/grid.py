@@ -1,13 +1,13 @@
-"""Evidence: students really trained over a grid of alpha and T, several seeds each, on one schedule.
+"""The grid: students really trained over alpha and T, several seeds each, on one schedule.
 
-The runs are independent, so joblib spreads them over processes, or over a Ray or Dask cluster. The
-result of a run is on disk the moment it ends, and a grid that was interrupted goes on where it was.
+The trainings are independent, so joblib spreads them over processes, or over a Ray or Dask cluster. The
+result of a training is on disk the moment it ends, and a grid that was interrupted goes on where it was.
 """
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 
 from explorer.checkpoints import SHIPPED
 from explorer.data import BUNDLED
-from explorer.distillation.loss import Distilled, check_alpha, check_temperature
+from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.evidence import FOLDER
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import StudentSpec
 from explorer.training import Recipe, train
 from explorer.work.progress import follow
 
@@ -31,8 +31,8 @@ TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True)
-class Point:
-    """One run of the grid; at alpha = 0 the temperature has no influence and is None."""
+class GridPoint:
+    """One training of the grid; at alpha = 0 the temperature has no influence and is None."""
 
     alpha: float
     temperature: float | None
@@ -45,17 +45,96 @@ class Point:
     @property
     def file(self) -> str:
         """Name of the result's file."""
-        step = "any" if self.temperature is None else f"{self.temperature:g}"
-        return f"alpha-{self.alpha:g}-T-{step}-seed-{self.seed}.json"
+        temperature = "any" if self.temperature is None else f"{self.temperature:g}"
+        return f"alpha-{self.alpha:g}-T-{temperature}-seed-{self.seed}.json"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What all runs of a grid share.
+class GridSettings:
+    """What all trainings of one grid share, so that their accuracies may be compared.
 
     Attributes:
         spec: the student.
-        recipe: the schedule; each run puts its own seed in.
+        recipe: the schedule; its seed does not count, each training puts another in.
+        images: number of training images used, the first so many; None for all.
+        teacher_logits: name of the file of the teacher's logits; the teacher's sha256 begins it.
+    """
+
+    spec: StudentSpec
+    recipe: Recipe
+    images: int | None
+    teacher_logits: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, accepted again by ``from_dict``."""
+        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "seed"}
+        return {
+            "spec": self.spec.to_dict(),
+            "recipe": recipe,
+            "images": self.images,
+            "teacher_logits": self.teacher_logits,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "GridSettings":
+        """The settings that ``to_dict`` wrote."""
+        return cls(
+            StudentSpec.from_dict(values["spec"]),
+            Recipe(**values["recipe"]),
+            values["images"],
+            values["teacher_logits"],
+        )
+
+
+@dataclass(frozen=True)
+class GridResult:
+    """What one training of the grid reached.
+
+    Attributes:
+        point: alpha, T and seed.
+        validation_accuracy: after the last epoch, 0 to 1.
+        seconds: how long the training took, on one thread.
+        settings: what it shares with the others of its grid.
+    """
+
+    point: GridPoint
+    validation_accuracy: float
+    seconds: float
+    settings: GridSettings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, accepted again by ``from_dict``."""
+        return asdict(self.point) | {
+            "validation_accuracy": self.validation_accuracy,
+            "seconds": self.seconds,
+            "settings": self.settings.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "GridResult":
+        """The result that ``to_dict`` wrote.
+
+        Raises:
+            ExplorerError: something is missing or is not what a result holds.
+        """
+        try:
+            return cls(
+                GridPoint(values["alpha"], values["temperature"], values["seed"]),
+                float(values["validation_accuracy"]),
+                float(values["seconds"]),
+                GridSettings.from_dict(values["settings"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExplorerError(f"This is no result of a grid: {error!r} in {str(values)[:80]}.") from error
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """How a grid is trained and where its results go.
+
+    Attributes:
+        spec: the student.
+        recipe: the schedule; each training puts its own seed in.
         table: file of the teacher's logits (views, N, C), as ``runs.teacher_table`` keeps it.
         images: number of training images used, the first so many; None for all.
         data: folder of the original files, or None to find them.
@@ -69,69 +148,67 @@ class Plan:
     images: int | None = None
     data: Path | None = None
 
-    def settings(self) -> dict[str, Any]:
-        """What a result must share with this plan to be one of its own."""
-        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "seed"}
-        return {
-            "spec": self.spec.to_dict(),
-            "recipe": recipe,
-            "images": self.images,
-            "teacher_logits": self.table.name,
-        }
+    @property
+    def settings(self) -> GridSettings:
+        """What a result must share with this plan to belong to it."""
+        return GridSettings(self.spec, replace(self.recipe, seed=0), self.images, self.table.name)
 
 
-def points(
+def grid_points(
     alphas: Sequence[float] = ALPHAS, temperatures: Sequence[float] = TEMPERATURES, seeds: int = 2
-) -> tuple[Point, ...]:
-    """Every run of a grid; those at alpha = 0 once per seed.
+) -> tuple[GridPoint, ...]:
+    """Every training of a grid; those at alpha = 0 once per seed.
 
-    >>> len(points())
+    >>> len(grid_points())
     42
     """
     if seeds < 1 or not alphas or not temperatures:
         raise ExplorerError("A grid needs at least one alpha, one temperature and one seed.")
     return tuple(
-        Point(alpha, temperature, seed)
+        GridPoint(alpha, temperature, seed)
         for seed in range(1, seeds + 1)
         for alpha in alphas
         for temperature in (temperatures if alpha else (None,))
     )
 
 
-def run_point(point: Point, plan: Plan) -> dict[str, Any]:
-    """Train one student and write its result: the point, validation accuracy, seconds, settings."""
-    torch.set_num_threads(1)
+def train_point(point: GridPoint, plan: GridPlan) -> GridResult:
+    """Train one student and write its result into the plan's folder."""
+    torch.set_num_threads(1)  # the trainings run beside each other, one core each
     images = follow(BUNDLED.read_all_training(plan.data), lambda update: None).select(slice(plan.images))
     table = load_file(plan.table)["logits"]
     torch.manual_seed(point.seed)
-    net = StudentNet(plan.spec).to(memory_format=torch.channels_last)
-    recipe = Recipe(**asdict(plan.recipe) | {"seed": point.seed})
-    loss = Distilled(point.alpha, point.temperature or 1.0)
+    student = plan.spec.build().to(memory_format=torch.channels_last)
+    recipe = replace(plan.recipe, seed=point.seed)
+    loss = DistillationLoss(point.alpha, point.temperature or 1.0)
     started, accuracy = time.monotonic(), 0.0
-    for progress in train(net, images, BUNDLED.load("validation"), recipe, loss, teacher_logits=table):
+    validation = BUNDLED.load("validation")
+    for progress in train(student, images, validation, recipe, loss, teacher_logits=table):
         if progress.validation_accuracy is not None:
             accuracy = progress.validation_accuracy
-    result = asdict(point) | {
-        "validation_accuracy": accuracy,
-        "seconds": round(time.monotonic() - started, 1),
-        "settings": plan.settings(),
-    }
+    result = GridResult(point, accuracy, round(time.monotonic() - started, 1), plan.settings)
     path = plan.folder / point.file
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(result) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    # Written beside and moved: a run that is interrupted here leaves no half result to go on from.
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result.to_dict()) + "\n", encoding="utf-8")
+    partial.replace(path)
     return result
 
 
 def run_grid(
-    wanted: Sequence[Point], plan: Plan, *, jobs: int = 2, backend: str = "loky", cluster: str | None = None
-) -> Iterator[dict[str, Any]]:
+    points: Sequence[GridPoint],
+    plan: GridPlan,
+    *,
+    jobs: int = 2,
+    backend: str = "loky",
+    cluster: str | None = None,
+) -> Iterator[GridResult]:
     """The results of all points, those on disk first, the others as they end.
 
     Args:
-        wanted: the points.
-        plan: what they share.
-        jobs: runs at once.
+        points: what is trained.
+        plan: what the points share.
+        jobs: trainings at once.
         backend: a joblib backend; ``ray`` and ``dask`` run on a cluster.
         cluster: its address; without one, Ray looks for a running cluster and Dask must be told.
 
@@ -140,23 +217,23 @@ def run_grid(
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     missing = []
-    for point in wanted:
+    for point in points:
         path = plan.folder / point.file
         if not path.exists():
             missing.append(point)
             continue
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if result["settings"] != json.loads(json.dumps(plan.settings())):
+        result = GridResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        if result.settings != plan.settings:
             raise ExplorerError(f"{path} is the result of another plan: use another folder.")
         yield result
-    register(backend, cluster)
+    register_backend(backend, cluster)
     with joblib.parallel_config(backend=backend, n_jobs=jobs):
         yield from joblib.Parallel(return_as="generator_unordered")(
-            joblib.delayed(run_point)(point, plan) for point in missing
+            joblib.delayed(train_point)(point, plan) for point in missing
         )
 
 
-def register(backend: str, cluster: str | None = None) -> None:
+def register_backend(backend: str, cluster: str | None = None) -> None:
     """Make a joblib backend ready; Ray and Dask are only imported when they are asked for.
 
     Raises:
@@ -184,64 +261,88 @@ def register(backend: str, cluster: str | None = None) -> None:
         raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error
 
 
-def evidence_path(folder: Path = SHIPPED) -> Path:
+def grid_path(folder: Path = SHIPPED) -> Path:
     """Where the grid that ships is kept."""
     return folder / FOLDER / "grid.json"
 
 
-def verdict(results: Sequence[dict[str, Any]]) -> str:
+def read_grid(path: Path) -> tuple[GridResult, ...]:
+    """The results of a grid that is kept in one file.
+
+    Raises:
+        ExplorerError: the file cannot be read, or something in it is no result of a grid.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(
+            f"{path.name} holds no grid: run `python -m explorer grid --evidence`."
+        ) from error
+    return tuple(GridResult.from_dict(each) for each in values)
+
+
+def write_grid(results: Sequence[GridResult], path: Path) -> None:
+    """Keep the results of a grid in one file."""
+    text = json.dumps({"results": [result.to_dict() for result in results]}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def grid_verdict(results: Sequence[GridResult]) -> str:
     """Sentences: the best cell against labels alone, and which cells differ by more than the seeds do."""
-    rows = summary(results)
+    rows = summarise_grid(results)
     plain, taught = rows[rows["alpha"] == 0], rows[rows["alpha"] > 0]
     if plain.empty or taught.empty:
         return "There is no run with labels alone to compare with."
     best = taught.nlargest(1, "mean").iloc[0]
-    said = (
+    text = (
         f"Labels alone reach {100 * plain['mean'].iloc[0]:.2f} %; the best cell, {_cell(best)}, is "
         f"{best['difference']:+.2f} points from that."
     )
     if rows["seeds"].max() < 2:
-        return f"{said} With one seed a cell, nothing tells how much of that is chance."
-    found = (
-        f"{said} Seeds of one cell differ by up to {noise(rows):.2f} points: {(~taught['apart']).sum()} of the "
+        return f"{text} With one seed a cell, nothing tells how much of that is chance."
+    text = (
+        f"{text} Seeds of one cell differ by up to {seed_noise(rows):.2f} points: {(~taught['apart']).sum()} of the "
         f"{len(taught)} distilled cells are within that and not told apart from labels alone."
     )
     for word, sign in (("better", 1), ("worse", -1)):
         cells = taught[taught["apart"] & (sign * taught["difference"] > 0)]
         if len(cells):
             listed = "; ".join(f"{_cell(row)} ({row['difference']:+.2f})" for _, row in cells.iterrows())
-            found += f" More than that {word}: {listed}."
-    return found
+            text += f" More than that {word}: {listed}."
+    return text
 
 
 def _cell(row: "pd.Series[Any]") -> str:
     return f"alpha {row['alpha']:g} at T {row['temperature']:g}"
 
 
-def noise(rows: pd.DataFrame) -> float:
-    """By how many points the seeds of one cell of a ``summary`` differ, at most."""
+def seed_noise(rows: pd.DataFrame) -> float:
+    """By how many points the seeds of one cell of ``summarise_grid`` differ, at most."""
     return float(100 * (rows["high"] - rows["low"]).max())
 
 
-def summary(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def summarise_grid(results: Sequence[GridResult]) -> pd.DataFrame:
     """Mean and spread over the seeds of each cell.
 
     Columns alpha, temperature, mean, low, high, seeds, difference (of the mean from that of labels
     alone, in points) and apart (whether that is more than the seeds of any cell differ). A run at
     alpha = 0 stands in every temperature's cell, since T has no influence on it.
     """
-    frame = pd.DataFrame(results)
-    steps = sorted(frame["temperature"].dropna().unique())
-    fixed = frame[frame["temperature"].isna()]
-    spread = [frame[frame["temperature"].notna()]]
-    spread += [fixed.assign(temperature=step) for step in steps]
+    frame = pd.DataFrame(
+        [asdict(result.point) | {"validation_accuracy": result.validation_accuracy} for result in results]
+    )
+    without = frame[frame["temperature"].isna()]  # at alpha = 0
+    parts = [frame[frame["temperature"].notna()]]
+    parts += [
+        without.assign(temperature=temperature) for temperature in sorted(parts[0]["temperature"].unique())
+    ]
     rows = (
-        pd.concat([part for part in spread if len(part)])
+        pd.concat([part for part in parts if len(part)])
         .groupby(["alpha", "temperature"])["validation_accuracy"]
         .agg(mean="mean", low="min", high="max", seeds="size")
         .reset_index()
     )
-    reference = fixed["validation_accuracy"].mean()
+    reference = without["validation_accuracy"].mean()
     rows["difference"] = 100 * (rows["mean"] - reference)
-    rows["apart"] = (rows["difference"].abs() > noise(rows)) & (rows["seeds"].max() > 1)
+    rows["apart"] = (rows["difference"].abs() > seed_noise(rows)) & (rows["seeds"].max() > 1)
     return rows

@@ -1,7 +1,9 @@
-"""Dark knowledge and calibration: what the teacher's soft labels say about classes, and how sure it is."""
+"""Dark knowledge: what the teacher's soft labels say about the classes.
+
+Source: Hinton, Vinyals, Dean 2014, "Dark knowledge" (talk); 2015, arXiv 1503.02531.
+"""
 
 import base64
-from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -13,7 +15,6 @@ from torch import Tensor
 from explorer.data import ImageSet
 from explorer.distillation.soften import soften
 
-BINS = 15
 EXAMPLES = 3
 
 
@@ -28,8 +29,9 @@ def mean_soft_labels(teacher: Tensor, images: ImageSet, temperature: float) -> p
     for true, name in enumerate(images.classes):
         members = torch.nonzero(labels == true).flatten()
         if not len(members):
-            continue  # a small set of one's own may have no image of a class
+            continue  # a small folder of the user's may have no image of a class
         mean = probabilities[members].mean(0)
+        # topk counts among the members alone; ``members[...]`` turns that back into positions in the whole set.
         best = members[probabilities[members].topk(min(EXAMPLES, len(members)), dim=0).indices].T.tolist()
         rows += [
             {
@@ -56,33 +58,3 @@ def png_address(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], height:
     buffer = BytesIO()
     image.save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How far confidence and accuracy agree, at T = 1.
-
-    Attributes:
-        ece: expected calibration error over 15 bins of equal width, 0 to 1.
-            Source: Naeini, Cooper, Hauskrecht 2015.
-        bins: one row per bin that holds images: columns confidence, accuracy, count.
-    """
-
-    ece: float
-    bins: pd.DataFrame
-
-
-def calibration(logits: Tensor, labels: Tensor) -> Calibration:
-    """The calibration of logits (N, C) against labels (N,)."""
-    confidence, answer = soften(logits, 1.0).max(1)
-    place = (confidence * BINS).ceil().clamp(1, BINS).long()
-    rows = pd.DataFrame(
-        {"bin": place.numpy(), "confidence": confidence.numpy(), "right": (answer == labels).numpy()}
-    )
-    bins = (
-        rows.groupby("bin")
-        .agg(confidence=("confidence", "mean"), accuracy=("right", "mean"), count=("right", "size"))
-        .reset_index(drop=True)
-    )
-    ece = ((bins["accuracy"] - bins["confidence"]).abs() * bins["count"]).sum() / len(labels)
-    return Calibration(float(ece), bins)

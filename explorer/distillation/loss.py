@@ -81,23 +81,30 @@ def loss_parts(
     log_q = torch.log_softmax(student_logits / temperature, dim=1)
     log_p = torch.log_softmax(teacher_logits.detach() / temperature, dim=1)
     first, second = (log_q, log_p) if reverse else (log_p, log_q)
+    # From log-softmax on both sides: a probability that rounds to 0 would make 0 * log(0) = nan.
     kl = (first.exp() * (first - second)).sum(1).mean()
+    # The gradient of the KL shrinks with 1/T^2, so T^2 keeps what alpha weighs of one size at every T.
     soft = temperature**2 * kl
     hard = functional.cross_entropy(student_logits, labels)
     return LossParts(kl, soft, hard, alpha * soft + (1 - alpha) * hard)
 
 
 @dataclass(frozen=True)
-class Distilled:
-    """``loss_fn_kd`` (or the same with the KL reversed) with its settings, as ``training.train`` asks for it."""
+class DistillationLoss:
+    """``loss_fn_kd`` (or the same with the KL reversed) with its settings, as ``training.train`` takes a loss."""
 
     alpha: float
     temperature: float
     reverse: bool = False
 
     def __call__(self, scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
-        """The loss of a batch; the teacher's logits must be there."""
-        assert teacher is not None
+        """The loss of a batch, a scalar in nats.
+
+        Raises:
+            ExplorerError: there are no teacher's logits.
+        """
+        if teacher is None:
+            raise ExplorerError("Distillation needs the teacher's logits of the training images.")
         return loss_parts(scores, labels, teacher, self.alpha, self.temperature, reverse=self.reverse).total
 
 

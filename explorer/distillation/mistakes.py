@@ -20,8 +20,8 @@ SharpKl = Callable[[Tensor, Tensor], Tensor]
 SHARP = 0.05
 """A temperature at which the teacher's smallest probabilities are 0 in float32."""
 
-CHECKS = ((0.5, 1.0), (0.9, 4.0), (0.1, 2.0), (0.5, 20.0), (0.0, 4.0), (1.0, 8.0))
-"""(alpha, T) at which ``test_file`` asks a student's function for its value."""
+CHECKED_SETTINGS = ((0.5, 1.0), (0.9, 4.0), (0.1, 2.0), (0.5, 20.0), (0.0, 4.0), (1.0, 8.0))
+"""(alpha, T) at which ``pytest_text`` asks a student's function for its value."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ MISTAKES = (
 )
 
 
-def evaluate(
+def compare_mistakes(
     student: Tensor, labels: Tensor, teacher: Tensor, alpha: float, temperature: float
 ) -> pd.DataFrame:
     """The loss of a real batch as it should be, and with each mistake.
@@ -121,22 +121,19 @@ def evaluate(
     )
 
 
-def test_file(student: Tensor, labels: Tensor, teacher: Tensor) -> str:
-    """A pytest file that checks someone's own ``loss_fn_kd`` on this batch at several (alpha, T).
+def pytest_text(student: Tensor, labels: Tensor, teacher: Tensor) -> str:
+    """A pytest file that checks a student's ``loss_fn_kd`` on this batch at several (alpha, T).
 
     The expected values are computed here, in float64, from the logits as they are printed.
     """
     z, v = (torch.tensor(_rounded(part), dtype=torch.float64) for part in (student, teacher))
     cases = ",\n".join(
         f"    ({alpha}, {temperature}, {loss_fn_kd(z, labels, v, alpha, temperature).item():.12f})"
-        for alpha, temperature in CHECKS
+        for alpha, temperature in CHECKED_SETTINGS
     )
     return _TEMPLATE.format(
         student=_literal(student), teacher=_literal(teacher), labels=labels.tolist(), cases=cases
     )
-
-
-test_file.__test__ = False  # type: ignore[attr-defined]  # its name is what it makes, not a test
 
 
 def _rounded(part: Tensor) -> list[list[float]]:
@@ -176,18 +173,18 @@ CASES = [
 
 @pytest.mark.parametrize(("alpha", "temperature", "expected"), CASES)
 def test_loss(alpha, temperature, expected):
-    found = loss_fn_kd(STUDENT, LABELS, TEACHER, alpha=alpha, temperature=temperature)
-    assert float(found) == pytest.approx(expected, abs=1e-6)
+    value = loss_fn_kd(STUDENT, LABELS, TEACHER, alpha=alpha, temperature=temperature)
+    assert float(value) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_very_sure_teacher():
     """Probabilities that round to 0 must not turn the loss into nan."""
     sure = torch.tensor([[2000.0, 0.0, -2000.0]], dtype=torch.float64)
-    found = loss_fn_kd(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([0]), sure, alpha=0.5, temperature=1.0)
-    assert float(found) == pytest.approx(math.log(3), abs=1e-6)
+    value = loss_fn_kd(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([0]), sure, alpha=0.5, temperature=1.0)
+    assert float(value) == pytest.approx(math.log(3), abs=1e-6)
 
 
 def test_defaults():
-    found = loss_fn_kd(STUDENT, LABELS, TEACHER)
-    assert float(found) == pytest.approx(CASES[0][2], abs=1e-6)
+    value = loss_fn_kd(STUDENT, LABELS, TEACHER)
+    assert float(value) == pytest.approx(CASES[0][2], abs=1e-6)
 '''

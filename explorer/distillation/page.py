@@ -8,19 +8,19 @@ import streamlit as st
 
 from explorer import palette, ui
 from explorer.distillation import page_bugs, page_evidence, page_loss, page_try, soften
-from explorer.distillation.page_controls import STEPS, controls
-from explorer.distillation.scene import Scene
+from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
+from explorer.distillation.selection import DistillationSelection
 from explorer.ledger import State, of_network
 from explorer.measure import accuracy
 
-TABS: dict[str, Callable[[Scene], None]] = {
-    "Loss": page_loss.loss,
-    "Why T²": page_loss.why_t_squared,
-    "Dark knowledge": page_evidence.dark_knowledge,
-    "Spot the bug": page_bugs.mistakes,
-    "Evidence": page_evidence.evidence,
-    "Distil it now": page_try.distil_now,
-    "Quiz": page_try.quiz,
+TABS: dict[str, Callable[[DistillationSelection], None]] = {
+    "Loss": page_loss.show_loss,
+    "Why T²": page_loss.show_why_t_squared,
+    "Dark knowledge": page_evidence.show_dark_knowledge,
+    "Spot the bug": page_bugs.show_mistakes,
+    "Evidence": page_evidence.show_evidence,
+    "Distil it now": page_try.show_live_training,
+    "Quiz": page_try.show_quiz,
 }
 TEACHER_ALONE = ("Dark knowledge", "Distil it now", "Quiz")
 
@@ -43,17 +43,17 @@ def main() -> None:
         return
     view, side = st.columns([2, 1], gap="large")
     with side:
-        scene = controls()
-    ui.remember("distillation", scene)
+        selection = choose()
+    ui.remember("distillation", selection)
     with view:
-        _softening(scene)
-    names = list(TABS) if scene.student_name else list(TEACHER_ALONE)
+        _show_softening(selection)
+    names = list(TABS) if selection.student_name else list(TEACHER_ALONE)
     for name, tab in zip(
         names, st.tabs(names, key="d_tab", on_change="rerun", bind="query-params"), strict=True
     ):
         if tab.open:
             with tab:
-                TABS[name](scene)
+                TABS[name](selection)
 
 
 @st.cache_resource(show_spinner=False)
@@ -69,8 +69,8 @@ def _released() -> None:
     st.session_state["d_t"] = float(st.session_state["d_bars"]["temperature"])
 
 
-def _softening(scene: Scene) -> None:
-    images, position = scene.images, scene.position
+def _show_softening(selection: DistillationSelection) -> None:
+    images, position = selection.images, selection.position
     log = st.toggle(
         "Log scale",
         key="d_log",
@@ -78,55 +78,58 @@ def _softening(scene: Scene) -> None:
         help="Shows the small probabilities, where the dark knowledge sits at T = 1.",
     )
     networks = [
-        {"name": "teacher", "color": palette.TEACHER, "logits": scene.teacher[position].tolist()},
-        {"name": "student", "color": palette.STUDENT, "logits": scene.student[position].tolist()},
-    ][: 2 if scene.student_name else 1]
+        {"name": "teacher", "color": palette.TEACHER, "logits": selection.teacher_logits[position].tolist()},
+        {"name": "student", "color": palette.STUDENT, "logits": selection.student_logits[position].tolist()},
+    ][: 2 if selection.student_name else 1]
     _component()(
         key="d_bars",
         data={
             "classes": images.classes,
-            "label": scene.label,
+            "label": selection.label,
             "networks": networks,
-            "steps": STEPS,
-            "temperature": scene.temperature,
+            "steps": TEMPERATURE_STEPS,
+            "temperature": selection.temperature,
             "log": log,
-            "ladder": soften.LADDER,
-            "disabled": scene.alpha == 0,
+            "ladder": soften.TEMPERATURE_LADDER,
+            "disabled": selection.alpha == 0,
         },
         on_temperature_change=_released,
     )
-    teacher, student = scene.said
-    top = [soften.soften(scene.teacher[position], step).max().item() for step in soften.LADDER]
-    beside = f", the student **{student}**" if scene.student_name else ""
+    teacher, student = selection.answers
+    top = [
+        soften.soften(selection.teacher_logits[position], step).max().item()
+        for step in soften.TEMPERATURE_LADDER
+    ]
+    beside = f", the student **{student}**" if selection.student_name else ""
     st.caption(
-        f"True class **{images.classes[scene.label]}** (▸); the teacher says **{teacher}**{beside}, at every T: "
+        f"True class **{images.classes[selection.label]}** (▸); the teacher says **{teacher}**{beside}, at every T: "
         "dividing all logits by T changes no ranking. The teacher's largest probability falls from "
         f"**{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** at T = 16. Drag T to see it fall."
     )
     origin, where = ui.origin_of_logits()
     ui.provenance(origin, f"{where}; the softmax is computed in your browser.")
-    pair = {"teacher": scene.teacher[position]}
-    if scene.student_name:
-        pair["student"] = scene.student[position]
-    rows = soften.distributions(pair, images.classes, scene.label, scene.temperature)
+    pair = {"teacher": selection.teacher_logits[position]}
+    if selection.student_name:
+        pair["student"] = selection.student_logits[position]
+    rows = soften.distribution_rows(pair, images.classes, selection.label, selection.temperature)
     with st.container(horizontal=True):
         ui.download("Distributions as CSV", rows, "distributions.csv")
-        ui.download("Five temperatures as CSV", soften.ladder(pair, images.classes), "ladder.csv")
-        ui.pin("distillation", lambda: _row(scene))
+        ui.download("Five temperatures as CSV", soften.ladder_rows(pair, images.classes), "ladder.csv")
+        ui.pin("distillation", lambda: _row(selection))
 
 
-def _row(scene: Scene) -> State:
+def _row(selection: DistillationSelection) -> State:
     """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
-    name = scene.student_name or scene.teacher_name
-    found, card = accuracy(scene.student, scene.images.targets()), ui.networks()[name]
+    name = selection.student_name or selection.teacher_name
+    found, card = accuracy(selection.student_logits, selection.images.targets()), ui.networks()[name]
     origin, where = ui.origin_of_logits()
     return of_network(
         card.title,
         "distillation",
         ui.shared_model(name),
-        scene.images.input_size,
+        selection.images.input_size,
         found,
-        scene.images.name,
+        selection.images.name,
         origin=origin,
         where=where,
         recipe={} if name in ui.workspace().own else {"checkpoint": name, "sha256": card.sha256},

@@ -1,27 +1,31 @@
-"""Spot the bug: frequent mistakes on a real batch, and a test file for one's own loss."""
+"""Spot the bug: frequent mistakes on a real batch, and a test file for the student's loss."""
 
 import streamlit as st
 
 from explorer import ui
-from explorer.distillation import mistakes as bugs
-from explorer.distillation.scene import Scene
+from explorer.distillation import mistakes
+from explorer.distillation.selection import DistillationSelection
 
 BATCH = 128
 CHECKED = 8
 
 
-def mistakes(scene: Scene) -> None:
-    """What frequent mistakes do to the loss of a real batch, and a test for one's own function."""
+def show_mistakes(selection: DistillationSelection) -> None:
+    """What frequent mistakes do to the loss of a real batch, and a test for the student's function."""
     batch = slice(BATCH)
-    labels = scene.images.targets()
-    rows = bugs.evaluate(
-        scene.student[batch], labels[batch], scene.teacher[batch], scene.alpha, scene.temperature
+    labels = selection.images.targets()
+    rows = mistakes.compare_mistakes(
+        selection.student_logits[batch],
+        labels[batch],
+        selection.teacher_logits[batch],
+        selection.alpha,
+        selection.temperature,
     )
     st.markdown(
-        f"The same batch of {BATCH} validation images, soft term weighed {scene.alpha:g}, T {scene.temperature:g}: "
-        "one loss is right, four are written the way they are often handed in."
+        f"The same batch of {BATCH} validation images, soft term weighed {selection.alpha:g}, "
+        f"T {selection.temperature:g}: one loss is right, four are written the way they are often handed in."
     )
-    if scene.alpha == 0:
+    if selection.alpha == 0:
         st.info("The soft term weighs nothing here, so no mistake in it shows in the loss.")
     right = rows["loss"].iloc[0]
     table = rows.drop(columns="effect").assign(**{"times the right loss": rows["loss"] / right})
@@ -34,10 +38,10 @@ def mistakes(scene: Scene) -> None:
         column_config={name: st.column_config.TextColumn(alignment="right") for name in table.columns[1:]},
     )
     st.caption(
-        f"KL at T {scene.temperature:g} unless its column says otherwise; KL and loss in nats. At T = 0.05 the "
+        f"KL at T {selection.temperature:g} unless its column says otherwise; KL and loss in nats. At T = 0.05 the "
         "teacher's smallest probabilities are 0 in float32, and 0 · log(0) is nan."
     )
-    for mistake, value in zip(bugs.MISTAKES, rows["loss"].iloc[1:], strict=True):
+    for mistake, value in zip(mistakes.MISTAKES, rows["loss"].iloc[1:], strict=True):
         differs = f"{value:.5f} instead of {right:.5f}"
         if abs(value - right) < 1e-5:
             differs = "no difference at these settings"
@@ -48,11 +52,11 @@ def mistakes(scene: Scene) -> None:
     st.subheader("Check your own")
     st.markdown(
         f"A test file with the logits of {CHECKED} real images and the value that a correct `loss_fn_kd` "
-        f"returns at {len(bugs.CHECKS)} settings of (alpha, T). Put your function into `my_loss.py` beside it "
-        "and run `pytest`."
+        f"returns at {len(mistakes.CHECKED_SETTINGS)} settings of (alpha, T). Put your function "
+        "into `my_loss.py` beside it and run `pytest`."
     )
     few = slice(CHECKED)
-    text = bugs.test_file(scene.student[few], labels[few], scene.teacher[few])
+    text = mistakes.pytest_text(selection.student_logits[few], labels[few], selection.teacher_logits[few])
     st.download_button(
         "test_my_loss.py",
         text,

@@ -6,65 +6,67 @@ import streamlit as st
 
 from explorer import ui
 from explorer.distillation import soften
-from explorer.distillation.scene import Scene
-from explorer.distillation.soften import Choice
+from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.soften import ImageOrder
 
-STEPS: tuple[float, ...] = (
+TEMPERATURE_STEPS: tuple[float, ...] = (
     *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
     *(5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 14.0, 16.0, 18.0, 20.0),
 )
 SCREEN_PIXELS = 224  # a 28x28 image is shown as it is, only larger
 
 
-def controls() -> Scene:
+def choose() -> DistillationSelection:
     """Draw the controls, and give what they choose."""
     images, teacher_name = ui.images("validation"), _teacher()
     teacher = ui.validation_logits(teacher_name)
     name = _student()
     student = ui.validation_logits(name) if name else teacher
-    choices: list[Choice] = list(Choice)
-    choice = st.selectbox(
+    orders: list[ImageOrder] = list(ImageOrder)
+    order = st.selectbox(
         "Image",
-        choices,
+        orders,
         key="d_by",
         bind="query-params",
         help=f"How to choose one of the {len(images):,} {images.noun}s.",
     )
-    found = soften.candidates(choice, teacher, student, images.targets())
+    positions = soften.order_images(order, teacher, student, images.targets())
     rank = st.number_input(
-        "Index" if choice is Choice.INDEX else "Place in that order",
+        "Index" if order is ImageOrder.INDEX else "Place in that order",
         0,
         len(images) - 1,
         key="d_n",
         bind="query-params",
         help="0 is the most telling one.",
     )
-    if rank >= len(found):
-        st.warning(f"There are {len(found)} such images, so this is the last one.")
-    position = int(found[min(rank, len(found) - 1)])
-    scene = Scene(images, position, teacher_name, name, teacher, student)
+    if rank >= len(positions):
+        st.warning(f"There are {len(positions)} such images, so this is the last one.")
+    position = int(positions[min(rank, len(positions) - 1)])
+    selection = DistillationSelection(images, position, teacher_name, name, teacher, student)
     shown = images.images[position]
     times = max(1, SCREEN_PIXELS // len(shown))
-    beside = f", the student {scene.said[1]}" if name else ""
+    beside = f", the student {selection.answers[1]}" if name else ""
     st.image(
         shown.repeat(times, 0).repeat(times, 1),
-        caption=f"{images.caption(position)}, labelled {images.classes[scene.label]}; the teacher says "
-        f"{scene.said[0]}{beside}",
+        caption=f"{images.caption(position)}, labelled {images.classes[selection.label]}; the teacher says "
+        f"{selection.answers[0]}{beside}",
     )
     slot = st.container()
     reverse, other = _conventions()
     with slot:
         alpha = _alpha(other)
         temperature = _temperature(greyed=alpha == 0)
-    return replace(scene, temperature=temperature, alpha=alpha, reverse=reverse, course=not other)
+    return replace(
+        selection, temperature=temperature, alpha=alpha, reverse=reverse, alpha_weighs_soft=not other
+    )
 
 
 def _temperature(*, greyed: bool) -> float:
     """T, greyed out where it has no influence on the loss."""
-    found = st.number_input(
+    temperature = st.number_input(
         "Temperature T, exactly",
-        STEPS[0],
-        STEPS[-1],
+        TEMPERATURE_STEPS[0],
+        TEMPERATURE_STEPS[-1],
         4.0,
         0.1,
         format="%g",
@@ -74,7 +76,7 @@ def _temperature(*, greyed: bool) -> float:
         help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
         "The slider beside the bars sets the same T.",
     )
-    return float(found)
+    return float(temperature)
 
 
 def _teacher() -> str:

@@ -8,29 +8,30 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
 from explorer.distillation import charts, soften
-from explorer.distillation.live import Kept, Race, race
-from explorer.distillation.scene import Scene
+from explorer.distillation.live import PairStep, TrainedPair, TrainingPairSpec, train_pair
+from explorer.distillation.selection import DistillationSelection
 from explorer.measure import spared, spared_core
 from explorer.networks import StudentSpec, describe
 
 
-def distil_now(scene: Scene) -> None:
+def show_live_training(selection: DistillationSelection) -> None:
     """Train the architecture lesson's network twice side by side, for a bounded time."""
     place = ui.workspace()
-    spec = _spec()
+    spec = _student_spec()
     images = place.data.describe("training")
-    if scene.teacher_name in place.own:
+    if selection.teacher_name in place.own:
         st.caption(
-            f"The teacher first sees each of them in {len(Race(spec).recipe.views)} views, once, with progress: "
-            "fewer or smaller images (in the sidebar) take less time."
+            f"The teacher first sees each of them in {len(TrainingPairSpec(spec).recipe.views)} views, once, "
+            "with progress: fewer or smaller images (in the sidebar) take less time."
         )
     whose = (
         "the architecture lesson's" if "architecture_spec" in st.session_state else "the shipped student's"
     )
     st.markdown(
         f"{describe(spec)}, {whose} widths, trained on {images}: "
-        f"once with labels alone, once with the teacher (soft term weighed {scene.alpha:g}, T {scene.temperature:g}"
-        f"{', KL reversed' if scene.reverse else ''}), from the same weights in the same order."
+        f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
+        f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
+        "same order."
     )
     st.page_link(
         "explorer/architecture/page.py", label="Design another network", icon=":material/account_tree:"
@@ -45,13 +46,15 @@ def distil_now(scene: Scene) -> None:
     stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
     area = st.container()
     if started:
-        plan = Race(spec, scene.alpha, scene.temperature, scene.reverse, epochs, float(seconds))
-        _run(scene, plan, area)
-    elif isinstance(kept := st.session_state.get(f"race {place.key}"), Kept):
-        _show(scene, kept, area)
+        wanted = TrainingPairSpec(
+            spec, selection.alpha, selection.temperature, selection.reverse, epochs, float(seconds)
+        )
+        _train_and_show(selection, wanted, area)
+    elif isinstance(trained := st.session_state.get(f"trained pair {place.key}"), TrainedPair):
+        _show_trained_pair(selection, trained, area)
 
 
-def _spec() -> StudentSpec:
+def _student_spec() -> StudentSpec:
     """The network of the architecture lesson, else the shipped student."""
     spec = st.session_state.get("architecture_spec")
     if not isinstance(spec, StudentSpec):
@@ -59,50 +62,50 @@ def _spec() -> StudentSpec:
     return replace(spec, classes=len(ui.workspace().classes))
 
 
-def _run(scene: Scene, plan: Race, area: DeltaGenerator) -> None:
+def _train_and_show(selection: DistillationSelection, spec: TrainingPairSpec, area: DeltaGenerator) -> None:
     with ui.heavy_work():
-        table = ui.view_logits(scene.teacher_name, plan.recipe)
-        networks, laps = race(plan, ui.images("training"), ui.images("validation"), table)
-        kept = Kept(plan, networks, [])
-        st.session_state[f"race {ui.workspace().key}"] = kept
+        teacher_logits = ui.view_logits(selection.teacher_name, spec.recipe)
+        ends: list[PairStep] = []
+        trained = TrainedPair(spec, ends)
+        st.session_state[f"trained pair {ui.workspace().key}"] = trained
         bar = area.progress(0.0, "Starting")
         chart = area.empty()
         due = ui.pace()
         with spared_core():
-            for lap in laps:
-                if lap.validation_accuracy is None and not due():
+            for step in train_pair(spec, ui.images("training"), ui.images("validation"), teacher_logits):
+                if step.end is None and not due():
                     continue
-                left = min(lap.seconds / lap.done - lap.seconds, plan.seconds - lap.seconds)
+                left = min(step.seconds / step.done - step.seconds, spec.seconds - step.seconds)
                 bar.progress(
-                    lap.done,
-                    f"Epoch {lap.epoch} of {plan.epochs}, {lap.way}, loss {lap.loss:.3f}, about {left:.0f} s left",
+                    step.done,
+                    f"Epoch {step.epoch} of {spec.epochs}, {step.way}, loss {step.loss:.3f}, about {left:.0f} s left",
                 )
-                if lap.validation_accuracy is not None:
-                    kept.laps.append(lap)
+                if step.end:
+                    ends.append(step)
                     chart.altair_chart(
-                        charts.race_curves(kept.rows(), plan.epochs),
+                        charts.live_training_lines(trained.curves(), spec.epochs),
                         alt="Validation accuracy by epoch, growing",
                     )
-                    for way, network in networks.items():
+                    for way, network in trained.networks().items():
                         ui.session_networks()[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
-    if kept.laps and not scene.student_name:
+    if ends and not selection.student_name:
         st.rerun()  # there is a student now, so the whole lesson can be shown
-    _show(scene, kept, area)
+    _show_trained_pair(selection, trained, area)
 
 
-def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
+def _show_trained_pair(selection: DistillationSelection, trained: TrainedPair, area: DeltaGenerator) -> None:
     with area:
-        if not kept.laps:
+        if not trained.ends:
             st.info("It ended before the first epoch did: give it more seconds, or a smaller network.")
             return
-        rows, common = kept.rows(), kept.common
+        rows, common, epochs = trained.curves(), trained.common_epoch, trained.spec.epochs
         last = rows[rows["epoch"] == (common or 1)].set_index("way")["accuracy"]
         text = ", ".join(f"{way} **{value:.2%}**" for way, value in last.items())
-        short = "" if common == kept.plan.epochs else f" of {kept.plan.epochs}, so the schedule was not ended"
+        short = "" if common == epochs else f" of {epochs}, so the schedule was not ended"
         ui.chart(
-            charts.race_curves(rows, kept.plan.epochs),
+            charts.live_training_lines(rows, epochs),
             f"Validation accuracy after each epoch: {text}",
             f"After epoch {common or 1}{short}: {text}. One seed on {len(ui.images('training')):,} training images: "
             "a gap of a point or less can be chance.",
@@ -110,7 +113,7 @@ def _show(scene: Scene, kept: Kept, area: DeltaGenerator) -> None:
         ui.provenance(
             "measured",
             f"trained here on {spared()} CPU threads in {rows['seconds'].max():.0f} s; accuracy "
-            f"on {len(scene.images):,} validation images.",
+            f"on {len(selection.images):,} validation images.",
         )
         ui.download("Curves as CSV", rows, "distil_now.csv")
         st.page_link(
@@ -124,7 +127,7 @@ OPTIONS = (
 )
 
 
-def quiz(scene: Scene) -> None:
+def show_quiz(selection: DistillationSelection) -> None:
     """Question 2-2 of the homework: predict, then reveal."""
     st.markdown("**Question 2-2.** Which is true about the temperature T of the distillation loss?")
     sealed = st.session_state.get("quiz_sealed", False)
@@ -133,13 +136,17 @@ def quiz(scene: Scene) -> None:
     )
     if not sealed:
         st.button(
-            "Commit to this answer", on_click=_seal, args=(True,), disabled=guess is None, type="primary"
+            "Commit to this answer",
+            on_click=_seal_answer,
+            args=(True,),
+            disabled=guess is None,
+            type="primary",
         )
         st.caption("Then the numbers of the image above decide; the answer cannot be changed after that.")
         return
-    logits = scene.teacher[scene.position]
-    entropies = {step: soften.entropy(logits, step).item() for step in soften.LADDER}
-    rises = entropies[soften.LADDER[-1]] > entropies[soften.LADDER[0]]
+    logits = selection.teacher_logits[selection.position]
+    entropies = {step: soften.entropy(logits, step).item() for step in soften.TEMPERATURE_LADDER}
+    rises = entropies[soften.TEMPERATURE_LADDER[-1]] > entropies[soften.TEMPERATURE_LADDER[0]]
     right = OPTIONS[0] if rises else OPTIONS[1]
     measured = ", ".join(f"{value:.3f} at T = {step:g}" for step, value in entropies.items())
     (st.success if guess == right else st.error)(
@@ -147,10 +154,10 @@ def quiz(scene: Scene) -> None:
         f"an even choice among {len(logits)} classes would be {torch.tensor(float(len(logits))).log():.3f}."
     )
     ui.provenance("computed", "from the teacher's logits on the chosen image.")
-    st.button("Ask me again", on_click=_seal, args=(False,))
+    st.button("Ask me again", on_click=_seal_answer, args=(False,))
 
 
-def _seal(sealed: bool) -> None:
+def _seal_answer(sealed: bool) -> None:
     st.session_state["quiz_sealed"] = sealed
     if not sealed:
         st.session_state["d_quiz"] = None

@@ -11,14 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from explorer.distillation.loss import LossParts, check_temperature, loss_parts
+from explorer.distillation.loss import check_temperature
 from explorer.errors import ExplorerError
 
-LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
+TEMPERATURE_LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class Choice(StrEnum):
-    """Ways to choose an image worth looking at."""
+class ImageOrder(StrEnum):
+    """Orders in which to look at the images, by what they show best."""
 
     AMBIGUOUS = "most ambiguous for the teacher"
     DISAGREE = "teacher and student disagree"
@@ -38,12 +38,13 @@ def soften(logits: Tensor, temperature: float) -> Tensor:
 
 
 def entropy(logits: Tensor, temperature: float) -> Tensor:
-    """Entropy in nats of the softened distribution, over the last axis; at most ln(C).
+    """Entropy in nats of the softened distribution, over the last axis; at most ln(C). Source: Shannon 1948.
 
     >>> round(entropy(torch.zeros(10), 1.0).item(), 4)
     2.3026
     """
     check_temperature(temperature)
+    # The logarithm straight from the logits: log(p) of a p that rounds to 0 would give 0 * -inf = nan.
     log_p = torch.log_softmax(logits / temperature, dim=-1)
     return -(log_p.exp() * log_p).sum(-1)
 
@@ -53,14 +54,16 @@ def effective_classes(logits: Tensor, temperature: float) -> Tensor:
     return entropy(logits, temperature).exp()
 
 
-def candidates(choice: Choice, teacher: Tensor, student: Tensor, labels: Tensor) -> npt.NDArray[np.int64]:
-    """Positions of the images to look at, the most telling first.
+def order_images(
+    order: ImageOrder, teacher: Tensor, student: Tensor, labels: Tensor
+) -> npt.NDArray[np.int64]:
+    """Positions of the images that an order brings, the most telling first; some orders leave images out.
 
     Ambiguous means high entropy of the teacher at T = 1. Disagreements come by how sure the two
     networks are of their different answers, the teacher's mistakes by its confidence in them.
 
     Args:
-        choice: the rule.
+        order: which images come first.
         teacher: logits (N, C).
         student: logits (N, C).
         labels: (N,) true classes.
@@ -68,22 +71,22 @@ def candidates(choice: Choice, teacher: Tensor, student: Tensor, labels: Tensor)
     certainty = soften(teacher, 1.0).max(1).values
     wanted = torch.ones(len(labels), dtype=torch.bool)
     score = entropy(teacher, 1.0)
-    if choice is Choice.DISAGREE:
+    if order is ImageOrder.DISAGREE:
         wanted = teacher.argmax(1) != student.argmax(1)
         score = certainty * soften(student, 1.0).max(1).values
-    elif choice is Choice.TEACHER_WRONG:
+    elif order is ImageOrder.TEACHER_WRONG:
         wanted, score = teacher.argmax(1) != labels, certainty
-    elif choice is Choice.INDEX:
+    elif order is ImageOrder.INDEX:
         return np.arange(len(labels))
-    order = torch.argsort(score, descending=True, stable=True)
-    order = order[wanted[order]]
-    if choice is Choice.ONE_PER_CLASS:
-        found = [order[labels[order] == label] for label in torch.unique(labels)]
-        order = torch.stack([positions[0] for positions in found])
-    return order.numpy()
+    # Stable, so that images with equal scores keep their order and a link shows the same image everywhere.
+    positions = torch.argsort(score, descending=True, stable=True)
+    positions = positions[wanted[positions]]
+    if order is ImageOrder.ONE_PER_CLASS:
+        positions = torch.stack([positions[labels[positions] == label][0] for label in torch.unique(labels)])
+    return positions.numpy()
 
 
-def distributions(
+def distribution_rows(
     networks: dict[str, Tensor], classes: tuple[str, ...], label: int, temperature: float
 ) -> pd.DataFrame:
     """One image's softened distributions, one row per class and network.
@@ -115,7 +118,7 @@ def distributions(
     )
 
 
-def ladder(networks: dict[str, Tensor], classes: tuple[str, ...]) -> pd.DataFrame:
+def ladder_rows(networks: dict[str, Tensor], classes: tuple[str, ...]) -> pd.DataFrame:
     """Each network's softened distribution (C,) of one image at T = 1, 2, 4, 8, 16.
 
     Columns network, temperature, class, probability.
@@ -124,46 +127,7 @@ def ladder(networks: dict[str, Tensor], classes: tuple[str, ...]) -> pd.DataFram
         [
             {"network": network, "temperature": f"{temperature:g}", "class": name, "probability": value}
             for network, logits in networks.items()
-            for temperature in LADDER
+            for temperature in TEMPERATURE_LADDER
             for name, value in zip(classes, soften(logits, temperature).tolist(), strict=True)
         ]
     )
-
-
-def weighted_parts(
-    student: Tensor,
-    labels: Tensor,
-    teacher: Tensor,
-    alpha: float,
-    temperature: float,
-    chosen: int,
-    *,
-    names: tuple[str, str] = ("soft term", "hard term"),
-    reverse: bool = False,
-) -> tuple[LossParts, LossParts, pd.DataFrame]:
-    """The loss of one image and its mean over all, and both as weighted parts for a chart.
-
-    Args:
-        student: logits (N, C).
-        labels: (N,).
-        teacher: logits (N, C).
-        alpha: weight of the soft term.
-        temperature: T > 0.
-        chosen: position of the one image.
-        names: what to call the soft and the hard part.
-        reverse: take KL(student || teacher) instead.
-
-    Returns:
-        (parts of the image, mean parts, DataFrame with columns images, part, value in nats).
-    """
-    one = slice(chosen, chosen + 1)
-    image = loss_parts(student[one], labels[one], teacher[one], alpha, temperature, reverse=reverse)
-    mean = loss_parts(student, labels, teacher, alpha, temperature, reverse=reverse)
-    rows = [
-        {"images": name, "part": part, "value": value}
-        for name, parts in (("this image", image), (f"mean of {len(labels):,}", mean))
-        for part, value in zip(
-            names, (alpha * parts.soft.item(), (1 - alpha) * parts.hard.item()), strict=True
-        )
-    ]
-    return image, mean, pd.DataFrame(rows)

@@ -17,7 +17,7 @@ from explorer.architecture.budget import LIMITS, blocks, budget, torchsummary_te
 from explorer.architecture.fit import cost, fit
 from explorer.architecture.source import source
 from explorer.distillation.loss import loss_fn_kd
-from explorer.distillation.soften import LADDER, effective_classes, entropy
+from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
 from explorer.networks import StudentSpec, widths_text
 from explorer.report import quoted
 from explorer.report.answers_pruning import curve, speed
@@ -178,7 +178,7 @@ def _loss(state: Homework) -> Answer:
 
 
 def _temperature(state: Homework) -> Answer:
-    steps = sorted({*LADDER, state.temperature})
+    steps = sorted({*TEMPERATURE_LADDER, state.temperature})
     rows = pd.DataFrame(
         {
             "T": steps,

@@ -64,13 +64,13 @@ def answers_tab() -> None:
 
 def _state() -> Homework:
     """What the lessons last showed in this session; for what they did not, the shipped state."""
-    design, scene = ui.remembered("architecture"), ui.remembered("distillation")
+    design, selection = ui.remembered("architecture"), ui.remembered("distillation")
     swept, formed = ui.remembered("sweep"), ui.remembered("forms")
     taught, pruned = Taught(), Pruned()
-    if scene is not None:
-        source = f"{len(scene.images):,} images of {scene.images.name}"
-        batch = Batch(scene.teacher, scene.student, scene.images.targets(), source)
-        taught = Taught(scene.alpha, scene.temperature, batch)
+    if selection is not None:
+        source = f"{len(selection.images):,} images of {selection.images.name}"
+        batch = Batch(selection.teacher_logits, selection.student_logits, selection.images.targets(), source)
+        taught = Taught(selection.alpha, selection.temperature, batch)
     if swept is not None:
         name, title, rows, origin, where = swept
         pruned = Pruned(name, title, Swept(rows, Where(origin, where)))

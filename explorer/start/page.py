@@ -58,7 +58,7 @@ def _architecture() -> None:
 def _distillation() -> None:
     images, teacher = ui.shipped_images("validation"), ui.shipped_logits("teacher")
     student = ui.shipped_logits("student-60k-kd")
-    position = int(soften.candidates(soften.Choice.AMBIGUOUS, teacher, student, images.targets())[0])
+    position = int(soften.order_images(soften.ImageOrder.AMBIGUOUS, teacher, student, images.targets())[0])
     label = images.classes[images.labels[position]]
     sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (1.0, 4.0))
     st.subheader("Distillation")
@@ -67,7 +67,7 @@ def _distillation() -> None:
         f"T = 1 and **{soft:.1f}** at T = 4: that is what a student can learn from it."
     )
     ui.chart(
-        distillation_charts.ladder_map(soften.ladder({"teacher": teacher[position]}, images.classes)),
+        distillation_charts.ladder_map(soften.ladder_rows({"teacher": teacher[position]}, images.classes)),
         f"The teacher's probabilities for one {label} at T = 1 to 16.",
         f"{images.caption(position)}, the one the teacher is least sure about.",
     )

@@ -1,16 +1,20 @@
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from explorer.distillation import gradients
 from explorer.distillation.loss import loss_parts
-from explorer.distillation.soften import LADDER
+from explorer.distillation.soften import TEMPERATURE_LADDER
 
 GENERATOR = torch.Generator().manual_seed(0)
 STUDENT, TEACHER = (4 * torch.randn(30, 7, dtype=torch.float64, generator=GENERATOR) for _ in range(2))
 LABELS = torch.randint(7, (30,), generator=GENERATOR)
 
 
-@pytest.mark.parametrize("temperature", LADDER)
+@pytest.mark.parametrize("temperature", TEMPERATURE_LADDER)
 @pytest.mark.parametrize("times_t2", [True, False])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_soft_gradient_is_autograds(temperature: float, times_t2: bool, reverse: bool) -> None:
@@ -29,7 +33,7 @@ def test_the_hard_gradient_is_autograds() -> None:
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_gradient_of_one_image_is_weighted_and_adds_up(reverse: bool) -> None:
-    rows = gradients.per_logit(
+    rows = gradients.logit_gradients(
         STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"), reverse=reverse
     )
     parts = {term: torch.tensor(list(group["gradient"])) for term, group in rows.groupby("term")}
@@ -41,41 +45,66 @@ def test_the_gradient_of_one_image_is_weighted_and_adds_up(reverse: bool) -> Non
 
 def test_t2_kl_tends_to_half_the_variance_of_the_difference() -> None:
     soft = loss_parts(STUDENT, LABELS, TEACHER, 1.0, 20_000.0).soft.item()
-    assert soft == pytest.approx(gradients.asymptote(STUDENT, TEACHER), rel=1e-3)
-    shifted = gradients.asymptote(STUDENT + 5, TEACHER)
-    assert shifted == pytest.approx(gradients.asymptote(STUDENT, TEACHER)), "softmax ignores a shift"
+    assert soft == pytest.approx(gradients.high_temperature_limit(STUDENT, TEACHER), rel=1e-3)
+    shifted = gradients.high_temperature_limit(STUDENT + 5, TEACHER)
+    assert shifted == pytest.approx(gradients.high_temperature_limit(STUDENT, TEACHER)), (
+        "softmax ignores a shift"
+    )
 
 
-@pytest.mark.parametrize("temperature", LADDER)
+@pytest.mark.parametrize("temperature", TEMPERATURE_LADDER)
 def test_kl_is_tckd_and_the_weighted_nckd(temperature: float) -> None:
-    found = gradients.split(STUDENT, LABELS, TEACHER, temperature)
+    decoupled = gradients.decouple_kl(STUDENT, LABELS, TEACHER, temperature)
     kl = loss_parts(STUDENT, LABELS, TEACHER, 0.5, temperature).kl.item()
-    assert found.kl == pytest.approx(kl, abs=1e-12)
+    assert decoupled.kl == pytest.approx(kl, abs=1e-12)
     p = torch.softmax(TEACHER / temperature, 1)
     q = torch.softmax(STUDENT / temperature, 1)
     rows = torch.arange(len(LABELS))
     pt, qt = p[rows, LABELS], q[rows, LABELS]
     binary = pt * (pt / qt).log() + (1 - pt) * ((1 - pt) / (1 - qt)).log()
-    assert found.tckd == pytest.approx(binary.mean().item(), abs=1e-12)
+    assert decoupled.tckd == pytest.approx(binary.mean().item(), abs=1e-12)
 
 
 def test_a_sure_teacher_does_not_break_the_split() -> None:
     teacher = torch.tensor([[300.0, 0.0, -300.0]])
-    found = gradients.split(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([0]), teacher, 0.5)
-    assert all(map(torch.isfinite, map(torch.tensor, (found.tckd, found.weighted_nckd))))
+    decoupled = gradients.decouple_kl(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([0]), teacher, 0.5)
+    assert all(map(torch.isfinite, map(torch.tensor, (decoupled.tckd, decoupled.weighted_nckd))))
 
 
 def test_the_norms_fall_with_t_without_the_factor() -> None:
-    rows = gradients.norms(STUDENT, LABELS, TEACHER)
+    rows = gradients.mean_gradient_norms(STUDENT, LABELS, TEACHER)
     without = rows[rows["term"] == "soft, without T²"].sort_values("temperature")["norm"].tolist()
     assert without == sorted(without, reverse=True)
     expected = gradients.soft_gradient(STUDENT, TEACHER, 4.0).norm(dim=1).mean().item()
-    found = rows[(rows["term"] == "soft, with T²") & (rows["temperature"] == 4.0)]["norm"].item()
-    assert found == pytest.approx(expected)
+    norm = rows[(rows["term"] == "soft, with T²") & (rows["temperature"] == 4.0)]["norm"].item()
+    assert norm == pytest.approx(expected)
 
 
 def test_agreement_is_whole_with_itself_and_does_not_depend_on_t() -> None:
-    same = gradients.agreement(TEACHER, LABELS, TEACHER / 7)
+    same = gradients.teacher_agreement(TEACHER, LABELS, TEACHER / 7)
     assert (same.top1, same.rank) == (1.0, pytest.approx(1.0))
-    opposite = gradients.agreement(-TEACHER, LABELS, TEACHER)
+    opposite = gradients.teacher_agreement(-TEACHER, LABELS, TEACHER)
     assert opposite.rank == pytest.approx(-1.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 12), classes=st.integers(3, 9))
+def test_rank_agreement_is_scipys_spearman_without_the_true_class(seed: int, size: int, classes: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = (torch.randn(size, classes, generator=generator) for _ in range(2))
+    labels = torch.randint(classes, (size,), generator=generator)
+    correlations = [
+        spearmanr(np.delete(z.numpy(), label), np.delete(v.numpy(), label)).statistic
+        for z, v, label in zip(student, teacher, labels, strict=True)
+    ]
+    agreement = gradients.teacher_agreement(student, labels, teacher)
+    assert agreement.rank == pytest.approx(np.mean(correlations), abs=1e-9)
+    first = (student.numpy().argmax(1) == teacher.numpy().argmax(1)).mean()
+    assert agreement.top1 == pytest.approx(first)
+
+
+def test_the_true_class_has_no_part_in_the_rank_agreement() -> None:
+    teacher = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    for true_logit in (-9.0, 0.5, 9.0):
+        student = torch.tensor([[0.0, 1.0, 2.0, true_logit]])
+        assert gradients.teacher_agreement(student, torch.tensor([3]), teacher).rank == pytest.approx(1.0)

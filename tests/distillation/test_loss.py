@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from benchmarks.distillation import largest_difference
-from explorer.distillation.loss import Distilled, loss_fn_kd, loss_parts
+from explorer.distillation.loss import DistillationLoss, loss_fn_kd, loss_parts
 from explorer.errors import ExplorerError
 
 
@@ -56,10 +56,10 @@ def test_the_largest_difference_over_1000_batches_is_below_what_the_bench_aims_a
 def test_training_takes_the_loss_in_either_direction() -> None:
     student, labels, teacher = batch(0, 8, 10, 3.0)
     assert torch.equal(
-        Distilled(0.3, 4.0)(student, labels, teacher), loss_fn_kd(student, labels, teacher, 0.3, 4.0)
+        DistillationLoss(0.3, 4.0)(student, labels, teacher), loss_fn_kd(student, labels, teacher, 0.3, 4.0)
     )
     reverse = loss_parts(student, labels, teacher, 0.3, 4.0, reverse=True).total
-    assert torch.equal(Distilled(0.3, 4.0, reverse=True)(student, labels, teacher), reverse)
+    assert torch.equal(DistillationLoss(0.3, 4.0, reverse=True)(student, labels, teacher), reverse)
 
 
 def test_the_defaults_are_the_reports() -> None:

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from explorer.distillation import soften
-from explorer.distillation.loss import loss_fn_kd
-from explorer.distillation.soften import Choice
+from explorer.distillation.soften import ImageOrder
 from explorer.errors import ExplorerError
 
 CLASSES = ("a", "b", "c")
@@ -26,44 +25,39 @@ def test_softening_is_torchs_softmax_of_the_divided_logits(temperature: float) -
 
 
 def test_a_higher_temperature_is_softer_and_keeps_the_ranking() -> None:
-    entropies = torch.stack([soften.entropy(TEACHER, step) for step in soften.LADDER])
+    entropies = torch.stack([soften.entropy(TEACHER, step) for step in soften.TEMPERATURE_LADDER])
     assert (entropies.diff(dim=0) > 0).all()
     assert (entropies <= math.log(3)).all()
-    for step in soften.LADDER:
+    for step in soften.TEMPERATURE_LADDER:
         assert torch.equal(soften.soften(TEACHER, step).argmax(1), TEACHER.argmax(1))
 
 
 @pytest.mark.parametrize(
-    ("choice", "positions"),
+    ("order", "positions"),
     [
-        (Choice.AMBIGUOUS, [1, 3, 2, 0]),
-        (Choice.DISAGREE, [2, 3]),
-        (Choice.TEACHER_WRONG, [2]),
-        (Choice.ONE_PER_CLASS, [2, 1, 3]),
-        (Choice.INDEX, [0, 1, 2, 3]),
+        (ImageOrder.AMBIGUOUS, [1, 3, 2, 0]),
+        (ImageOrder.DISAGREE, [2, 3]),
+        (ImageOrder.TEACHER_WRONG, [2]),
+        (ImageOrder.ONE_PER_CLASS, [2, 1, 3]),
+        (ImageOrder.INDEX, [0, 1, 2, 3]),
     ],
 )
-def test_images_are_chosen_as_promised(choice: Choice, positions: list[int]) -> None:
-    assert soften.candidates(choice, TEACHER, STUDENT, LABELS).tolist() == positions
+def test_images_are_chosen_as_promised(order: ImageOrder, positions: list[int]) -> None:
+    assert soften.order_images(order, TEACHER, STUDENT, LABELS).tolist() == positions
 
 
 def test_the_table_of_one_image_has_both_networks_and_sums_to_one() -> None:
-    rows = soften.distributions({"teacher": TEACHER[0], "student": STUDENT[0]}, CLASSES, 0, 2.0)
+    rows = soften.distribution_rows({"teacher": TEACHER[0], "student": STUDENT[0]}, CLASSES, 0, 2.0)
     assert rows.groupby("network")["probability"].sum().tolist() == pytest.approx([1.0, 1.0])
     assert rows[rows["is_label"]]["class"].unique().tolist() == ["a"]
     with pytest.raises(ExplorerError, match="for each of the classes"):
-        soften.distributions({"teacher": TEACHER[0]}, CLASSES[:2], 0, 2.0)
+        soften.distribution_rows({"teacher": TEACHER[0]}, CLASSES[:2], 0, 2.0)
 
 
 def test_the_five_temperatures_are_those_of_both_networks() -> None:
-    rows = soften.ladder({"teacher": TEACHER[2], "student": STUDENT[2]}, CLASSES)
-    found = rows[(rows["network"] == "student") & (rows["temperature"] == "8")]["probability"].tolist()
-    assert found == pytest.approx((STUDENT[2] / 8).softmax(0).tolist())
+    rows = soften.ladder_rows({"teacher": TEACHER[2], "student": STUDENT[2]}, CLASSES)
+    probabilities = rows[(rows["network"] == "student") & (rows["temperature"] == "8")][
+        "probability"
+    ].tolist()
+    assert probabilities == pytest.approx((STUDENT[2] / 8).softmax(0).tolist())
     assert list(rows["temperature"].unique()) == ["1", "2", "4", "8", "16"]
-
-
-def test_the_bars_of_the_loss_add_up_to_the_loss() -> None:
-    image, mean, rows = soften.weighted_parts(STUDENT, LABELS, TEACHER, 0.3, 4.0, 2)
-    sums = rows.groupby("images", sort=False)["value"].sum().tolist()
-    assert sums == pytest.approx([image.total.item(), mean.total.item()])
-    assert mean.total.item() == pytest.approx(loss_fn_kd(STUDENT, LABELS, TEACHER, 0.3, 4.0).item())

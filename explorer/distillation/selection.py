@@ -8,24 +8,24 @@ from explorer.data import ImageSet
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class DistillationSelection:
     """What the controls of the page have chosen.
 
-    ``alpha`` is the weight of the soft term in either convention; ``course`` says whether the page
-    calls it so. ``teacher`` and ``student`` are logits (N, C) of all ``images``. Without a student
-    its name is empty and its logits are the teacher's.
+    ``alpha`` is the weight of the soft term in either convention; ``alpha_weighs_soft`` says whether
+    the page calls it so. Logits are (N, C), of all ``images``. Without a student its name is empty
+    and its logits are the teacher's.
     """
 
     images: ImageSet
     position: int
     teacher_name: str
     student_name: str
-    teacher: Tensor
-    student: Tensor
+    teacher_logits: Tensor
+    student_logits: Tensor
     temperature: float = 1.0
     alpha: float = 0.5
     reverse: bool = False
-    course: bool = True
+    alpha_weighs_soft: bool = True
 
     @property
     def label(self) -> int:
@@ -33,10 +33,10 @@ class Scene:
         return int(self.images.labels[self.position])
 
     @property
-    def said(self) -> tuple[str, str]:
+    def answers(self) -> tuple[str, str]:
         """What the teacher and what the student take the chosen image for."""
         teacher, student = (
             self.images.classes[int(logits[self.position].argmax())]
-            for logits in (self.teacher, self.student)
+            for logits in (self.teacher_logits, self.student_logits)
         )
         return teacher, student
