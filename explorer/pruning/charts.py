@@ -48,8 +48,8 @@ def lines(rows: pd.DataFrame) -> str:
         "recalibrated": "dashed: recalibrated",
         "fine-tuned": "dotted: fine-tuned",
     }
-    found = [words[name] for name in DASHES if name in set(rows["recovery"])]
-    return "; ".join(found) + "." if len(found) > 1 else ""
+    kinds = [words[name] for name in DASHES if name in set(rows["recovery"])]
+    return "; ".join(kinds) + "." if len(kinds) > 1 else ""
 
 
 def _across(field: str) -> alt.X:
@@ -81,7 +81,7 @@ def accuracy_curve(
     Recovered networks are dashed lines. ``guesses`` has columns method, ratio, guess and measured;
     each is a diamond with its error as a line down or up to what was counted.
     """
-    found = [name for name in DASHES if name in set(rows["recovery"])]
+    recoveries = [name for name in DASHES if name in set(rows["recovery"])]
     base = alt.Chart(rows).encode(x=_across(across), color=_color(rows), detail="recovery:N")
     if across == "ratio":
         spread = base.mark_area(opacity=0.18).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
@@ -97,8 +97,8 @@ def accuracy_curve(
         order="ratio:Q",
         strokeDash=alt.StrokeDash(
             "recovery:N",
-            sort=found,
-            scale=alt.Scale(domain=found, range=[DASHES[name] for name in found]),
+            sort=recoveries,
+            scale=alt.Scale(domain=recoveries, range=[DASHES[name] for name in recoveries]),
             legend=None,  # said by the caption, see lines()
         ),
         tooltip=TOOLTIP,

@@ -110,47 +110,47 @@ assert params == {params}
 assert nonzero == {nonzero}
 
 test = BUNDLED.load("test").select(slice({images}))
-found = accuracy(logits(pruned, test.inputs()), test.targets())
-print(f"{{found.correct}} of {{found.total}} test images right, {{found.value:.2%}}")
+counted = accuracy(logits(pruned, test.inputs()), test.targets())
+print(f"{{counted.correct}} of {{counted.total}} test images right, {{counted.value:.2%}}")
 # The two highest logits of {close} of these images differ by less than {limit:g}: another processor may turn them.
-assert abs(found.correct - {correct}) <= {close}
+assert abs(counted.correct - {correct}) <= {close}
 
 save_file(stored(pruned, next(pruned.parameters()).dtype), "{stem}.safetensors")
 '''
 
 
-def stem(found: Receipt) -> str:
+def stem(receipt: Receipt) -> str:
     """A file name for it, without its ending.
 
     >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 0, 1, 1, 1, 1, 0))
     'teacher-global-l1-80'
     """
-    ending = "-recalibrated" if found.recalibrated else ""
-    return f"{found.checkpoint}-{found.method}-{100 * found.ratio:g}{ending}"
+    ending = "-recalibrated" if receipt.recalibrated else ""
+    return f"{receipt.checkpoint}-{receipt.method}-{100 * receipt.ratio:g}{ending}"
 
 
-def script(found: Receipt) -> str:
+def script(receipt: Receipt) -> str:
     """A Python script that rebuilds the network, asserts the receipt's numbers and stores it."""
     imports = recovery = ""
-    if found.recalibrated:
+    if receipt.recalibrated:
         imports = "from explorer.pruning.recovery import recalibrate\n"
-        recovery = f'recalibrate(pruned, BUNDLED.load("training"), {found.recalibrated})\n'
-    method = get_method(found.method)
+        recovery = f'recalibrate(pruned, BUNDLED.load("training"), {receipt.recalibrated})\n'
+    method = get_method(receipt.method)
     return _SCRIPT.format(
         title=method.title,
         sentence=method.sentence,
         method=method.key,
-        seed=found.seed,
-        ratio=found.ratio,
-        checkpoint=found.checkpoint,
-        file=f"{stem(found)}.py",
-        stem=stem(found),
+        seed=receipt.seed,
+        ratio=receipt.ratio,
+        checkpoint=receipt.checkpoint,
+        file=f"{stem(receipt)}.py",
+        stem=stem(receipt),
         imports=imports,
         recovery=recovery,
-        params=found.params,
-        nonzero=found.nonzero,
-        images=found.images,
-        correct=found.correct,
-        close=found.close,
+        params=receipt.params,
+        nonzero=receipt.nonzero,
+        images=receipt.images,
+        correct=receipt.correct,
+        close=receipt.close,
         limit=CLOSE,
     )

@@ -19,7 +19,7 @@ def main(scene: Scene) -> None:
         return
     labels, classes = choice.images.targets(), choice.images.classes
     rows = per_image.per_class(choice.before, choice.after, labels, classes)
-    text = per_image.message(choice.before, choice.after, labels, classes)
+    text = per_image.describe_classes(choice.before, choice.after, labels, classes)
     ui.chart(
         charts.class_points(rows, choice.color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),

@@ -83,7 +83,7 @@ def _run(scene: Scene, count: int) -> None:
                 )
                 if len(scan.cells) % len(sensitivity.RATIOS) == 0:
                     figure.altair_chart(
-                        charts.sensitivity_map(sensitivity.table(scan.cells)),
+                        charts.sensitivity_map(sensitivity.sensitivity_table(scan.cells)),
                         alt="Points lost by layer and ratio, growing layer by layer",
                     )
         bar.empty()
@@ -91,7 +91,7 @@ def _run(scene: Scene, count: int) -> None:
 
 
 def _show(cells: list[Cell]) -> None:
-    rows, text = sensitivity.table(cells), sensitivity.message(cells)
+    rows, text = sensitivity.sensitivity_table(cells), sensitivity.describe_sensitivity(cells)
     ui.chart(
         charts.sensitivity_map(rows),
         f"Accuracy points lost by layer and ratio. {text}".replace("**", ""),

@@ -48,16 +48,16 @@ def per_class(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str,
             continue
         for network, logits in (("dense", before), ("pruned", after)):
             answers = logits.argmax(1)
-            found = Accuracy(int((answers[chosen] == number).sum()), int(chosen.sum()))
-            low, high = found.interval()
+            counted = Accuracy(int((answers[chosen] == number).sum()), int(chosen.sum()))
+            low, high = counted.interval()
             lines.append(
                 {
                     "class": name,
                     "network": network,
-                    "accuracy": found.value,
+                    "accuracy": counted.value,
                     "accuracy_low": low,
                     "accuracy_high": high,
-                    "images": found.total,
+                    "images": counted.total,
                     "called": int((answers == number).sum()),
                 }
             )
@@ -75,7 +75,7 @@ def distributions(before: Tensor, after: Tensor, position: int, classes: tuple[s
     )
 
 
-def message(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> str:
+def describe_classes(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> str:
     """Accuracy before and after, and the class that lost most and least, with the numbers."""
     rows = per_class(before, after, labels, classes).pivot_table(index="class", columns="network")["accuracy"]
     change = 100 * (rows["pruned"] - rows["dense"])

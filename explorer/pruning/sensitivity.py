@@ -102,7 +102,7 @@ def _correct(sequence: Sequence[Piece], batches: list[Tensor], targets: Tensor) 
     return int((torch.cat(predictions) == targets).sum())
 
 
-def table(cells: list[Cell]) -> pd.DataFrame:
+def sensitivity_table(cells: list[Cell]) -> pd.DataFrame:
     """The cells for people, one line each, accuracy with its 95 % interval."""
     lines = []
     for cell in cells:
@@ -122,7 +122,7 @@ def table(cells: list[Cell]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def message(cells: list[Cell]) -> str:
+def describe_sensitivity(cells: list[Cell]) -> str:
     """Which layer suffers most and which least at one ratio, with the numbers."""
     ratio = min((cell.ratio for cell in cells), key=lambda each: abs(each - 0.8))
     there = [cell for cell in cells if cell.ratio == ratio]

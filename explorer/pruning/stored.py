@@ -89,8 +89,8 @@ def precompute(checkpoint: str, folder: Path = SHIPPED, count: int = IMAGES) -> 
         cells.append(cell)
         yield f"{cell.layer} at {cell.ratio:.0%}: {cell.correct} of {cell.total} right"
     write("sensitivity", cells, checkpoint, None, folder)
-    found = list(forms.forms(model, inputs, targets, RATIO))
-    if any(form.busy for form in found):
+    measured = list(forms.forms(model, inputs, targets, RATIO))
+    if any(form.busy for form in measured):
         raise ExplorerError("Other programs used the processors, so the forms were not stored: try again.")
-    write("forms", found, checkpoint, RATIO, folder)
+    write("forms", measured, checkpoint, RATIO, folder)
     yield f"three forms at {RATIO:.0%}"

@@ -249,10 +249,10 @@ class _Meter:
         if not self.plan.repeats:
             untimed = Latency(None, None, None, len(batch), 0, torch.get_num_threads(), None)
             return untimed, untimed
-        found = latencies((fast, self.dense), batch, self.plan.repeats, self.patience)
+        times = latencies((fast, self.dense), batch, self.plan.repeats, self.patience)
         # Where others never rest, the whole sweep must not wait for them at every network.
-        self.patience = 1 if found[0].busy else PATIENCE
-        return found
+        self.patience = 1 if times[0].busy else PATIENCE
+        return times
 
     def _agreement(self, plain: nn.Module, scores: Tensor) -> float | None:
         if self.plan.precision == "float32":

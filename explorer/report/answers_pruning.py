@@ -38,14 +38,14 @@ def curve(state: Homework) -> Answer:
     """Question 3-1: accuracy against the pruning ratio."""
     if state.sweep is None:
         return _unmeasured("3-1", "a sweep of this network")
-    found = state.sweep.rows
-    rows = sweep_table(found)
-    recovered = any(row.recovery != "none" for row in found)
+    rows = state.sweep.rows
+    table = sweep_table(rows)
+    recovered = any(row.recovery != "none" for row in rows)
     columns = ["method", "ratio", *(["recovery"] if recovered else [])]
     columns += ["accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]
-    dense = dense_accuracy(found)
-    highest = {row.method: max(each.ratio for each in found if each.method == row.method) for row in found}
-    last = [row for row in found if row.ratio == highest[row.method]]
+    dense = dense_accuracy(rows)
+    highest = {row.method: max(each.ratio for each in rows if each.method == row.method) for row in rows}
+    last = [row for row in rows if row.ratio == highest[row.method]]
     text = "; ".join(f"{_named(row.title, row)}: {row.accuracy.value:.1%} at {row.ratio:.0%}" for row in last)
     return Answer(
         "3-1",
@@ -53,14 +53,14 @@ def curve(state: Homework) -> Answer:
         (
             Figure(
                 "sweep",
-                rows,
+                table,
                 f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
-                f"{state.pruned}, {found[0].total:,} images, "
+                f"{state.pruned}, {rows[0].total:,} images, "
                 f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95 % intervals.",
             ),
             Prose(("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."),
             Rows(
-                rows[columns].rename(columns=NAMES),
+                table[columns].rename(columns=NAMES),
                 "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
                 "channels that is removed.",
                 {"ratio": ".0%", "not zero": ",", "parameters": ","}
@@ -70,7 +70,7 @@ def curve(state: Homework) -> Answer:
         Verdict("The report's plot is missing.", holds=False),
         state.sweep.where,
         # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
-        {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in found},
+        {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in rows},
     )
 
 
@@ -83,17 +83,17 @@ def speed(state: Homework) -> Answer:
     """Question 3-2: masked, zeroed and sliced, timed."""
     if state.forms is None:
         return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
-    found, ratio = list(state.forms.rows), state.forms.ratio
-    rows = three_forms.form_table(found).rename(columns=NAMES)
-    named = {form.name: form for form in found}
-    sentence = three_forms.answer(found, ratio)
+    forms, ratio = list(state.forms.rows), state.forms.ratio
+    table = three_forms.form_table(forms).rename(columns=NAMES)
+    named = {form.name: form for form in forms}
+    sentence = three_forms.answer(forms, ratio)
     return Answer(
         "3-2",
         quoted.QUESTIONS["3-2"],
         (
             Prose(f"**{sentence}**"),
             Rows(
-                rows,
+                table,
                 f"{state.pruned} with {ratio:.0%} of its channels dropped in three ways.",
                 {"accuracy": ".4f", "file, MB": ".2f", "compressed, MB": ".2f", "times faster": ".2f"}
                 | dict.fromkeys(("parameters", "torchinfo says", "multiply-adds"), ",")
@@ -108,7 +108,7 @@ def speed(state: Homework) -> Answer:
         state.forms.where,
         {
             f"{quantity}, {form.name}": value
-            for form in found
+            for form in forms
             for quantity, value in (
                 ("parameters", form.params),
                 ("mult_adds", form.mult_adds),

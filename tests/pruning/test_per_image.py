@@ -24,7 +24,7 @@ def test_accuracy_of_each_class_before_and_after() -> None:
     assert rows["class"].tolist() == ["cat", "cat", "dog", "dog"], "no image is a fish"
     assert rows["accuracy"].tolist() == [1.0, 0.0, 0.5, 1.0]
     assert rows["called"].tolist() == [3, 0, 1, 4]
-    text = per_image.message(BEFORE, AFTER, LABELS, CLASSES)
+    text = per_image.describe_classes(BEFORE, AFTER, LABELS, CLASSES)
     assert text.startswith("Accuracy 75.0% before, 50.0% after. **cat** loses the most: 100% to 0%")
 
 

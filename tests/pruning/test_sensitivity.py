@@ -37,10 +37,10 @@ def test_the_table_and_the_message_carry_the_numbers() -> None:
         sensitivity.Cell("deep", 0.8, 900, 89, 90, 100),
         sensitivity.Cell("stem", 0.5, 10, 90, 90, 100),
     ]
-    rows = sensitivity.table(cells)
+    rows = sensitivity.sensitivity_table(cells)
     assert rows["lost_points"].tolist() == [50.0, 1.0, 0.0]
     assert (rows["accuracy_low"] < rows["accuracy"]).all()
-    text = sensitivity.message(cells)
+    text = sensitivity.describe_sensitivity(cells)
     assert "**stem** (10 weights) costs the most: 50.0 points" in text
     assert "**deep** (900), costs 1.0" in text
 
