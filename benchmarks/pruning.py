@@ -24,9 +24,8 @@ from explorer.checkpoints import load
 from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import TRANSFORM
 from explorer.measure import BUSY, cpu_time, has_bfloat16, latencies, logits, others_between
-from explorer.networks import resnet18_teacher
+from explorer.networks import maskable_weights, resnet18_teacher
 from explorer.pruning.engine import Setting, prunings
-from explorer.pruning.masks import prunable
 from explorer.pruning.methods import METHODS
 
 IMAGES, ROUNDS = 1000, 3
@@ -78,7 +77,7 @@ def plain_loop(checkpoint: Path, files: list[bytes], ratios: tuple[float, ...] =
         model = resnet18_teacher(10)
         model.load_state_dict(torch.load(checkpoint, weights_only=True))
         model.eval()
-        layers = [(model.get_submodule(name), "weight") for name in prunable(model)]
+        layers = [(model.get_submodule(name), "weight") for name in maskable_weights(model)]
         prune.global_unstructured(layers, prune.L1Unstructured, amount=ratio)
         with torch.no_grad():
             batches = DataLoader(Pictures(files), batch_size=64)
@@ -184,7 +183,7 @@ def _not_by_ties(images: ImageSet, other: Tensor, expected: Tensor) -> int:
     teacher, setting, count = load("teacher"), Setting(), 0
     for which in torch.nonzero(other.any(1)).flatten().tolist():
         hooked = copy.deepcopy(teacher)
-        layers = [(hooked.get_submodule(name), "weight") for name in prunable(hooked)]
+        layers = [(hooked.get_submodule(name), "weight") for name in maskable_weights(hooked)]
         prune.global_unstructured(layers, prune.L1Unstructured, amount=RATIOS[which])
         for layer, name in layers:
             prune.remove(layer, name)  # type: ignore[no-untyped-call]

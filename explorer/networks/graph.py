@@ -32,7 +32,7 @@ lays them after each other, ``flatten`` makes each of them H x W entries of a ve
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operator:
     """One entry of the list of operators: what it does to channels, and to an image's sides.
 
@@ -90,7 +90,8 @@ LINEAR = Operator("linear")
 NORM = Operator("norm")
 SAME = Operator("same")
 SIGMOID = Operator("same", keeps_zero=False)  # it makes one half of zero
-JOIN = Operator("join")
+SUM = Operator("join")
+PRODUCT = Operator("join")
 POOL = Operator("same", _window)
 ADAPTIVE = Operator("same", _adaptive)
 MEAN = Operator("same", _point)
@@ -114,8 +115,8 @@ OPERATORS: dict[Any, Operator] = {
     **dict.fromkeys((torch.relu, functional.relu, functional.relu6, functional.leaky_relu, "relu"), SAME),
     **dict.fromkeys((functional.hardswish, functional.silu, functional.gelu, functional.dropout), SAME),
     "contiguous": SAME,
-    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), JOIN),
-    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), JOIN),
+    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), SUM),
+    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), PRODUCT),
     torch.cat: CONCAT,
     **dict.fromkeys((torch.flatten, "flatten"), FLATTEN),
     **dict.fromkeys((torch.mean, "mean"), MEAN),

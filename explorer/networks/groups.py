@@ -11,12 +11,13 @@ Channels are joined with a disjoint-set forest over single channels. Those with 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.networks.builders import wiring_of
@@ -34,7 +35,7 @@ class Member:
 
     Attributes:
         layer: module name.
-        role: what a channel is to that layer; an input channel lies on axis 1 of its weight, the others on axis 0.
+        role: what a channel is to that layer.
         entries: (channels, entries a channel) positions on that axis; several where a flatten made H x W of one.
     """
 
@@ -42,9 +43,19 @@ class Member:
     role: Role
     entries: Entries = field(compare=False, repr=False)
 
+    @property
+    def axis(self) -> int:
+        """The axis of the layer's weight that the channels lie on."""
+        return 1 if self.role == "input channel" else 0
+
     def of(self, channels: Iterable[int]) -> Entries:
         """The positions of these channels on the axis, ascending."""
         return np.sort(self.entries[list(channels)].ravel())
+
+    def weights(self, model: nn.Module) -> Tensor:
+        """The layer's weights by channel: (channels, all weights that belong to one)."""
+        weight = cast(Tensor, model.get_submodule(self.layer).weight).detach()
+        return weight.movedim(self.axis, 0)[torch.from_numpy(self.entries)].flatten(1)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.networks.graph import graph_of
-from explorer.networks.groups import ChannelGroup, Role, channel_groups, depthwise_layers
+from explorer.networks.graph import SUM, graph_of
+from explorer.networks.groups import ChannelGroup, channel_groups, depthwise_layers
 
 Kept = Mapping[ChannelGroup, Tensor]
 """The channels that stay, ascending, by group; groups that are not named keep all of theirs."""
-
-_AXIS: dict[Role, int] = {"filter": 0, "BatchNorm": 0, "depthwise filter": 0, "input channel": 1}
-"""The axis of a layer's weight on which a channel lies, by what the channel is to the layer."""
 
 
 @torch.no_grad()
@@ -65,7 +62,7 @@ def _keeps_zero(model: nn.Module, group: ChannelGroup) -> bool:
     for step in graph_of(model).steps:
         if step.name not in group.values:
             continue
-        constant = step.operator.channels == "join" and len(step.inputs) == 1  # x + 1
+        constant = step.operator is SUM and len(step.inputs) == 1  # x + 1
         shifted = step.layer in group.norms and model.get_submodule(step.layer).weight is None
         if constant or shifted or not step.operator.keeps_zero:
             return False
@@ -94,7 +91,7 @@ def axis_sizes(model: nn.Module, widths: Mapping[str, int]) -> dict[tuple[str, i
     sizes: dict[tuple[str, int], int] = {}
     for group in channel_groups(model):
         for member in group.members:
-            axis = member.layer, _AXIS[member.role]
+            axis = member.layer, member.axis
             before = sizes.get(axis, _length(model, *axis))
             per_channel = member.entries.shape[1]
             sizes[axis] = before + per_channel * (widths.get(group.key, group.width) - group.width)
@@ -117,7 +114,7 @@ def _stays(model: nn.Module, kept: Kept) -> dict[tuple[str, int], Tensor]:
         if len(gone) == group.width:
             raise ExplorerError(f"At least one channel of {group.title} must stay.")
         for member in group.members:
-            axis = member.layer, _AXIS[member.role]
+            axis = member.layer, member.axis
             if axis not in stays:
                 stays[axis] = torch.ones(_length(model, *axis), dtype=torch.bool)
             # Several groups may lie on one axis: a concatenation is read by one layer.

@@ -1,8 +1,8 @@
-"""Coupled channels: every slice of every tensor that goes when one channel of a group goes."""
+"""Coupled channels: every slice of every tensor that goes with a channel of a group, and how they hang together."""
 
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
 
 import pandas as pd
 import torch
@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.pruning.channels import Group, groups
+from explorer.networks import ChannelGroup, Role, channel_groups, graph_of
+from explorer.networks.graph import PRODUCT, SUM, Step
 from explorer.pruning.methods import PruningMethod
-
-Role = Literal["filter", "BatchNorm", "depthwise filter", "input channel"]
 
 
 @dataclass(frozen=True)
@@ -37,64 +36,57 @@ class Slice:
     params: int
 
 
-def title(group: Group) -> str:
-    """A group for people: the convolutions that make its channels."""
-    return " + ".join(group.producers)
-
-
-def size(model: nn.Module, group: Group) -> int:
-    """How many channels the group has."""
-    return len(_parameter(model, f"{group.producers[0]}.weight"))
-
-
-def coupled(model: nn.Module, group: Group, channels: tuple[int, ...]) -> list[Slice]:
+def coupled(model: nn.Module, group: ChannelGroup, channels: tuple[int, ...]) -> list[Slice]:
     """Every slice that goes with these channels of the group, in the order of the data.
 
     Raises:
         ExplorerError: there is no such channel.
     """
-    there = size(model, group)
     for channel in channels:
-        if not 0 <= channel < there:
-            raise ExplorerError(f"{title(group)} has channels 0 to {there - 1}, not {channel}.")
-    found = []
-    for layer, role in _layers(model, group):
-        for part in ("weight", "bias"):
-            if role == "input channel" and part == "bias":
-                continue
-            parameter = getattr(model.get_submodule(layer), part)
+        if not 0 <= channel < group.width:
+            raise ExplorerError(f"{group.title} has channels 0 to {group.width - 1}, not {channel}.")
+    slices = []
+    gone: dict[str, Tensor] = {}
+    for member in group.members:
+        for part in ("weight",) if member.role == "input channel" else ("weight", "bias"):
+            parameter = getattr(model.get_submodule(member.layer), part)
             if parameter is None:
                 continue
-            one = _slice(parameter, role, 0)
-            found.append(
+            # A layer may both read and make the channels; where its two slices cross, a weight goes only once.
+            mask = gone.setdefault(f"{member.layer}.{part}", torch.zeros(parameter.shape, dtype=torch.bool))
+            before = int(mask.sum())
+            mask.index_fill_(member.axis, torch.from_numpy(member.of(channels)), value=True)
+            shape, entries = list(parameter.shape), member.entries.shape[1]
+            shape[member.axis : member.axis + 1] = [entries] if entries > 1 else []
+            slices.append(
                 Slice(
-                    layer,
-                    role,
-                    f"{layer}.{part}",
+                    member.layer,
+                    member.role,
+                    f"{member.layer}.{part}",
                     tuple(parameter.shape),
-                    tuple(one.shape) or (1,),
-                    len(set(channels)) * one.numel(),
+                    tuple(shape) or (1,),
+                    int(mask.sum()) - before,
                 )
             )
-    return found
+    return slices
 
 
-def strengths(model: nn.Module, group: Group) -> pd.DataFrame:
+def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
     """How strong each channel is in each coupled weight, for the map.
 
     Columns layer, role, channel, norm (L1 of its slice) and strength: the norm over the layer's largest.
     """
     tables = []
-    for layer, role in _layers(model, group):
-        weight = _parameter(model, f"{layer}.weight")
-        wide = weight.transpose(0, 1) if role == "input channel" else weight
-        norm = wide.abs().flatten(1).sum(1) if wide.ndim > 1 else wide.abs()
+    for member in group.members:
+        if model.get_submodule(member.layer).weight is None:
+            continue  # a BatchNorm without weights of its own
+        norm = member.weights(model).abs().sum(1)
         tables.append(
             pd.DataFrame(
                 {
-                    "layer": layer,
-                    "role": role,
-                    "channel": range(len(norm)),
+                    "layer": member.layer,
+                    "role": member.role,
+                    "channel": range(group.width),
                     "norm": norm.tolist(),
                     "strength": (norm / norm.max().clamp_min(1e-12)).tolist(),
                 }
@@ -119,70 +111,114 @@ def slice_table(slices: list[Slice]) -> pd.DataFrame:
     return pd.DataFrame([*lines, {"tensor": "together", "parameters": total}]).fillna("")
 
 
-def _layers(model: nn.Module, group: Group) -> list[tuple[str, Role]]:
-    """The layers of a group with their roles, in the order in which the network names them."""
-    roles: dict[str, Role] = dict.fromkeys(group.producers, "filter")
-    roles |= dict.fromkeys(group.norms, "BatchNorm")
-    roles |= dict.fromkeys(group.depthwise, "depthwise filter")
-    roles |= dict.fromkeys(group.consumers, "input channel")
-    return [(name, roles[name]) for name, _ in model.named_modules() if name in roles]
-
-
-def _slice(parameter: Tensor, role: Role, channel: int) -> Tensor:
-    return parameter[:, channel] if role == "input channel" else parameter[channel]
-
-
-def _parameter(model: nn.Module, name: str) -> Tensor:
-    return model.get_parameter(name).detach()
-
-
-def by_title(model: nn.Module) -> dict[str, Group]:
+def by_title(model: nn.Module) -> dict[str, ChannelGroup]:
     """The groups of a network by their titles, from input to output."""
-    return {title(group): group for group in groups(model)}
+    return {group.title: group for group in channel_groups(model)}
 
 
 def longest(model: nn.Module) -> int:
     """Which of the groups has the longest chain, the first of them: the most telling one to start with."""
-    lengths = [len(_layers(model, group)) for group in groups(model)]
+    lengths = [len(group.members) for group in channel_groups(model)]
     return lengths.index(max(lengths))
 
 
-def weakest(model: nn.Module, group: Group, method: PruningMethod) -> int:
+def weakest(model: nn.Module, group: ChannelGroup, method: PruningMethod) -> int:
     """The channel with the lowest score: the first that this method takes."""
     return int(method.channel_scores(model, group, torch.Generator()).argmin())
 
 
-def chain(group: Group, slices: list[Slice]) -> str:
-    """The coupled slices as a Graphviz graph (DOT), in the direction of the data; reads on both themes."""
-    shapes = {each.layer: "x".join(map(str, each.shape)) for each in slices if each.tensor.endswith("weight")}
-    roles = {each.layer: each.role for each in slices}
-    params = {layer: sum(each.params for each in slices if each.layer == layer) for layer in roles}
+@dataclass(frozen=True)
+class Link:
+    """One thing on the way of the channels: a layer that goes with them, or a place where values meet.
+
+    Attributes:
+        name: of the layer, or of the value that is made there.
+        roles: what the channels are to the layer; of a place where values meet, "sum", "product" or "concatenation".
+        layer: whether it is a layer.
+        after: names of those that hand the channels on to it.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    layer: bool
+    after: tuple[str, ...]
+
+
+def chain(model: nn.Module, group: ChannelGroup) -> tuple[Link, ...]:
+    """What the channels of a group pass on their way through the graph, in the direction of the data.
+
+    Activations, pooling and the like, which have nothing to cut, are passed over.
+    """
+    roles: dict[str, tuple[str, ...]] = {}
+    for member in group.members:
+        roles[member.layer] = (*roles.get(member.layer, ()), member.role)
+    links: dict[str, Link] = {}
+    # For every value that holds the channels: which links handed them on to it last.
+    last: dict[str, tuple[str, ...]] = {}
+    for step in graph_of(model).steps:
+        after = tuple(dict.fromkeys(name for value in step.inputs for name in last.get(value, ())))
+        link = None
+        if step.layer in roles:
+            link = Link(step.layer, roles[step.layer], True, after)
+        elif step.name in group.values and len(step.inputs) > 1:
+            link = Link(step.name, (_meeting(step),), False, after)
+        if link is not None:
+            # A layer that is used twice is one link, after whatever leads to it.
+            earlier = links[link.name].after if link.name in links else ()
+            link = Link(link.name, link.roles, link.layer, tuple(dict.fromkeys((*earlier, *after))))
+            links[link.name] = link
+        if step.name in group.values:
+            last[step.name] = after if link is None else (link.name,)
+    return tuple(links.values())
+
+
+def _meeting(step: Step) -> str:
+    return "sum" if step.operator is SUM else "product" if step.operator is PRODUCT else "concatenation"
+
+
+def _described(link: Link, slices: Sequence[Slice]) -> Iterator[str]:
+    """A link in words: its name, then what goes of it."""
+    if not link.layer:
+        yield link.roles[0]
+        return
+    yield link.name
+    mine = [each for each in slices if each.layer == link.name]
+    for each in mine:
+        if each.tensor.endswith("weight"):
+            yield f"{each.role} {'x'.join(map(str, each.shape))}"
+    yield f"{sum(each.params for each in mine):,} parameters"
+
+
+def chain_dot(links: Sequence[Link], slices: Sequence[Slice]) -> str:
+    """The chain as a Graphviz graph (DOT), in the direction of the data; reads on both themes."""
     fills = {
         "filter": palette.REMOVED,
         "BatchNorm": "#5d6876",
         "depthwise filter": palette.SOFT,
         "input channel": palette.TEACHER,
     }
-    lines = [
-        f'"{layer}" [label="{layer}\\n{role} {shapes[layer]}\\n{params[layer]:,} parameters", '
-        f'fillcolor="{fills[role]}"];'
-        for layer, role in roles.items()
-    ]
-    ends = []
-    for number, producer in enumerate(group.producers):
-        path = [producer, group.norms[number]]
-        for depth, layer in enumerate(group.depthwise):
-            path += [layer, group.norms[len(group.producers) + depth]]
-        lines += [f'"{one}" -> "{two}";' for one, two in pairwise(path)]
-        ends.append(path[-1])
-    if len(ends) > 1:
-        lines.append(f'"sum" [label="residual sum", shape=ellipse, fillcolor="{palette.MASKED}"];')
-        lines += [f'"{end}" -> "sum";' for end in ends]
-        ends = ["sum"]
-    lines += [f'"{end}" -> "{consumer}";' for end in ends for consumer in group.consumers]
+    lines = []
+    for link in links:
+        label = json.dumps("\n".join(_described(link, slices)))
+        shape = "box" if link.layer else "ellipse"
+        fill = fills.get(link.roles[0], palette.MASKED)
+        lines.append(f'{json.dumps(link.name)} [label={label}, shape={shape}, fillcolor="{fill}"];')
+        lines += [f"{json.dumps(before)} -> {json.dumps(link.name)};" for before in link.after]
     style = (
         'graph [bgcolor="transparent", nodesep=0.15, ranksep=0.3]; '
-        'node [shape=box, style="filled,rounded", color="transparent", fontcolor="white", '
+        'node [style="filled,rounded", color="transparent", fontcolor="white", '
         f'fontname="sans-serif", fontsize=12]; edge [color="{palette.DENSE}"];'
     )
     return "digraph coupled { " + style + " " + " ".join(lines) + " }"
+
+
+def chain_text(links: Sequence[Link], slices: Sequence[Slice]) -> str:
+    """The chain in words, a line for each link, for readers who do not see the picture."""
+    names = {link.name: link.name if link.layer else f"the {link.roles[0]} ({link.name})" for link in links}
+    lines = []
+    for link in links:
+        first, *rest = (names[link.name],) if not link.layer else _described(link, slices)
+        said = f"{first}: {', '.join(rest)}" if rest else first[0].upper() + first[1:]
+        after = f", after {' and '.join(names[name] for name in link.after)}" if link.after else ""
+        lines.append(f"{said}{after}.")
+    return "\n".join(lines)

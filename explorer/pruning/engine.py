@@ -13,12 +13,11 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from explorer.errors import ExplorerError
 from explorer.measure import devices, has_bfloat16
-from explorer.pruning.channels import remove
-from explorer.pruning.masks import Masker, bake, prunable, write
+from explorer.networks import fold_batchnorm, maskable_weights, remove
+from explorer.pruning.masks import Masker, bake, write
 from explorer.pruning.methods import PruningMethod
 from explorer.pruning.removal import kept_channels
 
@@ -46,7 +45,7 @@ class Setting:
 
     def ready(self, model: nn.Module) -> nn.Module:
         """A folded copy of ``model`` for these inputs, in eval mode; ``model`` is only read."""
-        network = fold(model)
+        network = fold_batchnorm(model)
         return network.to(  # type: ignore[call-overload,no-any-return]
             device=self.device, dtype=getattr(torch, self.precision), memory_format=torch.channels_last
         )
@@ -65,23 +64,6 @@ class PrunedNetwork:
     ratio: float
     fast: nn.Module
     plain: Callable[[], nn.Module]
-
-
-def fold(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` in eval mode whose BatchNorm layers are folded into the convolutions before them.
-
-    For networks that register each BatchNorm right after its convolution, as both of ours do.
-    """
-    folded = copy.deepcopy(model).eval()
-    last: tuple[str, nn.Conv2d] | None = None
-    for name, module in list(folded.named_modules()):
-        if isinstance(module, nn.Conv2d):
-            last = name, module
-        elif isinstance(module, nn.BatchNorm2d) and last is not None:
-            folded.set_submodule(last[0], fuse_conv_bn_eval(last[1], module))
-            folded.set_submodule(name, nn.Identity())
-            last = None
-    return folded
 
 
 def prunings(
@@ -115,7 +97,7 @@ def _masked(
 ) -> Iterator[PrunedNetwork]:
     ranked = Masker(model, method, seed)
     fast = setting.ready(model)
-    weights = prunable(fast)
+    weights = maskable_weights(fast)
     dense = {name: weight.detach().clone() for name, weight in weights.items()}
     plain = _Baked(model)
     for ratio in ratios:
@@ -135,7 +117,7 @@ class _Baked:
         """The copy with these masks baked in."""
         if self.private is None:
             self.private = copy.deepcopy(self.model)
-        bake(prunable(self.private), prunable(self.model), chosen)
+        bake(maskable_weights(self.private), maskable_weights(self.model), chosen)
         return self.private
 
 

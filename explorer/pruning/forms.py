@@ -8,6 +8,7 @@ BatchNorm's shift of the dropped channels included. *Sliced* has the channels ph
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pandas as pd
 import torch
@@ -16,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
-from explorer.networks import parameter_count
-from explorer.pruning.channels import Group, remove, zero
+from explorer.networks import Kept, parameter_count, remove, zero
 from explorer.pruning.methods import METHODS
 from explorer.pruning.removal import kept_channels
 
@@ -60,15 +60,20 @@ class Form:
     busy: bool
 
 
-def masked(model: nn.Module, kept: dict[Group, Tensor]) -> nn.Module:
+def masked(model: nn.Module, kept: Kept) -> nn.Module:
     """A copy of ``model`` with torch's own masks on the filters of the dropped channels, hooks left on."""
     hooked = copy.deepcopy(model)
+    masks: dict[str, Tensor] = {}
     for group, channels in kept.items():
-        for name in (*group.producers, *group.depthwise):
-            layer = hooked.get_submodule(name)
-            mask = torch.zeros_like(layer.weight)  # type: ignore[arg-type]
-            mask[channels] = 1
-            prune.custom_from_mask(layer, "weight", mask)  # type: ignore[no-untyped-call]
+        gone = sorted(set(range(group.width)) - set(channels.tolist()))
+        for member in group.members:
+            if member.role in ("filter", "depthwise filter"):
+                # Several groups may lie on one layer, so its mask is put on when all are written in.
+                weight = cast(Tensor, hooked.get_submodule(member.layer).weight)
+                mask = masks.setdefault(member.layer, torch.ones_like(weight))
+                mask[torch.from_numpy(member.of(gone))] = 0
+    for layer, mask in masks.items():
+        prune.custom_from_mask(hooked.get_submodule(layer), "weight", mask)  # type: ignore[no-untyped-call]
     return hooked
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.networks import maskable_weights
 from explorer.pruning.methods import PruningMethod
 
 Scores = npt.NDArray[np.floating[Any]]
@@ -33,15 +34,6 @@ def check_ratio(ratio: float) -> float:
     return ratio
 
 
-def prunable(model: nn.Module) -> dict[str, Tensor]:
-    """The weights that masks may set to zero: of every convolution and linear layer, by module name."""
-    return {
-        name: module.weight
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
-
-
 class Masker:
     """Ranks a network's weights once; then any ratio is a look-up, and masking it a write in place.
 
@@ -50,7 +42,7 @@ class Masker:
     """
 
     def __init__(self, model: nn.Module, method: PruningMethod, seed: int = 0) -> None:
-        self.weights = prunable(model)
+        self.weights = maskable_weights(model)
         self.method = method
         scores = method.mask_scores(self.weights, seed)
         # The scores in one row, each layer a slice of it; numpy sorts many times faster than torch.

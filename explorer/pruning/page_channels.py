@@ -26,7 +26,7 @@ def main(scene: Scene) -> None:
         help="Named after the convolutions that make its channels; those of a residual stage share theirs.",
     )
     group = titles[str(chosen)]
-    there = coupling.size(network, group)
+    there = group.width
     asked = right.number_input(
         "Channel",
         0,
@@ -55,11 +55,14 @@ def main(scene: Scene) -> None:
         f"**{coupling.weakest(network, group, METHOD)}** is the first that “{METHOD.title}” would take."
     )
     ui.provenance("computed", f"from the weights and shapes of {scene.title}.")
-    st.graphviz_chart(coupling.chain(group, slices), width="content")
+    links = coupling.chain(network, group)
+    st.graphviz_chart(coupling.chain_dot(links, slices), width="content")
     st.caption(
         f"The chain of channel {channel}, in the direction of the data. The table lists every tensor it is cut "
         "out of; BatchNorm's running mean and variance go too, they are not parameters."
     )
+    with st.expander("The chain in words"):
+        st.text(coupling.chain_text(links, slices))
     rows = coupling.slice_table(slices)
     st.dataframe(
         rows,

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import update_bn
 
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
-from explorer.pruning.masks import prunable
+from explorer.networks import maskable_weights
 from explorer.training import Progress, Recipe, labels_alone, train
 
 RECALIBRATION_BATCH = 100
@@ -56,7 +56,7 @@ def finetune(model: nn.Module, images: ImageSet, steps: int, seed: int = 0) -> I
     epochs = math.ceil(steps / per_epoch)
     chosen = images.select(slice(math.ceil(steps / epochs) * FINETUNE_BATCH))
     recipe = Recipe(epochs, FINETUNE_BATCH, FINETUNE_RATE, seed=seed)
-    masked = [(weight, weight == 0) for weight in prunable(model).values()]
+    masked = [(weight, weight == 0) for weight in maskable_weights(model).values()]
     training = train(model, chosen, images.select(slice(1)), recipe, labels_alone)
     for done, progress in enumerate(training, start=1):
         with torch.no_grad():

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from explorer.pruning.channels import Group, groups
+from explorer.networks import ChannelGroup, channel_groups
 from explorer.pruning.masks import check_ratio
 from explorer.pruning.methods import PruningMethod
 
 
 def kept_channels(
     model: nn.Module, ratio: float, method: PruningMethod, seed: int = 0
-) -> dict[Group, Tensor]:
+) -> dict[ChannelGroup, Tensor]:
     """For each group the channels that stay at this ratio, ascending; at least one of each.
 
     Of n channels, n - round(ratio * n) stay.
@@ -18,7 +18,7 @@ def kept_channels(
     check_ratio(ratio)
     generator = torch.Generator().manual_seed(seed)
     kept = {}
-    for group in groups(model):
+    for group in channel_groups(model):
         scores = method.channel_scores(model, group, generator)
         # A network without a single channel somewhere computes nothing, so one stays whatever the ratio.
         stay = max(1, len(scores) - round(ratio * len(scores)))

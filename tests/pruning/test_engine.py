@@ -6,9 +6,8 @@ from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.measure import has_bfloat16
-from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
-from explorer.pruning.engine import Setting, fold, prunings
-from explorer.pruning.masks import prunable
+from explorer.networks import StudentNet, StudentSpec, maskable_weights, resnet18_teacher
+from explorer.pruning.engine import Setting, prunings
 from explorer.pruning.methods import METHODS
 
 BUILDS = {
@@ -30,16 +29,6 @@ def trained_like(name: str) -> nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize("name", BUILDS)
-def test_a_folded_network_computes_the_same_without_batch_norm(name: str) -> None:
-    model, images = trained_like(name), torch.randn(2, 3, 64, 64)
-    before = copy.deepcopy(model.state_dict())
-    folded = fold(model)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
-    assert torch.allclose(folded(images), model(images), atol=1e-4)
-    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
-
-
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", ["student with bias", "resnet18"])
 def test_the_fast_network_is_the_plain_one_at_every_ratio_in_any_order(name: str, method: str) -> None:
@@ -50,8 +39,10 @@ def test_the_fast_network_is_the_plain_one_at_every_ratio_in_any_order(name: str
         with torch.inference_mode():
             assert torch.allclose(pruned.fast(images), plain(images), atol=1e-4)
         if method == "global-l1":
-            zeros = sum(int((weight == 0).sum()) for weight in prunable(plain).values())
-            assert zeros == round(pruned.ratio * sum(weight.numel() for weight in prunable(plain).values()))
+            zeros = sum(int((weight == 0).sum()) for weight in maskable_weights(plain).values())
+            assert zeros == round(
+                pruned.ratio * sum(weight.numel() for weight in maskable_weights(plain).values())
+            )
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 

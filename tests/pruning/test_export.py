@@ -11,8 +11,8 @@ from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.networks import parameter_count, recognise, resnet18_teacher
-from explorer.pruning import channels, export
+from explorer.networks import parameter_count, recognise, remove, resnet18_teacher
+from explorer.pruning import export
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.recovery import recalibrate
@@ -47,7 +47,7 @@ def test_a_pruned_student_opens_again_and_answers_as_before(method: str) -> None
 def test_a_sliced_resnet_opens_again_by_its_shapes(ratio: float) -> None:
     torch.manual_seed(0)
     model = resnet18_teacher(7).eval()
-    small = channels.remove(model, kept_channels(model, ratio, METHODS["channels-random"]))
+    small = remove(model, kept_channels(model, ratio, METHODS["channels-random"]))
     again = export.reopened(export.to_file(small))
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(again(images), small.eval()(images))

@@ -2,9 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.networks import StudentNet, StudentSpec, parameter_count
+from explorer.networks import StudentNet, StudentSpec, parameter_count, remove, zero
 from explorer.pruning import forms
-from explorer.pruning.channels import remove, zero
 from explorer.pruning.removal import kept_channels
 
 SPEC = StudentSpec(12, (16, 20, 24, 16), classes=4)

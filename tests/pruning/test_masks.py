@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
-from explorer.pruning.masks import Masker, prunable
+from explorer.networks import StudentNet, StudentSpec, maskable_weights, resnet18_teacher
+from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS
 
 GLOBAL_L1 = METHODS["global-l1"]
@@ -30,7 +30,7 @@ def test_global_l1_is_torchs(build, ratio: float) -> None:
     ours.load_state_dict(theirs.state_dict())
     Masker(ours, GLOBAL_L1).apply(ratio)
     prune.global_unstructured(layers(theirs), prune.L1Unstructured, amount=ratio)
-    for (module, _), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
+    for (module, _), weight in zip(layers(theirs), maskable_weights(ours).values(), strict=True):
         assert torch.equal(module.weight, weight)
 
 
@@ -38,7 +38,7 @@ def test_global_l1_is_torchs(build, ratio: float) -> None:
 def test_layer_wise_l1_is_torchs(ratio: float) -> None:
     ours, theirs = net(), net()
     Masker(ours, METHODS["layer-l1"]).apply(ratio)
-    for (module, name), weight in zip(layers(theirs), prunable(ours).values(), strict=True):
+    for (module, name), weight in zip(layers(theirs), maskable_weights(ours).values(), strict=True):
         prune.l1_unstructured(module, name, amount=ratio)
         assert torch.equal(module.weight, weight)
 
@@ -53,7 +53,7 @@ def test_random_masks_have_the_exact_share_and_follow_their_seed() -> None:
 
 def test_equal_weights_are_masked_to_the_exact_count() -> None:
     model = net()
-    for weight in prunable(model).values():
+    for weight in maskable_weights(model).values():
         nn.init.ones_(weight)
     masker = Masker(model, GLOBAL_L1)
     count = sum(weight.numel() for weight in masker.weights.values())
@@ -66,7 +66,7 @@ def test_masked_weights_are_plain_zeros() -> None:
     """A negative zero would not compress."""
     model = net()
     Masker(model, GLOBAL_L1).apply(0.5)
-    for weight in prunable(model).values():
+    for weight in maskable_weights(model).values():
         assert not torch.signbit(weight[weight == 0]).any()
 
 
@@ -77,7 +77,9 @@ def test_ratios_may_come_in_any_order_and_the_dense_weights_come_back() -> None:
     masker.apply(0.2)
     once = net()
     Masker(once, GLOBAL_L1).apply(0.2)
-    for weight, expected in zip(prunable(model).values(), prunable(once).values(), strict=True):
+    for weight, expected in zip(
+        maskable_weights(model).values(), maskable_weights(once).values(), strict=True
+    ):
         assert torch.equal(weight, expected)
     masker.apply(0.0)
     for key, tensor in untouched.state_dict().items():

@@ -8,8 +8,8 @@ from explorer.checkpoints import load
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
-from explorer.networks import StudentNet, StudentSpec
-from explorer.pruning.masks import Masker, prunable
+from explorer.networks import StudentNet, StudentSpec, maskable_weights
+from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS
 from explorer.pruning.recovery import finetune, recalibrate
 
@@ -47,11 +47,11 @@ def test_one_batch_brings_much_of_the_accuracy_back(shard: ImageSet, validation:
 def test_fine_tuning_keeps_every_mask_and_moves_the_rest(steps: int, shard: ImageSet) -> None:
     model = net()
     Masker(model, METHODS["global-l1"]).apply(0.6)
-    before = {name: weight.detach().clone() for name, weight in prunable(model).items()}
+    before = {name: weight.detach().clone() for name, weight in maskable_weights(model).items()}
     done = 0
     for _ in finetune(model, shard.select(slice(128)), steps):
         done += 1
-        assert all((weight[before[name] == 0] == 0).all() for name, weight in prunable(model).items())
+        assert all((weight[before[name] == 0] == 0).all() for name, weight in maskable_weights(model).items())
     assert done == steps
     assert not model.training
     assert not torch.equal(before["conv1"], model.conv1.weight)

@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, remove, resnet18_teacher, zero
 from explorer.pruning.methods import METHODS
 from explorer.pruning.removal import kept_channels
+from tests.networks.examples import KINDS, SMALL, images, trained_like
 
 L1, L2, RANDOM = (METHODS[key] for key in ("channels-l1", "channels-l2", "channels-random"))
 
@@ -55,3 +56,31 @@ def test_channels_at_random_follow_their_seed_and_differ_between_seeds_and_group
 def test_a_mask_removes_no_channels(model: nn.Module) -> None:
     with pytest.raises(ExplorerError, match="'global-l1' masks weights; it removes no channels"):
         kept_channels(model, 0.5, METHODS["global-l1"])
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("method", [L1, L2, RANDOM], ids=lambda method: method.key)
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5, 0.97, 0.999])
+@torch.no_grad()
+def test_the_smaller_network_computes_what_the_silenced_one_does(name: str, method, ratio: float) -> None:
+    model = trained_like(KINDS[name])
+    kept = kept_channels(model, ratio, method)
+    small = remove(model, kept)
+    assert torch.allclose(small(images()), zero(model, kept)(images()), atol=1e-5)
+    assert torch.equal(small(images()), model(images())) == (ratio == 0)
+
+
+def test_half_the_channels_are_about_a_quarter_of_the_parameters() -> None:
+    model = resnet18_teacher(10).eval()
+    assert parameter_count(remove(model, kept_channels(model, 0.5, L1))) == 2_801_450
+    assert parameter_count(model) == 11_181_642, "the network itself is left as it is"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_any_network_gives_up_the_channels_that_score_lowest(name: str) -> None:
+    model = trained_like(SMALL[name])
+    for group, kept in kept_channels(model, 0.5, L1).items():
+        scores = L1.channel_scores(model, group, torch.Generator())
+        gone = [scores[channel] for channel in range(group.width) if channel not in kept.tolist()]
+        assert len(kept) == group.width - round(0.5 * group.width) or group.width == 1
+        assert not gone or max(gone) <= min(scores[kept])

@@ -9,9 +9,8 @@ from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import logits
-from explorer.networks import resnet18_teacher
+from explorer.networks import maskable_weights, resnet18_teacher
 from explorer.pruning import sensitivity
-from explorer.pruning.masks import prunable
 
 
 @pytest.mark.parametrize("build", [lambda: load("student-60k-kd"), lambda: resnet18_teacher(10).eval()])
@@ -23,7 +22,7 @@ def test_each_layer_alone_is_what_torchs_own_pruning_makes_of_it(build) -> None:
     before = copy.deepcopy(model.state_dict())
     cells = list(sensitivity.scan(model, test.inputs(), test.targets(), ratios))
     assert len(cells) == sensitivity.steps(model, ratios)
-    assert [cell.layer for cell in cells[::2]] == list(prunable(model))
+    assert [cell.layer for cell in cells[::2]] == list(maskable_weights(model))
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
     for cell in cells:
         plain = copy.deepcopy(model)

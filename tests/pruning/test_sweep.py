@@ -16,9 +16,8 @@ from explorer.checkpoints import SHIPPED, load
 from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec, maskable_weights
 from explorer.pruning import stored
-from explorer.pruning.masks import prunable
 from explorer.pruning.methods import Kind, baseline
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
 
@@ -30,19 +29,19 @@ def untied() -> StudentNet:
     torch.manual_seed(0)
     model = load("student-60k")
     with torch.no_grad():
-        for weight in prunable(model).values():
+        for weight in maskable_weights(model).values():
             weight.mul_(1 + 1e-4 * torch.randn_like(weight))
     assert isinstance(model, StudentNet)
     return model
 
 
 def torchs_global(model: nn.Module, ratio: float) -> None:
-    layers = [(model.get_submodule(name), "weight") for name in prunable(model)]
+    layers = [(model.get_submodule(name), "weight") for name in maskable_weights(model)]
     prune.global_unstructured(layers, prune.L1Unstructured, amount=ratio)
 
 
 def torchs_layerwise(model: nn.Module, ratio: float) -> None:
-    for name in list(prunable(model)):
+    for name in list(maskable_weights(model)):
         prune.l1_unstructured(model.get_submodule(name), "weight", amount=ratio)
 
 

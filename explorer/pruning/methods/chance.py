@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer import palette
-from explorer.pruning.channels import Group
+from explorer.networks import ChannelGroup
 from explorer.pruning.methods.entry import PruningMethod
 
 
@@ -19,10 +19,9 @@ def shuffled_ranks(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor
     return {name: part.reshape(weight.shape) for (name, weight), part in parts}
 
 
-def random_channels(model: nn.Module, group: Group, generator: torch.Generator) -> Tensor:
+def random_channels(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
     """Uniform random numbers; one generator serves all groups, so no two groups draw the same."""
-    channels = len(model.get_parameter(f"{group.producers[0]}.weight"))
-    return torch.rand(channels, generator=generator)
+    return torch.rand(group.width, generator=generator)
 
 
 RANDOM = PruningMethod(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.pruning.channels import Group
+from explorer.networks import ChannelGroup
 
 Kind = Literal["mask", "removal"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MaskScore = Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]]
 """All maskable weights by module name, and a seed -> a score per weight, shaped as the weights are."""
 
-RemovalScore = Callable[[nn.Module, Group, torch.Generator], Tensor]
+RemovalScore = Callable[[nn.Module, ChannelGroup, torch.Generator], Tensor]
 """A network, one of its channel groups, and where random numbers come from -> a score per channel (C,)."""
 
 
@@ -103,7 +103,7 @@ class PruningMethod:
             raise ExplorerError(f"The scores of {self.key!r} are not one for each weight.")
         return scores
 
-    def channel_scores(self, model: nn.Module, group: Group, generator: torch.Generator) -> Tensor:
+    def channel_scores(self, model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
         """A score per channel of the group, (C,).
 
         Raises:
@@ -112,9 +112,8 @@ class PruningMethod:
         if self.kind != "removal":
             raise ExplorerError(f"The method {self.key!r} masks weights; it removes no channels.")
         scores = cast(RemovalScore, self.score)(model, group, generator)
-        channels = len(model.get_parameter(f"{group.producers[0]}.weight"))
-        if scores.shape != (channels,):
-            raise ExplorerError(f"The scores of {self.key!r} are not one for each of {channels} channels.")
+        if scores.shape != (group.width,):
+            raise ExplorerError(f"The scores of {self.key!r} are not one for each of {group.width} channels.")
         return scores
 
 

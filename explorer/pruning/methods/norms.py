@@ -7,26 +7,26 @@ import torch
 from torch import Tensor, nn
 
 from explorer import palette
-from explorer.pruning.channels import Group
+from explorer.networks import ChannelGroup
 from explorer.pruning.methods.entry import PruningMethod
 
 
-def filter_norms(model: nn.Module, group: Group, order: int) -> Tensor:
+def filter_norms(model: nn.Module, group: ChannelGroup, order: int) -> Tensor:
     """The L1 (order 1) or L2 (order 2) norm of each channel's filters, (C,).
 
     A channel that several convolutions make, as in a residual stage, is as strong as all its filters together.
     """
-    filters = [model.get_parameter(f"{name}.weight").detach().flatten(1) for name in group.producers]
+    filters = [member.weights(model) for member in group.members if member.role == "filter"]
     norms: Tensor = torch.linalg.vector_norm(torch.cat(filters, dim=1), ord=order, dim=1)
     return norms
 
 
-def l1_norms(model: nn.Module, group: Group, generator: torch.Generator) -> Tensor:
+def l1_norms(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
     """Sums of absolute weights; no random number is drawn."""
     return filter_norms(model, group, 1)
 
 
-def l2_norms(model: nn.Module, group: Group, generator: torch.Generator) -> Tensor:
+def l2_norms(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
     """Roots of the sums of squared weights; no random number is drawn."""
     return filter_norms(model, group, 2)
 

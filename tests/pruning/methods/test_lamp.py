@@ -10,10 +10,10 @@ from torch import Tensor
 
 from explorer.__main__ import main
 from explorer.checkpoints import load
-from explorer.networks import StudentNet, StudentSpec, nonzero_count
+from explorer.networks import StudentNet, StudentSpec, maskable_weights, nonzero_count
 from explorer.pruning import charts, export, reading
 from explorer.pruning.engine import prune_network
-from explorer.pruning.masks import Masker, prunable
+from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS
 from explorer.pruning.sweep import SweepPlan, sweep, sweep_table
 
@@ -47,7 +47,7 @@ def test_masks_are_the_lowest_scores_of_the_whole_network() -> None:
     model = StudentNet(StudentSpec(4, (5, 6, 7, 8), classes=3)).eval()
     masks = Masker(model, LAMP).masks(0.6)
     scores = torch.tensor(
-        [score for weight in prunable(model).values() for score in slow_scores(weight.detach())]
+        [score for weight in maskable_weights(model).values() for score in slow_scores(weight.detach())]
     )
     stays = torch.cat([mask.flatten() for mask in masks.values()])
     assert int(stays.sum()) == len(scores) - round(0.6 * len(scores))

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec, channel_groups, maskable_weights
 from explorer.pruning import charts
-from explorer.pruning.channels import groups
-from explorer.pruning.masks import Masker, prunable
+from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS, PruningMethod, baseline, entry, get_method
 from explorer.pruning.methods.entry import KINDS, collect, discover
 from explorer.pruning.removal import kept_channels
@@ -47,11 +46,11 @@ def test_scores_are_finite_one_for_each_and_follow_the_seed(method: PruningMetho
     parts: list[list[Tensor]] = []
     for seed in (0, 0, 1):
         if method.kind == "mask":
-            scores = method.mask_scores(prunable(model), seed)
-            parts.append([scores[name] for name in prunable(model)])
+            scores = method.mask_scores(maskable_weights(model), seed)
+            parts.append([scores[name] for name in maskable_weights(model)])
         else:
             generator = torch.Generator().manual_seed(seed)
-            parts.append([method.channel_scores(model, group, generator) for group in groups(model)])
+            parts.append([method.channel_scores(model, group, generator) for group in channel_groups(model)])
     assert all(part.isfinite().all() for part in parts[0])
     assert all(torch.equal(one, two) for one, two in zip(*parts[:2], strict=True))
     same = all(torch.equal(one, two) for one, two in zip(parts[0], parts[2], strict=True))
