@@ -99,7 +99,8 @@ def test_a_spec_survives_its_plain_values() -> None:
 def test_the_courses_teacher_checkpoint_loads_as_it_is(tmp_path: Path) -> None:
     from torchvision.models import resnet18
 
-    from explorer.checkpoints import read_state, recognise
+    from explorer.checkpoints import read_state
+    from explorer.networks import recognise
 
     torch.manual_seed(0)
     theirs = resnet18(weights=None, num_classes=11).eval()
