@@ -2,49 +2,50 @@
 
 import streamlit as st
 
+from explorer import ui
 from explorer.own.page_sidebar import choose_workspace
 
 # A local file: a named icon would be fetched from another host.
 st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
-page = st.navigation(
-    [
-        st.Page(
-            "explorer/start/page.py",
-            title="Start",
-            icon=":material/home:",
-            default=True,
-        ),
-        st.Page(
-            "explorer/architecture/page.py",
-            title="Architecture",
-            icon=":material/account_tree:",
-            url_path="architecture",
-        ),
-        st.Page(
-            "explorer/distillation/page.py",
-            title="Distillation",
-            icon=":material/local_fire_department:",
-            url_path="distillation",
-        ),
-        st.Page(
-            "explorer/pruning/page.py",
-            title="Pruning",
-            icon=":material/content_cut:",
-            url_path="pruning",
-        ),
-        st.Page(
-            "explorer/report/page.py",
-            title="Ledger and report",
-            icon=":material/summarize:",
-            url_path="report",
-        ),
-        st.Page(
-            "explorer/own/page.py",
-            title="Your own",
-            icon=":material/folder_open:",
-            url_path="own",
-        ),
-    ]
-)
-choose_workspace()
-page.run()
+pages = [
+    st.Page(
+        "explorer/start/page.py",
+        title="Start",
+        icon=":material/home:",
+        default=True,
+    ),
+    st.Page(
+        "explorer/architecture/page.py",
+        title="Architecture",
+        icon=":material/account_tree:",
+        url_path="architecture",
+    ),
+    st.Page(
+        "explorer/distillation/page.py",
+        title="Distillation",
+        icon=":material/local_fire_department:",
+        url_path="distillation",
+    ),
+    st.Page(
+        "explorer/pruning/page.py",
+        title="Pruning",
+        icon=":material/content_cut:",
+        url_path="pruning",
+    ),
+    st.Page(
+        "explorer/report/page.py",
+        title="Ledger and report",
+        icon=":material/summarize:",
+        url_path="report",
+    ),
+    st.Page(
+        "explorer/own/page.py",
+        title="Your own",
+        icon=":material/folder_open:",
+        url_path="own",
+    ),
+]
+page = st.navigation(pages)
+with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
+    choose_workspace()
+    page.run()

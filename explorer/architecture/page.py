@@ -1,7 +1,6 @@
 """Architecture: the widths of StudentNet against a parameter budget, live."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +13,7 @@ from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
 from explorer.ledger import of_design
 from explorer.networks import StudentSpec, widths_text
+from explorer.ui import address
 
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,
@@ -33,22 +33,19 @@ def main() -> None:
     )
     view, side = st.columns([2, 1], gap="large")
     with side:
-        spec, size, limit = controls()
+        state = controls()
+    spec, size, limit = state.spec, state.size, state.limit
     found = budget(spec, size)
-    # The distillation lesson trains this network, on images of its own classes.
-    st.session_state["architecture_spec"] = replace(spec, classes=len(ui.workspace().classes))
-    ui.remember("architecture", (spec, size, limit))
+    ui.session().design = spec  # the distillation lesson trains it
     with view:
         _verdict(found, limit)
         _ways_out(spec, limit, found)
         ui.pin("architecture", lambda: of_design(spec, size))
         _steps(spec, size)
     design = Design(spec, size, found)
-    tabs = st.tabs(list(TABS), key="a_tab", on_change="rerun", bind="query-params")
-    for name, tab in zip(TABS, tabs, strict=True):
-        if tab.open:
-            with tab:
-                TABS[name](design)
+    for name, tab in address.tabs("architecture_tab", tuple(TABS)):
+        with tab:
+            TABS[name](design)
 
 
 def _verdict(found: Budget, limit: int) -> None:
@@ -130,5 +127,4 @@ def _described(spec: StudentSpec) -> str:
     return f"{widths_text(spec.channels)}, {cost(spec).params:,} parameters."
 
 
-with ui.page():
-    main()
+main()

@@ -1,23 +1,37 @@
-"""The controls of the architecture lesson; each is bound to the address."""
+"""The controls of the architecture lesson, and the design that the address asks for."""
 
 import streamlit as st
 
 from explorer import ui
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.fit import cost, largest_of_shape
-from explorer.networks import MAX_WIDTH, StudentSpec, widths_text
+from explorer.architecture.state import ArchitectureState
+from explorer.networks import StudentSpec, widths_text
+from explorer.ui import address
 
 REPORT = StudentSpec()
 TINY = StudentSpec(8, (8, 16, 32, 18))
-KERNELS = (3, 5, 7)
 LIMIT = LIMITS["Spring 2023"]
-OWN = "own"
-MIN_LIMIT = 2_500  # below it not every number of classes has a network at all
+OTHER_LIMIT = "own"
+TERMS = (*LIMITS, OTHER_LIMIT)
 
 
-def controls() -> tuple[StudentSpec, int, int]:
-    """Draw the controls: the network, its input size in pixels, and the limit."""
-    limit = _limit()
+def current() -> ArchitectureState:
+    """The design that the address asks for, whether its controls are drawn or not."""
+    term = address.value("limit", default=TERMS[0], options=TERMS)
+    spec = StudentSpec(
+        address.value("stem"),
+        tuple(address.value(f"block{number}") for number in range(1, 5)),
+        address.value("classes"),
+        address.value("kernel"),
+        address.value("bias"),
+    )
+    return ArchitectureState(spec, address.value("size"), LIMITS.get(term) or address.value("own_limit"))
+
+
+def controls() -> ArchitectureState:
+    """Draw the controls."""
+    _limit()
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for title, spec in _presets().items():
             st.button(
@@ -27,61 +41,42 @@ def controls() -> tuple[StudentSpec, int, int]:
                 width="stretch",
                 help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost(spec).params:,} parameters.",
             )
-    stem = _number("Stem channels", REPORT.stem, 1, MAX_WIDTH, "a_stem", "Output of the 7x7 convolution.")
-    widths = []
+    address.integer_input("stem", "Stem channels", help="Output of the 7x7 convolution.")
     for row in (0, 2):
-        for offset, column in enumerate(st.columns(2)):
-            number = row + offset
-            with column:
-                widths.append(
-                    _number(
-                        f"Block {number + 1} channels",
-                        REPORT.widths[number],
-                        1,
-                        MAX_WIDTH,
-                        f"a_w{number + 1}",
-                        "Output of this block's pointwise convolution.",
-                    )
-                )
+        for number, column in enumerate(st.columns(2), start=row + 1):
+            address.integer_input(
+                f"block{number}",
+                f"Block {number} channels",
+                at=column,
+                help="Output of this block's pointwise convolution.",
+            )
     left, right = st.columns(2)
-    with left:
-        kernel = st.selectbox(
-            "Depthwise kernel", list(KERNELS), key="a_k", bind="query-params", help="Side in pixels."
-        )
-    with right:
-        classes = _number("Classes", REPORT.classes, 2, 1000, "a_cls", "Food-11 has 11.")
+    address.choice("kernel", "Depthwise kernel", draw=left.selectbox, help="Side in pixels.")
+    address.integer_input("classes", "Classes", at=right, help="Food-11 has 11.")
     left, right = st.columns(2, vertical_alignment="bottom")
-    with left:
-        size = _number("Input size", 224, 32, 512, "a_size", "Side of the square image, in pixels.")
-    with right:
-        bias = st.toggle(
-            "Conv bias",
-            key="a_bias",
-            bind="query-params",
-            help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
-        )
-    return StudentSpec(stem, tuple(widths), classes, kernel, bias), size, limit
+    address.integer_input("size", "Input size", at=left, help="Side of the square image, in pixels.")
+    address.toggle(
+        "bias",
+        "Conv bias",
+        at=right,
+        help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
+    )
+    return current()
 
 
-def _limit() -> int:
-    term = st.pills(
+def _limit() -> None:
+    term = address.choice(
+        "limit",
         "Limit of",
-        [*LIMITS, OWN],
-        default=next(iter(LIMITS)),
+        TERMS,
+        draw=st.pills,
         required=True,
-        key="a_term",
-        bind="query-params",
         help="Parameters allowed by the homework: "
         + ", ".join(f"{value:,} in {name}" for name, value in LIMITS.items())
         + "; or a limit of your own.",
     )
-    if term in LIMITS:
-        return LIMITS[term]
-    return _number("Own limit, parameters", LIMIT, MIN_LIMIT, 10_000_000, "a_lim", "At most so many.")
-
-
-def _number(label: str, value: int, low: int, high: int, key: str, text: str) -> int:
-    return int(st.number_input(label, low, high, value, key=key, bind="query-params", help=text))
+    if term == OTHER_LIMIT:
+        address.integer_input("own_limit", "Own limit, parameters", help="At most so many.")
 
 
 def _presets() -> dict[str, StudentSpec]:
@@ -96,8 +91,9 @@ def _presets() -> dict[str, StudentSpec]:
 
 def take(spec: StudentSpec) -> None:
     """Put a network into the controls."""
-    st.session_state["a_stem"] = spec.stem
+    address.put("stem", spec.stem)
     for number, width in enumerate(spec.widths, start=1):
-        st.session_state[f"a_w{number}"] = width
-    st.session_state["a_k"], st.session_state["a_cls"] = spec.kernel, spec.classes
-    st.session_state["a_bias"] = spec.conv_bias
+        address.put(f"block{number}", width)
+    address.put("kernel", spec.kernel)
+    address.put("classes", spec.classes)
+    address.put("bias", spec.conv_bias)

@@ -44,7 +44,7 @@ def main() -> None:
     view, side = st.columns([2, 1], gap="large")
     with side:
         selection = choose()
-    ui.remember("distillation", selection)
+    ui.session().keep(selection)
     with view:
         _show_softening(selection)
     names = list(TABS) if selection.student_name else list(TEACHER_ALONE)
@@ -136,5 +136,4 @@ def _row(selection: DistillationSelection) -> State:
     )
 
 
-with ui.page():
-    main()
+main()

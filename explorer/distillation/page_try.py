@@ -1,6 +1,6 @@
 """Try it: distil a network now, and the quiz."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 import torch
@@ -24,9 +24,7 @@ def show_live_training(selection: DistillationSelection) -> None:
             f"The teacher first sees each of them in {len(TrainingPairSpec(spec).recipe.views)} views, once, "
             "with progress: fewer or smaller images (in the sidebar) take less time."
         )
-    whose = (
-        "the architecture lesson's" if "architecture_spec" in st.session_state else "the shipped student's"
-    )
+    whose = "the architecture lesson's" if ui.session().design else "the shipped student's"
     st.markdown(
         f"{describe(spec)}, {whose} widths, trained on {images}: "
         f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
@@ -56,8 +54,8 @@ def show_live_training(selection: DistillationSelection) -> None:
 
 def _student_spec() -> StudentSpec:
     """The network of the architecture lesson, else the shipped student."""
-    spec = st.session_state.get("architecture_spec")
-    if not isinstance(spec, StudentSpec):
+    spec = ui.session().design
+    if spec is None:
         spec = StudentSpec.from_dict(ui.cards()["student-60k"].spec)
     return replace(spec, classes=len(ui.workspace().classes))
 
@@ -87,7 +85,7 @@ def _train_and_show(selection: DistillationSelection, spec: TrainingPairSpec, ar
                         alt="Validation accuracy by epoch, growing",
                     )
                     for way, network in trained.networks().items():
-                        ui.session_networks()[f"Trained here, {way}"] = network
+                        ui.session().trained[f"Trained here, {way}"] = network
         bar.empty()
         chart.empty()
     if ends and not selection.student_name:
@@ -121,6 +119,13 @@ def _show_trained_pair(selection: DistillationSelection, trained: TrainedPair, a
         )
 
 
+@dataclass(frozen=True)
+class CommittedAnswer:
+    """The answer to the quiz that this visitor has committed to."""
+
+    option: str
+
+
 OPTIONS = (
     "(a) Using a higher value for T produces a softer probability distribution over classes.",
     "(b) Using a higher value for T produces a harder probability distribution over classes.",
@@ -130,15 +135,15 @@ OPTIONS = (
 def show_quiz(selection: DistillationSelection) -> None:
     """Question 2-2 of the homework: predict, then reveal."""
     st.markdown("**Question 2-2.** Which is true about the temperature T of the distillation loss?")
-    sealed = st.session_state.get("quiz_sealed", False)
+    sealed = ui.session().last(CommittedAnswer) is not None
     guess = st.radio(
         "Your answer", OPTIONS, index=None, key="d_quiz", label_visibility="collapsed", disabled=sealed
     )
     if not sealed:
         st.button(
             "Commit to this answer",
-            on_click=_seal_answer,
-            args=(True,),
+            on_click=ui.session().keep,
+            args=(CommittedAnswer(str(guess)),),
             disabled=guess is None,
             type="primary",
         )
@@ -154,10 +159,9 @@ def show_quiz(selection: DistillationSelection) -> None:
         f"an even choice among {len(logits)} classes would be {torch.tensor(float(len(logits))).log():.3f}."
     )
     ui.provenance("computed", "from the teacher's logits on the chosen image.")
-    st.button("Ask me again", on_click=_seal_answer, args=(False,))
+    st.button("Ask me again", on_click=_ask_again)
 
 
-def _seal_answer(sealed: bool) -> None:
-    st.session_state["quiz_sealed"] = sealed
-    if not sealed:
-        st.session_state["d_quiz"] = None
+def _ask_again() -> None:
+    ui.session().forget(CommittedAnswer)
+    st.session_state["d_quiz"] = None

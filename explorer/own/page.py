@@ -106,7 +106,7 @@ def _upload() -> None:
         help="A state_dict of a ResNet-18 or a StudentNet of any widths, plain or under state_dict, model_state_dict "
         "or model. It is opened without running any code in it, and kept for this session only.",
     )
-    for sentence in st.session_state.get("own_refused", ()) if files else ():
+    for sentence in ui.session().refused_uploads if files else ():
         st.error(sentence, icon=":material/block:")
     place = ui.workspace()
     problems: tuple[str, ...] = ()
@@ -116,8 +116,8 @@ def _upload() -> None:
         st.error(sentence, icon=":material/block:")
     for sentence in place.misfits:
         st.warning(sentence, icon=":material/category:")
-    if ui.uploads() and st.button("Forget the uploaded networks", icon=":material/delete:"):
-        ui.uploads().clear()
+    if ui.session().uploads and st.button("Forget the uploaded networks", icon=":material/delete:"):
+        ui.session().uploads.clear()
         st.rerun()
 
 
@@ -127,10 +127,10 @@ def _uploaded() -> None:
     for file in st.session_state["own_upload"]:
         try:
             one = from_upload(file.name, file.getvalue())
-            ui.uploads()[one.card.name] = one
+            ui.session().uploads[one.card.name] = one
         except ExplorerError as error:
             refused.append(str(error))
-    st.session_state["own_refused"] = refused
+    ui.session().refused_uploads = tuple(refused)
 
 
 def _networks() -> None:
@@ -146,7 +146,7 @@ def _networks() -> None:
         )
         return
     st.subheader("Your networks")
-    measured = st.session_state.setdefault("own_measured", {})
+    measured = ui.session().accuracies
     fitting = {name: one for name, one in place.own.items() if name in place.cards}
     if fitting and st.button("Measure their accuracy here", icon=":material/timer:", type="primary"):
         for name, one in fitting.items():
@@ -189,5 +189,4 @@ def _networks() -> None:
         st.page_link(f"explorer/{file}/page.py", label=label, icon=icon)
 
 
-with ui.page():
-    main()
+main()

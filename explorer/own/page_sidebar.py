@@ -32,8 +32,8 @@ def choose_workspace() -> None:
                 networks, _ = ui.read_checkpoints(str(folder.root), signature(folder.root))
     except (ExplorerError, OSError) as error:
         st.error(f"{error} The lessons use {SHIPPED} meanwhile.", icon=":material/folder_off:")
-    networks = networks | ui.uploads() | _trained_here(len(data.classes))
-    st.session_state["workspace"] = Workspace(data, networks)
+    networks = networks | ui.session().uploads | _trained_here(len(data.classes))
+    ui.session().workspace = Workspace(data, networks)
 
 
 def _folder_chosen(path: str) -> bool:
@@ -91,7 +91,7 @@ def _trained_here(classes: int) -> dict[str, Own]:
     """The networks trained in this session that tell as many classes apart."""
     fitting = {
         title: model
-        for title, model in ui.session_networks().items()
+        for title, model in ui.session().trained.items()
         if cast(nn.Linear, model.fc).out_features == classes
     }
     return {title: trained(title, model, classes) for title, model in fitting.items()}

@@ -49,6 +49,13 @@ class Guess:
         return None if self.measured is None else 100 * (self.guess - self.measured)
 
 
+@dataclass(frozen=True)
+class Guesses:
+    """The guesses of one visitor, in the order they were committed."""
+
+    committed: tuple[Guess, ...] = ()
+
+
 def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[SweepRow]) -> list[Guess]:
     """The guesses, the open ones about this checkpoint settled by the rows that answer them."""
     answers = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}

@@ -61,5 +61,4 @@ def _scene() -> Scene:
     return Scene(name, title, ui.shared_model(name), images.select(slice(count)), shipped)
 
 
-with ui.page():
-    main()
+main()

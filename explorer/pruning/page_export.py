@@ -1,6 +1,7 @@
 """Take it along: the pruned network as a checkpoint that opens again, and as a script that rebuilds it."""
 
 import streamlit as st
+from torch import nn
 
 from explorer import ui
 from explorer.networks import parameter_count
@@ -82,6 +83,6 @@ def main(scene: Scene) -> None:
     st.code(text, "python")
 
 
-def _keep(title: str, network: object) -> None:
-    ui.session_networks()[title] = network  # type: ignore[assignment]
+def _keep(title: str, network: nn.Module) -> None:
+    ui.session().trained[title] = network
     st.toast(f"Kept: {title}")

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import charts, forms, stored
 from explorer.pruning.forms import Form
-from explorer.pruning.scene import Scene
+from explorer.pruning.scene import FormsShown, Scene
 
 
 def main(scene: Scene) -> None:
@@ -42,7 +42,7 @@ def main(scene: Scene) -> None:
         _show(found, at)
         where = f"first {found[0].total:,} of {scene.images.name}, batch of {forms.BATCH}, in turn."
         ui.provenance("measured", where)
-        ui.remember("forms", (scene.name, tuple(found), at, where))
+        ui.session().keep(FormsShown(scene.name, tuple(found), at, where))
         return
     shipped = stored.read("forms", Form, scene.name)
     if shipped is None or shipped.ratio is None:

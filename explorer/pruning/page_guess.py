@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import guesses
-from explorer.pruning.guesses import Guess
+from explorer.pruning.guesses import Guess, Guesses
 from explorer.pruning.methods import METHODS
 from explorer.pruning.page_controls import BY_TITLE, CHOSEN, METHODS_HELP
 from explorer.pruning.scene import Scene
@@ -16,9 +16,9 @@ from explorer.pruning.sweep import SweepRow
 ASKED = "global-l1"
 
 
-def _all() -> list[Guess]:
-    found: list[Guess] = st.session_state.setdefault("guesses", [])
-    return found
+def _all() -> tuple[Guess, ...]:
+    kept = ui.session().last(Guesses)
+    return kept.committed if kept else ()
 
 
 def hidden(scene: Scene) -> bool:
@@ -77,7 +77,7 @@ def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
             icon=":material/lock:",
             help="A committed guess cannot be changed any more.",
         )
-    st.session_state["guesses"] = guesses.settle(_all(), scene.title, rows)
+    ui.session().keep(Guesses(tuple(guesses.settle(_all(), scene.title, rows))))
     for guess in _all():
         if guess.measured is None and guess.checkpoint == scene.title:
             st.info(
@@ -89,7 +89,7 @@ def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
 
 def _commit(checkpoint: str, guess: float) -> None:
     method, ratio = _question()
-    _all().append(Guess(checkpoint, method, ratio, guess))
+    ui.session().keep(Guesses((*_all(), Guess(checkpoint, method, ratio, guess))))
 
 
 def marks(scene: Scene) -> pd.DataFrame | None:

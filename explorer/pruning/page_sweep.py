@@ -7,7 +7,7 @@ from explorer import ui
 from explorer.ledger import Origin
 from explorer.pruning import charts, page_curve, page_guess, page_pin, reading, stored
 from explorer.pruning.page_controls import controls
-from explorer.pruning.scene import Scene
+from explorer.pruning.scene import Scene, SweepShown
 from explorer.pruning.stored import Stored
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep
 
@@ -72,7 +72,7 @@ def main(scene: Scene) -> None:
         ui.provenance(origin, where)
     page_curve.table(scene, rows)
     page_pin.row(scene, rows, kept.plan.seed if isinstance(kept, Kept) and mine else 0, origin, where)
-    ui.remember("sweep", (scene.name, scene.title, tuple(rows), origin, where))
+    ui.session().keep(SweepShown(scene.name, scene.title, tuple(rows), origin, where))
 
 
 def _run(scene: Scene, plan: SweepPlan, view: DeltaGenerator) -> None:

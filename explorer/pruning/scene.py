@@ -5,7 +5,31 @@ from dataclasses import dataclass
 from torch import nn
 
 from explorer.data import ImageSet
+from explorer.ledger import Origin
 from explorer.networks import parameter_count
+from explorer.pruning.forms import Form
+from explorer.pruning.sweep import SweepRow
+
+
+@dataclass(frozen=True)
+class SweepShown:
+    """The sweep that the lesson last showed, for the report: of which network, and where it was measured."""
+
+    name: str
+    title: str
+    rows: tuple[SweepRow, ...]
+    origin: Origin
+    where: str
+
+
+@dataclass(frozen=True)
+class FormsShown:
+    """The three forms that the lesson last showed, for the report."""
+
+    name: str
+    rows: tuple[Form, ...]
+    ratio: float
+    where: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from explorer import terminal
 from explorer.architecture.budget import LIMITS
+from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 from explorer.ledger import State, from_json
 from explorer.networks import StudentSpec
@@ -19,7 +20,7 @@ from explorer.pruning.forms import forms
 from explorer.pruning.sweep import SweepPlan, sweep
 from explorer.report.answers import answers
 from explorer.report.blocks import Where
-from explorer.report.current import Batch, Choices, Formed, Pruned, Swept, Taught, homework
+from explorer.report.current import Batch, Formed, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, html, numbers
 from explorer.terminal import Bars, data_options, find, whole_numbers, workspace
 from explorer.work.progress import follow
@@ -82,7 +83,7 @@ def _report(options: argparse.Namespace) -> int:
             raise ExplorerError(f"There is no ledger {options.ledger}.")
         states = from_json(options.ledger.read_bytes())
     state = homework(
-        Choices(spec, options.size, options.limit),
+        ArchitectureState(spec, options.size, options.limit),
         taught,
         pruned,
     )

@@ -1,11 +1,11 @@
 """The state that the report is about: what the lessons show, and where they show nothing the shipped one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from explorer.architecture.budget import LIMITS
+from explorer.architecture.state import ArchitectureState
 from explorer.checkpoints import SHIPPED, catalogue
 from explorer.data import BUNDLED
 from explorer.distillation.loss import check_alpha, check_temperature
@@ -15,6 +15,8 @@ from explorer.pruning import stored
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
 from explorer.report.blocks import Where
+
+_SHIPPED_DESIGN = ArchitectureState()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +77,6 @@ class Homework:
         check_temperature(self.temperature)
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Of the architecture lesson: the network, its input size in pixels, the limit in parameters."""
-
-    spec: StudentSpec = field(default_factory=StudentSpec)
-    size: int = 224
-    limit: int = LIMITS["Spring 2023"]
-
-
 @dataclass(frozen=True, eq=False)
 class Taught:
     """Of the distillation lesson: the weight of the soft term, T, and logits; None for the shipped ones."""
@@ -104,7 +97,10 @@ class Pruned:
 
 
 def homework(
-    design: Choices = Choices(), taught: Taught = Taught(), pruned: Pruned = Pruned(), folder: Path = SHIPPED
+    design: ArchitectureState = _SHIPPED_DESIGN,
+    taught: Taught = Taught(),
+    pruned: Pruned = Pruned(),
+    folder: Path = SHIPPED,
 ) -> Homework:
     """The report's state; what was not measured in this session is taken from the shipped evidence.
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer import ui
 from explorer.report import page_answers, page_ledger
 
 TABS: dict[str, Callable[[], None]] = {
@@ -27,5 +26,4 @@ def main() -> None:
                 TABS[name]()
 
 
-with ui.page():
-    main()
+main()

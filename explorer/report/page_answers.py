@@ -8,11 +8,14 @@ import streamlit as st
 import torch
 
 from explorer import ui
+from explorer.architecture import page_controls as architecture
+from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
+from explorer.pruning.scene import FormsShown, SweepShown
 from explorer.report import charts
 from explorer.report.answers import answers
 from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
-from explorer.report.current import Batch, Choices, Formed, Homework, Pruned, Swept, Taught, homework
+from explorer.report.current import Batch, Formed, Homework, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, cells, html, numbers
 
 
@@ -63,21 +66,20 @@ def answers_tab() -> None:
 
 
 def _state() -> Homework:
-    """What the lessons last showed in this session; for what they did not, the shipped state."""
-    design, selection = ui.remembered("architecture"), ui.remembered("distillation")
-    swept, formed = ui.remembered("sweep"), ui.remembered("forms")
+    """What the address and the lessons of this session say; for what they do not, the shipped state."""
+    selection = ui.session().last(DistillationSelection)
+    swept, formed = ui.session().last(SweepShown), ui.session().last(FormsShown)
     taught, pruned = Taught(), Pruned()
     if selection is not None:
         source = f"{len(selection.images):,} images of {selection.images.name}"
         batch = Batch(selection.teacher_logits, selection.student_logits, selection.images.targets(), source)
         taught = Taught(selection.alpha, selection.temperature, batch)
     if swept is not None:
-        name, title, rows, origin, where = swept
-        pruned = Pruned(name, title, Swept(rows, Where(origin, where)))
-        if formed is not None and formed[0] == name:
-            _, forms, ratio, where = formed
-            pruned = replace(pruned, forms=Formed(forms, ratio, Where("measured", where)))
-    return homework(Choices(*design) if design else Choices(), taught, pruned)
+        pruned = Pruned(swept.name, swept.title, Swept(swept.rows, Where(swept.origin, swept.where)))
+        if formed is not None and formed.name == swept.name:
+            forms = Formed(formed.rows, formed.ratio, Where("measured", formed.where))
+            pruned = replace(pruned, forms=forms)
+    return homework(architecture.current(), taught, pruned)
 
 
 def _draw(answer: Answer) -> None:

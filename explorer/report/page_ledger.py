@@ -127,8 +127,8 @@ def _keep(states: list[State], pinned: list[State]) -> None:
     upload = st.file_uploader(
         "Open a ledger", "json", max_upload_size=1, help="A JSON file that was downloaded here."
     )
-    if upload is not None and st.session_state.get("ledger_opened") != upload.file_id:
-        st.session_state["ledger_opened"] = upload.file_id
+    if upload is not None and ui.session().ledger_file != upload.file_id:
+        ui.session().ledger_file = upload.file_id
         if _add(ledger.from_json, upload.getvalue()):
             st.rerun()
     carried = [state for state in pinned if state.origin == "carried"]
@@ -162,9 +162,9 @@ def _recompute(pinned: list[State]) -> None:
 def _open_link() -> None:
     """Take the rows in the link once; they stay in the session after that."""
     value = st.query_params.get("l")
-    if value is None or st.session_state.get("ledger_link") == value:
+    if value is None or ui.session().ledger_link == value:
         return
-    st.session_state["ledger_link"] = value
+    ui.session().ledger_link = value
     _add(ledger.from_link, value)
 
 

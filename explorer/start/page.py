@@ -100,5 +100,4 @@ def _pruning() -> None:
     st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
 
 
-with ui.page():
-    main()
+main()

@@ -1,7 +1,7 @@
 """What the pages share: images and networks, drawing, the turn for heavy work, what a session keeps."""
 
 from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, provenance
-from explorer.ui.pins import pin, pinned, remember, remembered, set_pinned
+from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.place import (
     cards,
     forget_folder,
@@ -11,19 +11,19 @@ from explorer.ui.place import (
     origin_of_logits,
     read_checkpoints,
     read_folder,
-    session_networks,
     shared_model,
     shipped_images,
     shipped_logits,
-    uploads,
     validation_logits,
     view_logits,
     workspace,
 )
+from explorer.ui.session import Session, session
 from explorer.ui.work import heavy_work, pace, stopwatch
 
 __all__ = [
     "COLUMNS",
+    "Session",
     "cards",
     "chart",
     "download",
@@ -41,15 +41,12 @@ __all__ = [
     "provenance",
     "read_checkpoints",
     "read_folder",
-    "remember",
-    "remembered",
-    "session_networks",
+    "session",
     "set_pinned",
     "shared_model",
     "shipped_images",
     "shipped_logits",
     "stopwatch",
-    "uploads",
     "validation_logits",
     "view_logits",
     "workspace",

@@ -1,6 +1,6 @@
 """What every page is drawn with: errors and notices, charts, tables, downloads, where figures come from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,9 @@ from explorer import checkpoints
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
+from explorer.ui import address
 from explorer.ui.place import cards
+from explorer.ui.session import session
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -47,18 +49,31 @@ COLUMNS = {
 
 
 @contextmanager
-def page() -> Iterator[None]:
-    """Around everything a page draws: errors as one sentence, and a word on values a link got wrong."""
+def page(name: str, pages: Sequence[str]) -> Iterator[None]:
+    """Around everything a page draws: its address, errors as one sentence, a word on what a link got wrong.
+
+    Args:
+        name: the last part of the page's path; "start" for the first one.
+        pages: those of all pages.
+    """
+    address.arrive(name, pages)
     asked, notice = st.query_params.to_dict(), st.container()
     try:
         yield
     except ExplorerError as error:
         st.error(str(error), icon=":material/error:")
+    address.write()
+    for sentence in session().address.notices:
+        notice.warning(sentence, icon=":material/link_off:")
     # A rerun may still report the address the page was opened with, so each address is checked once.
     if asked != st.session_state.get("checked_address"):
         st.session_state["checked_address"] = asked
         for key, text in asked.items():
-            if key in st.session_state and not _means(text, st.session_state[key]):
+            if (
+                key not in address.TABLE
+                and key in st.session_state
+                and not _means(text, st.session_state[key])
+            ):
                 notice.warning(
                     f"The link asks for {key} = {text}, which is not possible here; "
                     f"this page opens with {st.session_state[key]}.",

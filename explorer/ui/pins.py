@@ -1,23 +1,24 @@
-"""What a session keeps: the pinned rows of the ledger, and what each lesson last showed."""
+"""The pinned rows of the ledger, and the button that pins one."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from explorer.ledger import Lesson, State
+from explorer.ui import address
+from explorer.ui.session import session
 
 
 def pinned() -> list[State]:
     """The states pinned in this session, in order; a copy."""
-    return list(st.session_state.get("ledger", []))
+    return list(session().pinned)
 
 
 def set_pinned(states: list[State]) -> None:
     """Replace the pinned states of this session."""
-    st.session_state["ledger"] = list(states)
+    session().pinned = tuple(states)
 
 
 def pin(lesson: Lesson, state: Callable[[], State]) -> None:
@@ -35,6 +36,8 @@ def pin(lesson: Lesson, state: Callable[[], State]) -> None:
 
 def _address(lesson: Lesson) -> str:
     """The lesson's page with the values its own controls have in the address."""
+    if any(entry.page == lesson for entry in address.TABLE.values()):
+        return address.link(lesson)
     asked = [
         (key, value)
         for key in st.query_params
@@ -42,13 +45,3 @@ def _address(lesson: Lesson) -> str:
         for value in st.query_params.get_all(key)
     ]
     return f"{lesson}?{urlencode(asked)}" if asked else lesson
-
-
-def remember(lesson: str, value: object) -> None:
-    """Keep what a lesson now shows, for the report."""
-    st.session_state[f"now_{lesson}"] = value
-
-
-def remembered(lesson: str) -> Any:
-    """What a lesson last showed in this session; None if it was not opened."""
-    return st.session_state.get(f"now_{lesson}")

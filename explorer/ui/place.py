@@ -13,12 +13,12 @@ from explorer.data import BUNDLED, ImageSet, Use
 from explorer.data.layout import Folder, scan
 from explorer.ledger import Origin
 from explorer.training import Recipe
+from explorer.ui.session import session
 from explorer.ui.work import heavy_work, pace, stopwatch
 from explorer.work.progress import Update, follow
 from explorer.workspace import Own, Workspace, from_folder
 
 Result = TypeVar("Result")
-SHIPPED = Workspace()
 MOST_PREPARED = 48
 
 
@@ -45,14 +45,7 @@ def forget_folder() -> None:
 
 def workspace() -> Workspace:
     """The images and networks that the lessons work on in this session."""
-    found = st.session_state.get("workspace")
-    return found if isinstance(found, Workspace) else SHIPPED
-
-
-def uploads() -> dict[str, Own]:
-    """The networks uploaded in this session, by name."""
-    found: dict[str, Own] = st.session_state.setdefault("uploads", {})
-    return found
+    return session().workspace
 
 
 @st.cache_resource(show_spinner="Reading the images")
@@ -169,9 +162,3 @@ def _once(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, Resu
             store.pop(old, None)
         return found
     return cast(Result, store[key])
-
-
-def session_networks() -> dict[str, nn.Module]:
-    """Networks trained in this session, by title, for every lesson to open; only ever read."""
-    found: dict[str, nn.Module] = st.session_state.setdefault("networks", {})
-    return found

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from explorer.ui import address
 from explorer.work.queue import Queue
 
 _turn = threading.local()
@@ -51,6 +52,7 @@ def heavy_work() -> Iterator[None]:
     if getattr(_turn, "held", False):
         yield
         return
+    address.write()
     queue, ticket = _queue(), None
     try:
         ticket = queue.join()

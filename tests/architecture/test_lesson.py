@@ -101,7 +101,7 @@ def test_bad_input_is_told_in_one_sentence(
 def opened(tab: str = "Layers") -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=60)
     app.run()
-    app.query_params["a_tab"] = tab
+    app.query_params["architecture_tab"] = tab
     app.switch_page("explorer/architecture/page.py").run()
     assert not app.exception
     return app
@@ -128,7 +128,7 @@ def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
     app = opened()
     rows = app.dataframe[0].value
     assert list(rows["place"]) == ["stem", "block 1", "block 2", "block 3", "block 4"]
-    app.number_input(key="a_w4").set_value(149).run()
+    app.number_input(key="block4").set_value(149).run()
     wider = app.dataframe[0].value
     assert wider["-8: parameters"].iloc[4] == -rows["+8: parameters"].iloc[4]
     assert wider["-8: mult-adds"].iloc[4] == -rows["+8: mult-adds"].iloc[4]
@@ -137,7 +137,7 @@ def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
 def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
     app = press(opened(), "Tiny")
     for number in range(1, 5):
-        app.number_input(key=f"a_w{number}").set_value(5)
+        app.number_input(key=f"block{number}").set_value(5)
     app.run()
     assert not app.exception
     assert app.dataframe[0].value["-8: parameters"].isna().all()
@@ -145,7 +145,7 @@ def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
 
 def test_the_largest_preset_is_the_largest_under_60000_whatever_the_limit() -> None:
     app = opened()
-    app.get_by_key("a_term").set_value("Spring 2022").run()
+    app.get_by_key("limit").set_value("Spring 2022").run()
     app = press(app, "The largest of its shape under 60,000")
     assert app.metric[0].value == f"{cost(largest_of_shape(StudentSpec(), 60_000)).params:,}"
 
@@ -159,7 +159,7 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
     app = press(opened(), "Fit to 60,000")
     assert "Within the limit" in app.success[0].value
-    assert app.number_input(key="a_w4").value < 141
+    assert app.number_input(key="block4").value < 141
     assert next(button for button in app.button if "Fit to" in button.label).disabled
     app = press(app, "Spend what is left")
     assert next(button for button in app.button if "Spend" in button.label).disabled
@@ -168,10 +168,10 @@ def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
 
 def test_the_limit_is_a_terms_or_ones_own() -> None:
     app = opened()
-    app.get_by_key("a_term").set_value("Spring 2022").run()
+    app.get_by_key("limit").set_value("Spring 2022").run()
     assert "940 parameters to spare" in app.success[0].value
-    app.get_by_key("a_term").set_value("own").run()
-    app.number_input(key="a_lim").set_value(99_059).run()
+    app.get_by_key("limit").set_value("own").run()
+    app.number_input(key="own_limit").set_value(99_059).run()
     assert "by 1 parameters" in app.error[0].value
 
 
@@ -180,6 +180,6 @@ def test_the_limit_is_a_terms_or_ones_own() -> None:
 )
 def test_a_preset_fills_the_controls(preset: str, stem: int) -> None:
     app = opened()
-    app.number_input(key="a_stem").set_value(5).run()
+    app.number_input(key="stem").set_value(5).run()
     app = press(app, preset)
-    assert app.number_input(key="a_stem").value == stem
+    assert app.number_input(key="stem").value == stem

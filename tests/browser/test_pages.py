@@ -143,10 +143,10 @@ def test_t_is_greyed_out_where_it_has_no_influence(visit: Visit) -> None:
 
 
 def test_nonsense_in_a_link_is_told(visit: Visit) -> None:
-    visit.open("architecture?a_stem=0&a_k=4&a_bias=perhaps&a_tab=nowhere&a_w1=32")
+    visit.open("architecture?stem=0&kernel=4&bias=perhaps&architecture_tab=nowhere&block1=32")
     page = visit.page
     said = page.get_by_test_id("stAlert").all_inner_texts()
-    for text in ("a_stem = 0", "a_k = 4", "a_bias = perhaps", "a_tab = nowhere"):
+    for text in ("(stem) = 0", "(kernel) = 4", "(bias) = perhaps", "(architecture_tab) = nowhere"):
         assert any(text in one for one in said), said
     assert page.get_by_role("spinbutton", name="Stem channels").input_value() == "64"
     assert page.get_by_role("spinbutton", name="Block 1 channels").input_value() == "32"

@@ -64,7 +64,7 @@ def test_the_report_prints_on_a4(browser: Browser, document: Document, tmp_path:
 
 
 def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> None:
-    visit.open("architecture?a_stem=32")
+    visit.open("architecture?stem=32")
     visit.page.get_by_role("button", name="Pin to the ledger").click()
     visit.settle()
     visit.page.get_by_role("link", name="Ledger and report").click()
@@ -76,7 +76,7 @@ def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> Non
     address = link.inner_text().strip()
     assert address.startswith(f"{visit.address}/report?l=")
     (row,) = from_link(address.partition("l=")[2])
-    assert row.link == "architecture?a_stem=32"
+    assert row.link == "architecture?stem=32"
     assert "(32; " in row.network
     visit.open(address.removeprefix(visit.address).lstrip("/"))
     visit.page.get_by_text("came in a file or link").wait_for()

@@ -176,4 +176,6 @@ def test_without_a_teacher_the_lesson_says_what_is_missing(dishes: Path, monkeyp
 
 def test_the_architecture_lesson_designs_for_ones_own_classes(own: Path) -> None:
     app = opened("architecture")
-    assert app.session_state["architecture_spec"].classes == 3
+    app.number_input(key="stem").set_value(5).run()
+    app.switch_page("explorer/distillation/page.py").run()
+    assert not app.exception

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from explorer.architecture.state import ArchitectureState
 from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import SweepPlan, sweep
 from explorer.report.blocks import Where
-from explorer.report.current import Choices, Formed, Homework, Pruned, Swept, Taught, homework
+from explorer.report.current import Formed, Homework, Pruned, Swept, Taught, homework
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def measured() -> Pruned:
 @pytest.fixture(scope="session")
 def state(measured: Pruned) -> Homework:
     return homework(
-        Choices(StudentSpec(48, (48, 96, 192, 105))), Taught(alpha=0.9, temperature=3.0), measured
+        ArchitectureState(StudentSpec(48, (48, 96, 192, 105))), Taught(alpha=0.9, temperature=3.0), measured
     )
 
 

@@ -21,8 +21,8 @@ STUDENT = replace(
 
 def opened(*states: State, **link: str) -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=300)
-    app.session_state["ledger"] = list(states)
     app.run()
+    app.session_state["session"].pinned = states
     for key, value in link.items():
         app.query_params[key] = value
     app.switch_page("explorer/report/page.py").run()
@@ -44,17 +44,17 @@ def test_a_pinned_row_is_in_the_table_and_can_be_removed() -> None:
     app.toggle(key="r_s").set_value(False).run()
     assert "nothing beats teacher" in app.get("vega_lite_chart")[0].proto.alt
     next(button for button in app.button if button.label == "Remove all pinned").click().run()
-    assert app.session_state["ledger"] == []
+    assert list(app.session_state["session"].pinned) == []
     assert any("Nothing is pinned yet" in info.value for info in app.info)
 
 
 def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
     app = opened(l=to_link([STUDENT]))
-    assert app.session_state["ledger"] == [replace(STUDENT, origin="carried")]
+    assert list(app.session_state["session"].pinned) == [replace(STUDENT, origin="carried")]
     app.run()
-    assert len(app.session_state["ledger"]) == 1, "taken once"
+    assert len(list(app.session_state["session"].pinned)) == 1, "taken once"
     next(button for button in app.button if button.label == "Recompute them here").click().run()
-    (row,) = app.session_state["ledger"]
+    (row,) = list(app.session_state["session"].pinned)
     assert row.origin == "computed"
     assert row.params == 59_026
     assert row.correct > 20
@@ -63,7 +63,7 @@ def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
 def test_a_broken_link_gets_one_sentence() -> None:
     app = opened(DENSE, l="nonsense")
     assert "link's ledger cannot be read" in app.error[0].value
-    assert app.session_state["ledger"] == [DENSE], "nothing is lost"
+    assert list(app.session_state["session"].pinned) == [DENSE], "nothing is lost"
 
 
 def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:

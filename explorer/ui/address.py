@@ -1,0 +1,399 @@
+"""The address: one table of all its keys, and the controls that are made from it.
+
+A control made here opens at what the address asks for, and what it is set to is written back. The
+table says for each key its page, type, default and bounds, and what it is called; a key that is not in it
+is an error. Streamlit can bind a control to the address itself, but then (1.67) the address no longer
+follows any control that another one, appearing above it, has moved down the page, since the moved
+control is registered before its former self is taken away under the same name; and going to another page
+first puts an entry without parameters into the history, so that Back opens the page at its defaults. So
+the address is read here before the controls are drawn, and written after them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.networks import MAX_CLASSES, MAX_WIDTH, StudentSpec
+from explorer.ui.session import AddressState, session
+
+Kind = Literal["whole number", "number", "switch", "choice", "choices", "text"]
+OptionType = TypeVar("OptionType")
+EVERYWHERE = "every page"
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the address.
+
+    Attributes:
+        key: as it stands in the address; also the key of its control.
+        page: the page whose control it is, by the last part of its path; "start" is the first page.
+        kind: what it stands for.
+        default: where it is not in the address; None where the page gives it, because it depends on the data.
+        name: what it is called in a sentence.
+        low: the smallest number allowed.
+        high: the largest number allowed.
+        options: what can be chosen; empty where the page gives it, because it depends on the data.
+        carried: further pages whose address holds it too, since what they show depends on it.
+    """
+
+    key: str
+    page: str
+    kind: Kind
+    default: Any
+    name: str
+    low: float | None = None
+    high: float | None = None
+    options: tuple[Any, ...] = ()
+    carried: tuple[str, ...] = ()
+
+
+_DESIGN = StudentSpec()
+_REPORT = ("report",)
+
+
+def _width(key: str, default: int, name: str) -> Key:
+    return Key(key, "architecture", "whole number", default, name, 1, MAX_WIDTH, carried=_REPORT)
+
+
+TABLE: Mapping[str, Key] = {
+    entry.key: entry
+    for entry in (
+        Key("limit", "architecture", "choice", None, "the limit", carried=_REPORT),
+        Key(
+            *("own_limit", "architecture", "whole number", 60_000, "the user's own limit"),
+            low=2_500,  # below it not every number of classes has a network at all
+            high=10_000_000,
+            carried=_REPORT,
+        ),
+        _width("stem", _DESIGN.stem, "channels of the stem"),
+        *(
+            _width(f"block{number}", width, f"channels of block {number}")
+            for number, width in enumerate(_DESIGN.widths, start=1)
+        ),
+        Key(
+            *("kernel", "architecture", "choice", _DESIGN.kernel, "the depthwise kernel"),
+            options=(3, 5, 7),
+            carried=_REPORT,
+        ),
+        Key(
+            *("classes", "architecture", "whole number", _DESIGN.classes, "the number of classes"),
+            low=2,
+            high=MAX_CLASSES,
+            carried=_REPORT,
+        ),
+        Key(
+            *("size", "architecture", "whole number", 224, "the input size"),
+            low=32,
+            high=512,
+            carried=_REPORT,
+        ),
+        Key("bias", "architecture", "switch", False, "the convolutions' bias", carried=_REPORT),
+        Key("architecture_tab", "architecture", "choice", None, "the tab"),
+    )
+}
+"""Every key of the address, in the order in which they are written."""
+
+
+# --- What a page does: arrive, draw its controls, write -----------------------------------------------
+
+
+def arrive(page: str, pages: Sequence[str]) -> None:
+    """Read the browser's address where it has news: at the first page, on another one, and on Back or Forward.
+
+    In all other runs the controls know better: while a hand is quick, the browser reports an address that is
+    older than what the controls are set to.
+
+    Args:
+        page: the last part of the page's path; "start" for the first one.
+        pages: those of all pages.
+    """
+    state = session().address
+    state.pages, state.slot, state.writes = list(pages), st.empty(), 0
+    first, moved, history = state.page is None, state.page != page, _is_history_navigation()
+    state.page = page
+    if not (first or moved or history):
+        return
+    asked = {key: tuple(st.query_params.get_all(key)) for key in st.query_params}
+    known = [entry.key for entry in TABLE.values() if _belongs(entry, page)]
+    state.asked |= {key: asked[key] for key in known if key in asked}
+    if first or history:
+        # A whole address: what it does not name is at its default. A click in the navigation names nothing,
+        # and finds the page as this visitor left it.
+        state.asked |= {key: () for key in known if key not in asked}
+    state.unknown = tuple(key for key in asked if key not in known) if known else ()
+    state.notices = tuple(f"The link has a {key}, which this page does not know." for key in state.unknown)
+    state.written = None
+
+
+def _is_history_navigation() -> bool:
+    # Streamlit tells its own bound controls so, and nobody else in public (1.67).
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
+
+
+def _belongs(entry: Key, page: str) -> bool:
+    return entry.page in (page, EVERYWHERE) or page in entry.carried
+
+
+def query(page: str) -> str:
+    """What stands behind the question mark in the address of a page, as it now is."""
+    state = session().address
+    pairs = [
+        (entry.key, text)
+        for entry in TABLE.values()
+        if _belongs(entry, page)
+        for text in state.asked.get(entry.key, state.texts.get(entry.key, ()))
+    ]
+    return urlencode(pairs)
+
+
+def link(page: str) -> str:
+    """The address of a page as it now is, below that of the app."""
+    asked = query(page)
+    return f"{page}?{asked}" if asked else page
+
+
+def write() -> None:
+    """Write the address of the page into the browser, as its controls now are.
+
+    Called at the end of a page, and before work that takes long, so that a link can be copied meanwhile.
+    """
+    state = session().address
+    now = query(state.page or "")
+    if now != state.written:
+        if state.written is not None:
+            state.notices = ()  # they were about the link, and the visitor has gone on from there
+    elif state.writes:
+        return
+    state.written = now
+    state.writes += 1
+    with state.slot:
+        _writer()(
+            # Two elements of one run must not have the same key; the first one of every run is the same element.
+            key=f"address_{state.writes}",
+            data={
+                "page": "" if state.page == "start" else state.page,
+                "pages": state.pages,
+                "keys": [*TABLE, *state.unknown],
+                "query": now,
+            },
+        )
+
+
+@st.cache_resource(show_spinner=False)
+def _writer() -> Any:
+    js = Path(__file__).with_name("address.js").read_text(encoding="utf-8")
+    return st.components.v2.component("address", js=js, isolate_styles=False)
+
+
+# --- What a key now stands for --------------------------------------------------------------------------
+
+
+def value(key: str, *, default: Any = None, options: Iterable[Any] = ()) -> Any:
+    """What a key stands for, without a control: what the address asks for, else what was last set, else default.
+
+    Args:
+        key: one of the table.
+        default: in place of the table's, where it depends on the data.
+        options: in place of the table's, where they depend on the data.
+    """
+    entry, state = TABLE[key], session().address
+    default = entry.default if default is None else default
+    choices = tuple(options) or entry.options
+    if key in state.asked:
+        texts = state.asked.pop(key)
+        setting = _read(entry, texts, choices) if texts else default
+        if setting is None:
+            state.notices = (
+                *state.notices,
+                f"The link asks for {entry.name} ({key}) = {', '.join(texts)}, which is not possible here; it "
+                f"opens with {', '.join(_texts(default)) or 'none'}.",
+            )
+            setting = default
+        state.values[key] = setting
+    else:
+        # Of a control on this page, what the hand has set since; of others what was last set there.
+        setting = st.session_state[key] if key in st.session_state else state.values.get(key)
+        state.values[key] = setting if _allowed(entry, setting, choices) else default
+    _record(state, entry, state.values[key], default)
+    return state.values[key]
+
+
+def put(key: str, setting: Any) -> None:
+    """Set the control of a key, from a callback of another one."""
+    entry, state = TABLE[key], session().address
+    state.asked.pop(key, None)
+    state.values[key] = st.session_state[key] = setting
+    _record(state, entry, setting, entry.default)
+
+
+def _record(state: AddressState, entry: Key, setting: Any, default: Any) -> None:
+    if setting == default:
+        state.texts.pop(entry.key, None)
+    else:
+        state.texts[entry.key] = _texts(setting)
+
+
+def _texts(setting: Any) -> tuple[str, ...]:
+    """How a setting is written: the text after its key, several for several choices, one empty one for none."""
+    if isinstance(setting, list | tuple):
+        return tuple(text for each in setting for text in _texts(each)) or ("",)
+    if isinstance(setting, bool):
+        return ("yes" if setting else "no",)
+    return (f"{setting:g}" if isinstance(setting, float) else str(setting),)
+
+
+def _read(entry: Key, texts: tuple[str, ...], options: tuple[Any, ...]) -> Any:
+    """What the texts of the address stand for; None if that is not allowed here."""
+    text = texts[-1]
+    try:
+        match entry.kind:
+            case "whole number":
+                setting: Any = int(text)
+            case "number":
+                setting = float(text)
+            case "switch":
+                setting = {"yes": True, "no": False}.get(text)
+            case "choice":
+                setting = next((option for option in options if _texts(option) == (text,)), None)
+            case "choices":
+                written = {_texts(option)[0]: option for option in options}
+                setting = [] if texts == ("",) else [written.get(each) for each in texts]
+            case "text":
+                setting = text
+    except ValueError:
+        return None
+    return setting if _allowed(entry, setting, options) else None
+
+
+def _allowed(entry: Key, setting: Any, options: tuple[Any, ...]) -> bool:
+    if setting is None:
+        return False
+    match entry.kind:
+        case "whole number" | "number":
+            # Not a comparison that nan would pass.
+            low = entry.low is None or setting >= entry.low
+            return low and (entry.high is None or setting <= entry.high)
+        case "choice":
+            return setting in options
+        case "choices":
+            return all(each in options for each in setting)
+        case _:
+            return True
+
+
+# --- Controls made from the table -----------------------------------------------------------------------
+# Settings that are not named here are those of Streamlit's control of the same name; ``at`` is where it is
+# drawn: a column, a container, or the page.
+
+
+def _control(
+    key: str, draw: Callable[[str], Any], *, default: Any = None, options: tuple[Any, ...] = ()
+) -> Any:
+    """Draw a control of the table: it opens where the address says, and the address follows it."""
+    entry, state = TABLE[key], session().address
+    default = entry.default if default is None else default
+    asked = key in state.asked
+    setting = value(key, default=default, options=options)
+    # What is drawn already was set by the visitor's hand since, unless it is not possible any more.
+    if asked or key not in st.session_state or st.session_state[key] != setting:
+        st.session_state[key] = setting
+    state.values[key] = setting = draw(key)
+    _record(state, entry, setting, default)
+    return setting
+
+
+def integer_input(key: str, label: str, *, at: Any = st, default: int | None = None, **settings: Any) -> int:
+    """A box for a whole number."""
+    low, high = _bounds(TABLE[key])
+    settings = {"min_value": low, "max_value": high} | settings
+    return int(_control(key, lambda key: at.number_input(label, key=key, **settings), default=default))
+
+
+def number_input(
+    key: str, label: str, *, at: Any = st, default: float | None = None, **settings: Any
+) -> float:
+    """A box for a number."""
+    entry = TABLE[key]
+    settings = {"min_value": entry.low, "max_value": entry.high} | settings
+    return float(_control(key, lambda key: at.number_input(label, key=key, **settings), default=default))
+
+
+def slider(key: str, label: str, *, at: Any = st, default: float | None = None, **settings: Any) -> float:
+    """A slider over the numbers between the table's bounds, whole or not as the table says."""
+    entry = TABLE[key]
+    low, high = _bounds(entry) if entry.kind == "whole number" else (entry.low, entry.high)
+    settings = {"min_value": low, "max_value": high} | settings
+    return float(_control(key, lambda key: at.slider(label, key=key, **settings), default=default))
+
+
+def _bounds(entry: Key) -> tuple[int | None, int | None]:
+    return (
+        None if entry.low is None else int(entry.low),
+        None if entry.high is None else int(entry.high),
+    )
+
+
+def toggle(key: str, label: str, *, at: Any = st, **settings: Any) -> bool:
+    """A switch."""
+    return bool(_control(key, lambda key: at.toggle(label, key=key, **settings)))
+
+
+def choice(
+    key: str,
+    label: str,
+    options: Sequence[OptionType] = (),
+    *,
+    draw: Callable[..., Any] = st.selectbox,
+    default: OptionType | None = None,
+    **settings: Any,
+) -> OptionType:
+    """One of several, the table's unless they are given; the default is the table's, else the first.
+
+    ``draw`` is ``st.selectbox``, ``st.pills``, ``st.segmented_control`` or ``st.select_slider``, of a column
+    or of the page.
+    """
+    choices: tuple[Any, ...] = tuple(options) or TABLE[key].options
+    if default is None and TABLE[key].default is None:
+        default = choices[0]
+    chosen: OptionType = _control(
+        key, lambda key: draw(label, choices, key=key, **settings), default=default, options=choices
+    )
+    return chosen
+
+
+def choices(
+    key: str,
+    label: str,
+    options: Sequence[OptionType] = (),
+    *,
+    default: Sequence[OptionType] | None = None,
+    at: Any = st,
+    **settings: Any,
+) -> list[OptionType]:
+    """Any number of several."""
+    offered: tuple[Any, ...] = tuple(options) or TABLE[key].options
+    chosen: list[OptionType] = _control(
+        key,
+        lambda key: at.multiselect(label, offered, key=key, **settings),
+        default=None if default is None else list(default),
+        options=offered,
+    )
+    return chosen
+
+
+def tabs(key: str, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Tabs of which only the open one is drawn: its name and where to draw."""
+    drawn: list[Any] = []
+
+    def draw(key: str) -> str:
+        drawn.extend(st.tabs(list(names), key=key, on_change="rerun"))
+        return next((name for name, tab in zip(names, drawn, strict=True) if tab.open), names[0])
+
+    _control(key, draw, default=names[0], options=tuple(names))
+    return ((name, tab) for name, tab in zip(names, drawn, strict=True) if tab.open)

@@ -1,0 +1,107 @@
+"""All that is kept for one visitor, in one typed object."""
+
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from torch import nn
+
+from explorer.ledger import State
+from explorer.measure import Accuracy
+from explorer.networks import StudentSpec
+from explorer.work.identity import Identity
+from explorer.workspace import Own, Workspace
+
+StateType = TypeVar("StateType")
+_KEY = "session"
+
+
+class AddressState:
+    """What the address asks for and says; only ``ui.address`` uses it.
+
+    Attributes:
+        page: the page that was drawn last; None before the first one.
+        asked: texts from the browser's address that no control has taken yet, by key; none for the default.
+        values: what each key now stands for.
+        texts: how each key that is not at its default is written.
+        unknown: keys of the browser's address that this page does not know.
+        notices: sentences on what could not be opened as asked for.
+        written: the query that was last sent to the browser; None after the browser's has been read.
+        writes: how often it was sent in this run.
+        pages: the last parts of the paths of all pages.
+        slot: the element that sends it.
+    """
+
+    def __init__(self) -> None:
+        self.page: str | None = None
+        self.asked: dict[str, tuple[str, ...]] = {}
+        self.values: dict[str, Any] = {}
+        self.texts: dict[str, tuple[str, ...]] = {}
+        self.unknown: tuple[str, ...] = ()
+        self.notices: tuple[str, ...] = ()
+        self.written: str | None = None
+        self.writes = 0
+        self.pages: list[str] = []
+        self.slot = DeltaGenerator()
+
+
+class Session:
+    """One visitor's session.
+
+    Attributes:
+        workspace: the images and networks that the lessons work on.
+        uploads: the uploaded networks, by name.
+        refused_uploads: a sentence for each file of the last upload that cannot be used.
+        trained: networks trained or pruned here, by title, for every lesson to open; only ever read.
+        accuracies: right answers of the user's networks by images and weights, as measured on the page.
+        pinned: the rows of the ledger.
+        ledger_file: the ledger file that was opened last, so that it is opened once.
+        ledger_link: the ledger in the address that was opened last.
+        runs: for each subject (instrument, weights, images) the run that this visitor looks at.
+        stopped: runs that start by themselves and that this visitor has stopped.
+        design: the network of the architecture lesson; None before that was opened.
+        address: what the address asks for and says.
+    """
+
+    def __init__(self) -> None:
+        self.workspace = Workspace()
+        self.uploads: dict[str, Own] = {}
+        self.refused_uploads: tuple[str, ...] = ()
+        self.trained: dict[str, nn.Module] = {}
+        self.accuracies: dict[tuple[str, str], Accuracy] = {}
+        self.pinned: tuple[State, ...] = ()
+        self.ledger_file: str | None = None
+        self.ledger_link: str | None = None
+        self.runs: dict[tuple[str, str, str], Identity] = {}
+        self.stopped: set[Identity] = set()
+        self.design: StudentSpec | None = None
+        self.address = AddressState()
+        self._states: dict[type, Any] = {}
+
+    def keep(self, state: object) -> None:
+        """Keep the state of a lesson, in place of an earlier one of its class.
+
+        A lesson's states are classes of its own, which this room does not know: ``last`` finds a state
+        by its class, so nothing is named by a string and nothing comes back with another type.
+        """
+        settings = getattr(type(state), "__dataclass_params__", None)
+        if settings is None or not settings.frozen:
+            raise TypeError(f"only frozen dataclasses are kept in a session, not {type(state).__name__}")
+        self._states[type(state)] = state
+
+    def last(self, kind: type[StateType]) -> StateType | None:
+        """The state of this class that was kept last; None if there is none."""
+        state: StateType | None = self._states.get(kind)
+        return state
+
+    def forget(self, kind: type) -> None:
+        """Keep no state of this class any more."""
+        self._states.pop(kind, None)
+
+
+def session() -> Session:
+    """The session of the visitor whose page is being drawn."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Session()
+    kept: Session = st.session_state[_KEY]
+    return kept

@@ -1,0 +1,135 @@
+"""The address in a real browser: it follows every edit, and reload, Back and Forward bring the same page."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from explorer.networks import StudentSpec, parameter_count
+from explorer.networks.studentnet import StudentNet
+from tests.browser.conftest import Visit
+
+
+def parameters(visit: Visit) -> str:
+    return visit.page.get_by_test_id("stMetricValue").first.inner_text()
+
+
+def expected(**changes: object) -> str:
+    return f"{parameter_count(StudentNet(StudentSpec(**changes))):,}"  # type: ignore[arg-type]
+
+
+def edit(visit: Visit, label: str, value: int) -> None:
+    box = visit.page.get_by_role("spinbutton", name=label)
+    box.fill(str(value))
+    box.press("Enter")
+    box.blur()
+
+
+def test_after_the_limit_is_the_users_own_the_address_follows_every_edit_and_a_reload_is_the_same(
+    visit: Visit,
+) -> None:
+    """The box of the limit moves every control below it down the page; none of them may lose the address."""
+    visit.open("architecture")
+    page = visit.page
+    page.get_by_test_id("stButtonGroup").get_by_text("own", exact=True).click()
+    page.wait_for_url(re.compile(r"limit=own"))
+    edit(visit, "Block 3 channels", 200)
+    page.wait_for_url(re.compile(r"block3=200"))
+    edit(visit, "Input size", 128)
+    page.wait_for_url(re.compile(r"size=128"))
+    edit(visit, "Own limit, parameters", 70_000)
+    page.wait_for_url(re.compile(r"own_limit=70000"))
+    page.get_by_text("Conv bias").click()
+    page.wait_for_url(re.compile(r"bias=yes"))
+    visit.settle()
+    asked = "limit=own&own_limit=70000&block3=200&size=128&bias=yes"
+    assert page.url == f"{visit.address}/architecture?{asked}"
+    shown = parameters(visit)
+    assert shown == expected(widths=(64, 128, 200, 141), conv_bias=True)
+    page.reload()
+    page.wait_for_selector("h1", timeout=90_000)
+    visit.settle()
+    assert page.url == f"{visit.address}/architecture?{asked}"
+    assert parameters(visit) == shown
+    assert page.get_by_role("spinbutton", name="Input size").input_value() == "128"
+    assert visit.errors == []
+
+
+def test_back_and_forward_bring_every_page_as_it_was_left(visit: Visit) -> None:
+    visit.open("architecture")
+    page = visit.page
+
+    def go(name: str) -> None:
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+        page.get_by_role("heading", level=1, name=name).wait_for()
+        visit.settle()
+
+    edit(visit, "Stem channels", 32)
+    page.wait_for_url(re.compile(r"stem=32"))
+    edit(visit, "Stem channels", 16)
+    page.wait_for_url(re.compile(r"stem=16"))
+    visit.settle()
+    first = page.url
+    go("Ledger and report")
+    assert page.url == f"{visit.address}/report?stem=16", "the report's address holds the design"
+    go("Architecture")
+    assert page.url == first
+    edit(visit, "Block 1 channels", 99)
+    page.wait_for_url(re.compile(r"block1=99"))
+    visit.settle()
+    last = page.url
+
+    page.go_back()
+    page.get_by_role("heading", level=1, name="Ledger and report").wait_for()
+    visit.settle()
+    assert page.url == f"{visit.address}/report?stem=16"
+    page.go_back()
+    page.get_by_role("heading", level=1, name="Architecture").wait_for()
+    visit.settle()
+    assert page.url == first
+    assert parameters(visit) == expected(stem=16)
+    page.go_forward()
+    page.go_forward()
+    page.wait_for_url(last)
+    visit.settle()
+    assert page.url == last
+    assert parameters(visit) == expected(stem=16, widths=(99, 128, 256, 141))
+    assert visit.errors == []
+
+
+def test_quick_keys_lose_nothing(visit: Visit) -> None:
+    """While one run is not over the next key has been pressed: an older address must not undo it."""
+    visit.open("architecture?stem=10")
+    box = visit.page.get_by_role("spinbutton", name="Stem channels")
+    box.focus()
+    for _ in range(12):
+        box.press("ArrowUp")
+    visit.page.wait_for_url(re.compile(r"stem=22"))
+    visit.settle()
+    assert box.input_value() == "22"
+    assert parameters(visit) == expected(stem=22)
+
+
+@pytest.mark.parametrize("path", ["architecture?embed=true&stem=20"])
+def test_inside_a_frame_the_outer_page_is_asked_to_follow(visit: Visit, browser: Browser, path: str) -> None:
+    page = visit.page
+    page.goto(f"{visit.address}/_stcore/health")
+    page.evaluate(
+        """address => {
+            window.told = [];
+            window.addEventListener("message", ({data}) => {
+                if (data.type === "SET_QUERY_PARAM") window.told.push(data.queryParams);
+            });
+            const frame = document.createElement("iframe");
+            frame.src = address; frame.width = 1300; frame.height = 800;
+            document.body.append(frame);
+        }""",
+        f"{visit.address}/{path}",
+    )
+    frame = page.frame_locator("iframe")
+    box = frame.get_by_role("spinbutton", name="Stem channels")
+    box.wait_for(timeout=60_000)
+    box.fill("21")
+    box.press("Enter")
+    page.wait_for_function("window.told.some(text => text.includes('stem=21'))")
+    assert "embed=true" in page.frames[1].url

@@ -1,0 +1,145 @@
+"""The table of the address, walked: every key opens what it says and is written back; nonsense is told."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.ui.address import TABLE, Key
+from explorer.ui.session import AddressState
+
+# For each page the keys whose controls are drawn together, and what must be set for them to be drawn.
+GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
+    (
+        "architecture",
+        {"limit": "own"},
+        (
+            *("own_limit", "stem", "block1", "block2", "block3", "block4", "kernel", "classes", "size"),
+            *("bias", "architecture_tab"),
+        ),
+    ),
+    ("architecture", {}, ("limit",)),
+)
+# What can be chosen where the page says so, not the table.
+OTHER: dict[str, Any] = {"limit": "Spring 2022", "architecture_tab": "Code"}
+
+
+def another(entry: Key) -> Any:
+    """An allowed value that is not the default."""
+    if entry.key in OTHER:
+        return OTHER[entry.key]
+    if entry.kind == "switch":
+        return not entry.default
+    if entry.options:
+        return next(option for option in entry.options if option != entry.default)
+    step = 1 if entry.kind == "whole number" else 0.25
+    return entry.default - step if entry.default == entry.high else entry.default + step
+
+
+def text(setting: Any) -> str:
+    return (
+        {True: "yes", False: "no"}.get(setting, str(setting)) if isinstance(setting, bool) else str(setting)
+    )
+
+
+def opened(page: str, asked: dict[str, str]) -> AppTest:
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
+    app.run()
+    for key, value in asked.items():
+        app.query_params[key] = value
+    app.switch_page(f"explorer/{page}/page.py").run()
+    assert not app.exception
+    return app
+
+
+def address(app: AppTest) -> AddressState:
+    state: AddressState = app.session_state["session"].address
+    return state
+
+
+def test_the_walk_leaves_no_key_out() -> None:
+    walked = {(page, key) for page, _, keys in GROUPS for key in keys}
+    assert walked == {(entry.page, entry.key) for entry in TABLE.values()}
+
+
+@pytest.mark.parametrize(("page", "beside", "keys"), GROUPS)
+def test_a_link_opens_what_it_says_and_the_address_keeps_it(
+    page: str, beside: dict[str, str], keys: tuple[str, ...]
+) -> None:
+    asked = {key: another(TABLE[key]) for key in keys}
+    app = opened(page, beside | {key: text(setting) for key, setting in asked.items()})
+    assert {key: app.session_state[key] for key in keys} == asked, "every control is drawn, and as asked for"
+    written = {key: texts[0] for key, texts in parse_qs(address(app).written or "").items()}
+    assert written == beside | {key: text(setting) for key, setting in asked.items()}
+    assert not address(app).notices
+
+
+@pytest.mark.parametrize(("page", "beside", "keys"), GROUPS)
+def test_nonsense_in_a_link_falls_back_and_is_told(
+    page: str, beside: dict[str, str], keys: tuple[str, ...]
+) -> None:
+    plain, app = opened(page, beside), opened(page, beside | dict.fromkeys(keys, "nonsense"))
+    for key in keys:
+        assert app.session_state[key] == plain.session_state[key]
+        assert any(
+            f"The link asks for {TABLE[key].name} ({key}) = nonsense, which is not possible here"
+            in each.value
+            for each in app.warning
+        )
+    assert address(app).written == address(plain).written, "nonsense does not stay in the address"
+    assert len(app.warning) == len(plain.warning) + len(keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "outside"), [("stem", "0"), ("stem", "1025"), ("size", "31"), ("kernel", "4")]
+)
+def test_a_value_out_of_bounds_falls_back(key: str, outside: str) -> None:
+    app = opened("architecture", {key: outside})
+    assert app.session_state[key] == TABLE[key].default
+    assert any(f"({key}) = {outside}" in each.value for each in app.warning)
+
+
+def test_a_key_that_the_page_does_not_know_is_told() -> None:
+    app = opened("architecture", {"a_stem": "32"})
+    assert any("a a_stem, which this page does not know" in each.value for each in app.warning)
+    assert address(app).written == ""
+
+
+def test_an_edit_is_written_and_one_back_to_the_default_is_not() -> None:
+    app = opened("architecture", {"block3": "200"})
+    app.number_input(key="stem").set_value(7).run()
+    assert address(app).written == "stem=7&block3=200"
+    app.number_input(key="block3").set_value(256).run()
+    assert address(app).written == "stem=7"
+    next(button for button in app.button if button.label == "Tiny").click().run()
+    assert address(app).written == "stem=8&block1=8&block2=16&block3=32&block4=18"
+
+
+def test_what_was_set_is_found_again_after_another_page_and_stands_in_the_reports_address() -> None:
+    app = opened("architecture", {"stem": "32", "architecture_tab": "Code"})
+    app.number_input(key="block4").set_value(99).run()
+    for key in ("stem", "architecture_tab"):
+        del app.query_params[key]  # a click in the navigation goes to a bare address
+    app.switch_page("explorer/report/page.py").run()
+    assert address(app).written == "stem=32&block4=99"
+    app.switch_page("explorer/architecture/page.py").run()
+    assert (app.session_state["stem"], app.session_state["block4"]) == (32, 99)
+    assert address(app).written == "stem=32&block4=99&architecture_tab=Code"
+
+
+def test_a_control_that_disappears_keeps_its_value_for_when_it_comes_back() -> None:
+    app = opened("architecture", {"limit": "own", "own_limit": "70000"})
+    app.get_by_key("limit").set_value("Spring 2022").run()
+    app.get_by_key("limit").set_value("own").run()
+    assert app.session_state["own_limit"] == 70_000
+
+
+def test_a_key_outside_the_table_is_an_error() -> None:
+    def script() -> None:
+        from explorer.ui import address
+
+        address.toggle("nowhere", "Nowhere")
+
+    app = AppTest.from_function(script).run()
+    assert "nowhere" in app.exception[0].value
