@@ -39,11 +39,11 @@ class Audit:
 def audit() -> Audit:
     """Hold the quoted table against the engine's.
 
-    >>> found = audit()
-    >>> found.total, found.shown, int(found.missing["parameters"].sum()), found.agrees
+    >>> result = audit()
+    >>> result.total, result.shown, int(result.missing["parameters"].sum()), result.agrees
     (99060, 58304, 40756, True)
     """
-    found: Budget = budget(StudentSpec())
-    first = found.layers[: len(QUOTED)]
-    rows = found.table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
-    return Audit(found.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)
+    report: Budget = budget(StudentSpec())
+    first = report.layers[: len(QUOTED)]
+    rows = report.layer_table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
+    return Audit(report.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)

@@ -1,9 +1,10 @@
-"""What a StudentNet costs, layer by layer, by torchinfo, and how that stands against a limit.
+"""What a network costs, layer by layer, by torchinfo, and how that stands against a limit.
 
 torchinfo hangs hooks on the network it reads, so every budget builds a private one, on the meta
 device: shapes without numbers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -13,14 +14,22 @@ from torch import Tensor, nn
 from torchinfo import ModelStatistics, summary
 
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import (
+    NetworkSpec,
+    cost_model_of_spec,
+    image_channels,
+    parts_of,
+    sides,
+    wiring_of,
+    without_numbers,
+)
 
 LIMITS = {"Spring 2023": 60_000, "Spring 2022": 100_000}
 MIN_SIZE, MAX_SIZE = 1, 1024
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerRow:
     """One layer, or one row of torchinfo's table that holds layers.
 
     Attributes:
@@ -28,13 +37,15 @@ class Layer:
         name: of the module.
         kind: its class.
         output: shape (C, H, W) or (C,).
-        params: parameters of its own; 0 where the layers inside have them.
+        part: of the network that it lies in (stem, block 1, ...); empty for a row that holds layers.
+        params: parameters of its own; 0 where the layers inside have them, or an earlier row of the same layer.
         mult_adds: multiply-adds for one image, likewise.
     """
 
     label: str
     name: str
     kind: str
+    part: str
     output: tuple[int, ...]
     params: int
     mult_adds: int
@@ -45,15 +56,17 @@ class Budget:
     """The cost of a network at one input size.
 
     Attributes:
+        image: shape (C, H, W) of what goes in.
         layers: every layer in the order of the forward pass.
-        rows: every row of torchinfo's table: the layers, the network and its blocks.
+        rows: every row of torchinfo's table: the layers, the network and what holds layers.
         total_params: torchinfo's total; BatchNorm buffers are not counted, as in the homework.
         mult_adds: torchinfo's total of multiply-adds for one image.
         text: torchinfo's table.
     """
 
-    layers: tuple[Layer, ...]
-    rows: tuple[Layer, ...]
+    image: tuple[int, int, int]
+    layers: tuple[LayerRow, ...]
+    rows: tuple[LayerRow, ...]
     total_params: int
     mult_adds: int
     text: str
@@ -63,31 +76,36 @@ class Budget:
         return self.total_params <= limit
 
     @property
-    def heaviest(self) -> Layer:
+    def heaviest(self) -> LayerRow:
         """The layer with the most parameters."""
         return max(self.layers, key=lambda layer: layer.params)
 
     @property
-    def busiest(self) -> Layer:
+    def busiest(self) -> LayerRow:
         """The layer with the most multiply-adds."""
         return max(self.layers, key=lambda layer: layer.mult_adds)
 
-    def table(self) -> pd.DataFrame:
+    def layer_table(self) -> pd.DataFrame:
         """One row per layer: columns layer, type, output, parameters, share, mult-adds."""
-        return self._table(self.layers)
+        return self._as_table(self.layers)
 
-    def every_row(self) -> pd.DataFrame:
+    def row_table(self) -> pd.DataFrame:
         """Every row of torchinfo's table: columns row, layer, output, parameters, share, mult-adds.
 
         Where torchinfo prints "--" (nothing of its own to count) the figure is missing.
         """
-        rows = self._table(self.rows).drop(columns="type")
+        rows = self._as_table(self.rows).drop(columns="type")
         rows.insert(0, "row", [row.label for row in self.rows])
         for column in ("parameters", "mult-adds"):
             rows[column] = rows[column].astype("Int64").mask(rows["parameters"] == 0)
         return rows
 
-    def _table(self, rows: tuple[Layer, ...]) -> pd.DataFrame:
+    def part_table(self) -> pd.DataFrame:
+        """What each part of the network costs, in order: columns part, parameters, mult-adds."""
+        rows = self.layer_table().assign(part=[layer.part for layer in self.layers])
+        return rows.groupby("part", sort=False)[["parameters", "mult-adds"]].sum().reset_index()
+
+    def _as_table(self, rows: tuple[LayerRow, ...]) -> pd.DataFrame:
         return pd.DataFrame(
             [
                 {
@@ -107,12 +125,13 @@ def _same(features: Tensor) -> Tensor:
     return features
 
 
-def budget(spec: StudentSpec, size: int = 224) -> Budget:
-    """The budget of ``spec`` for one image (3, size, size).
+def budget(network: NetworkSpec | nn.Module, size: int = 224) -> Budget:
+    """The budget of a network for one image of ``size`` x ``size`` pixels.
 
     Raises:
-        ExplorerError: the input size is not a whole number from 1 to 1024 pixels.
+        ExplorerError: the input size is not a whole number from 1 to 1024 pixels, or too small for the network.
 
+    >>> from explorer.networks import StudentSpec
     >>> report = budget(StudentSpec())
     >>> report.total_params, report.mult_adds, report.heaviest.name
     (99060, 148073268, 'layer4.3')
@@ -121,35 +140,53 @@ def budget(spec: StudentSpec, size: int = 224) -> Budget:
         raise ExplorerError(
             f"The input size must be a whole number from {MIN_SIZE} to {MAX_SIZE} pixels, not {size!r}."
         )
-    with torch.device("meta"):
-        network = StudentNet(spec).eval()
-        image = torch.empty(1, 3, size, size)
+    if isinstance(network, nn.Module):
+        sides(network, size)  # refuses an image that is too small in a sentence, as torch does not
+        wiring, model = network, without_numbers(network)
+    else:
+        cost_model_of_spec(network, size)  # likewise, but read once for all widths
+        wiring = wiring_of(network)
+        with torch.device("meta"):
+            model = network.build()
+    return _read(model.eval(), parts_of(wiring), (image_channels(wiring), size, size))
+
+
+def _read(model: nn.Module, parts: Mapping[str, str], image: tuple[int, int, int]) -> Budget:
+    """The budget of a private network without numbers; it is changed."""
     names = {}
-    for name, module in network.named_modules():
+    for name, module in model.named_modules():
         names[module] = name
         if isinstance(module, nn.BatchNorm2d):
             # It changes no shape, and on the meta device it takes longer than all other layers together.
             module.forward = _same  # type: ignore[method-assign, assignment]
-    found: ModelStatistics = summary(network, input_data=image, device="meta", verbose=0)
+    inputs = torch.empty(1, *image, device="meta")
+    statistics: ModelStatistics = summary(model, input_data=inputs, device="meta", verbose=0)
     rows, layers = [], []
-    for info in found.summary_list:
-        leaf = bool(info.is_leaf_layer)
-        label = f"{info.class_name}: {info.depth}-{info.depth_index}" if info.depth else info.class_name
-        layer = Layer(
-            label,
-            names[info.module],
+    for info in statistics.summary_list:
+        leaf, name = bool(info.is_leaf_layer), names[info.module]
+        layer = LayerRow(
+            f"{info.class_name}: {info.depth}-{info.depth_index}" if info.depth else info.class_name,
+            name,
             info.class_name,
+            parts.get(name, ""),
             tuple(info.output_size[1:]),
-            max(info.num_params, 0) if leaf else 0,
+            max(info.num_params, 0) if leaf and not info.is_recursive else 0,
             info.macs if leaf else 0,
         )
         rows.append(layer)
         if leaf:
             layers.append(layer)
-    return Budget(tuple(layers), tuple(rows), found.total_params, found.total_mult_adds, str(found))
+    return Budget(
+        image,
+        tuple(layers),
+        tuple(rows),
+        statistics.total_params,
+        statistics.total_mult_adds,
+        str(statistics),
+    )
 
 
-def torchsummary_text(found: Budget, size: int) -> str:
+def torchsummary_text(report: Budget) -> str:
     """The budget in the layout of the torchsummary package, which the homework asks for.
 
     Sizes are those of torchsummary: 4 bytes a number, activations counted twice for training.
@@ -157,16 +194,20 @@ def torchsummary_text(found: Budget, size: int) -> str:
     line, double = "-" * 64, "=" * 64
     rows = [line, f"{'Layer (type)':>20}  {'Output Shape':>25} {'Param #':>15}", double]
     outputs = 0
-    for number, layer in enumerate(found.layers, start=1):
+    for number, layer in enumerate(report.layers, start=1):
         shape = str([-1, *layer.output])
         rows.append(f"{f'{layer.kind}-{number}':>20}  {shape:>25} {layer.params:>15,}")
         outputs += prod(layer.output)
     megabyte = 1024**2
-    sizes = (3 * size * size * 4 / megabyte, 2 * outputs * 4 / megabyte, found.total_params * 4 / megabyte)
+    sizes = (
+        prod(report.image) * 4 / megabyte,
+        2 * outputs * 4 / megabyte,
+        report.total_params * 4 / megabyte,
+    )
     rows += [
         double,
-        f"Total params: {found.total_params:,}",
-        f"Trainable params: {found.total_params:,}",
+        f"Total params: {report.total_params:,}",
+        f"Trainable params: {report.total_params:,}",
         "Non-trainable params: 0",
         line,
         f"Input size (MB): {sizes[0]:0.2f}",
@@ -176,16 +217,3 @@ def torchsummary_text(found: Budget, size: int) -> str:
         line,
     ]
     return "\n".join(rows) + "\n"
-
-
-def blocks(found: Budget) -> pd.DataFrame:
-    """Parameters by part of the network: columns part (stem, block 1 to 4, head), parameters, mult-adds."""
-    titles = {"conv1": "stem", "bn1": "stem", "fc": "head"}
-    rows = found.table()
-    parts = [
-        titles.get(name, f"block {name[5]}" if name.startswith("layer") else "stem") for name in rows["layer"]
-    ]
-    parts = ["head" if name == "avgpool" else part for name, part in zip(rows["layer"], parts, strict=True)]
-    return (
-        rows.assign(part=parts).groupby("part", sort=False)[["parameters", "mult-adds"]].sum().reset_index()
-    )

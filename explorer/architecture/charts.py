@@ -1,9 +1,13 @@
 """The charts of the architecture lesson; each a pure function of a DataFrame."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
 from explorer import palette
+
+BLUES = ("#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c")
 
 
 def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetChart:
@@ -18,11 +22,8 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
             color=alt.Color(
                 "part:N",
                 sort=order,
-                scale=alt.Scale(
-                    domain=order,
-                    range=["#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c", palette.DENSE],
-                ),
-                legend=alt.Legend(orient="top", title=None, columns=3),
+                scale=alt.Scale(domain=order, range=_shades(order)),
+                legend=alt.Legend(orient="top", title=None, columns=3 if len(order) <= 6 else 6),
             ),
             order="position:Q",
             tooltip=[
@@ -41,6 +42,25 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
         text="text:N"
     )
     return alt.layer(bar, rim, line, text).properties(height=220)
+
+
+def _shades(parts: Sequence[str]) -> list[str]:
+    """A colour for each part: blue from pale to dark, the head grey."""
+    body = [part for part in parts if part != "head"]
+    shades = []
+    for number in range(len(body)):
+        # How far this part is along the blues, which are mixed where there are more parts than blues.
+        along = number * (len(BLUES) - 1) / max(1, len(body) - 1)
+        first = min(int(along), len(BLUES) - 2)
+        shades.append(_mixed(BLUES[first], BLUES[first + 1], along - first))
+    return shades + [palette.DENSE] * (len(parts) - len(body))
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    """The colour that lies between two, ``share`` of the way to the other."""
+    channels = (int(each[at : at + 2], 16) for at in (1, 3, 5) for each in (one, other))
+    pairs = zip(channels, channels, strict=True)  # taken in turn from the same iterator
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)
 
 
 def shares(rows: pd.DataFrame) -> alt.Chart:
@@ -87,7 +107,7 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
         alt.Chart(data)
         .mark_bar()
         .encode(
-            y=alt.Y("block:N", sort=None, title=None),
+            y=alt.Y("part:N", sort=None, title=None),
             yOffset=alt.YOffset("kind:N", sort=list(names.values())),
             x=alt.X("weights:Q", title="Weights", axis=alt.Axis(format="~s")),
             color=alt.Color(
@@ -97,7 +117,7 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
                 legend=alt.Legend(orient="top", title=None, direction="vertical"),
             ),
             tooltip=[
-                alt.Tooltip("block:N", title="Block"),
+                alt.Tooltip("part:N", title="Part"),
                 alt.Tooltip("kind:N", title="Built as"),
                 alt.Tooltip("weights:Q", title="Weights", format=","),
                 alt.Tooltip("factor:Q", title="Times fewer", format=".2f"),

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from explorer.architecture.budget import LIMITS, budget
-from explorer.architecture.fit import cost, fit
+from explorer.architecture.fit import fit_to_limit
 from explorer.errors import ExplorerError
-from explorer.networks import StudentSpec
+from explorer.networks import StudentSpec, cost_of
 from explorer.terminal import whole_numbers
 
 REPORT = StudentSpec()
@@ -26,7 +26,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--conv-bias", action="store_true", help="convolutions with bias")
     parser.add_argument("--size", type=int, default=224, help="input size, pixels")
     parser.add_argument("--limit", type=int, default=LIMITS["Spring 2023"], help="parameters at most")
-    parser.add_argument("--fit", action="store_true", help="also give the nearest widths that fit")
+    parser.add_argument(
+        "--fit", action="store_true", help="also scale every width by one factor, the largest that fits"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(command=_budget)
 
@@ -41,30 +43,33 @@ def _budget(options: argparse.Namespace) -> int:
     spec = StudentSpec(options.stem, widths, options.classes, options.kernel, options.conv_bias)
     if options.limit < 1:
         raise ExplorerError(f"The limit must be at least 1 parameter, not {options.limit}.")
-    found = budget(spec, options.size)
+    report = budget(spec, options.size)
     result: dict[str, Any] = {
         "spec": spec.to_dict(),
-        "total_params": found.total_params,
-        "mult_adds": found.mult_adds,
+        "total_params": report.total_params,
+        "mult_adds": report.mult_adds,
         "limit": options.limit,
-        "within_limit": found.within(options.limit),
-        "over_by": max(0, found.total_params - options.limit),
-        "heaviest_layer": found.heaviest.name,
-        "layers": [asdict(layer) for layer in found.layers],
+        "within_limit": report.within(options.limit),
+        "over_by": max(0, report.total_params - options.limit),
+        "heaviest_layer": report.heaviest.name,
+        "layers": [asdict(layer) for layer in report.layers],
     }
     if options.fit:
-        nearest = fit(spec, options.limit)
-        result["fit"] = nearest.to_dict() | {"total_params": cost(nearest).params}
+        nearest = fit_to_limit(spec, options.limit)
+        result["fit"] = nearest.to_dict() | {"total_params": cost_of(nearest).params}
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        print(found.text)
+        print(report.text)
         verdict = "within" if result["within_limit"] else "OVER"
         print(
-            f"{found.total_params:,} parameters, {verdict} the limit of {options.limit:,} by "
-            f"{abs(found.total_params - options.limit):,}; heaviest layer {found.heaviest.name}"
+            f"{report.total_params:,} parameters, {verdict} the limit of {options.limit:,} by "
+            f"{abs(report.total_params - options.limit):,}; heaviest layer {report.heaviest.name}"
         )
         if options.fit:
             listed = ",".join(map(str, nearest.widths))
-            print(f"nearest that fits: --stem {nearest.stem} --widths {listed}, {cost(nearest).params:,}")
+            print(
+                f"scaled by the largest factor that fits: --stem {nearest.stem} --widths {listed}, "
+                f"{cost_of(nearest).params:,}"
+            )
     return 0 if result["within_limit"] else 1

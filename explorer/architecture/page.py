@@ -7,12 +7,12 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts, page_detail
-from explorer.architecture.budget import Budget, blocks, budget
-from explorer.architecture.fit import cost, fit, spend, steps_of
+from explorer.architecture.budget import Budget, budget
+from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
 from explorer.ledger import of_design
-from explorer.networks import StudentSpec, widths_text
+from explorer.networks import StudentSpec, cost_of, widths_text
 from explorer.ui import address
 
 TABS: dict[str, Callable[[Design], None]] = {
@@ -68,7 +68,7 @@ def _verdict(found: Budget, limit: int) -> None:
         st.success(f"**Within the limit**, {-over:,} parameters to spare. {blame}", icon=":material/check:")
     else:
         st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
-    parts = blocks(found)
+    parts = found.part_table()
     ui.chart(
         charts.budget_bar(parts, limit),
         f"{found.total_params:,} parameters stacked by part, limit {limit:,}. "
@@ -78,7 +78,7 @@ def _verdict(found: Budget, limit: int) -> None:
 
 
 def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
-    nearest, fuller = fit(spec, limit), spend(spec, limit)
+    nearest, fuller = fit_to_limit(spec, limit), grow_to_limit(spec, limit)
     left, right = st.columns(2)
     left.button(
         f"Fit to {limit:,}",
@@ -104,7 +104,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
 
 def _steps(spec: StudentSpec, size: int) -> None:
     """What 8 channels more or less cost in each place."""
-    rows = steps_of(spec, size)
+    rows = width_steps(spec, size)
     numbers = [name for name in rows.columns if ":" in name]
     st.dataframe(
         rows,
@@ -115,7 +115,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
     best, said = rows.nsmallest(1, "-8: parameters").iloc[0], ""
     if pd.notna(best["-8: parameters"]):
         said = (
-            f" 8 fewer in **{best['place']}** save {-int(best['-8: parameters']):,} parameters, more than "
+            f" 8 fewer in **{best['part']}** save {-int(best['-8: parameters']):,} parameters, more than "
             f"anywhere else, and {-int(best['-8: mult-adds']):,} multiply-adds."
         )
     st.caption(f"What 8 channels more, or 8 fewer, in one place change.{said}")
@@ -124,7 +124,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
 
 
 def _described(spec: StudentSpec) -> str:
-    return f"{widths_text(spec.channels)}, {cost(spec).params:,} parameters."
+    return f"{widths_text(spec.channels)}, {cost_of(spec).params:,} parameters."
 
 
 main()

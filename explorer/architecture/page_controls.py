@@ -4,9 +4,9 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture.budget import LIMITS
-from explorer.architecture.fit import cost, largest_of_shape
+from explorer.architecture.fit import scale_to_limit
 from explorer.architecture.state import ArchitectureState
-from explorer.networks import StudentSpec, widths_text
+from explorer.networks import StudentSpec, cost_of, widths_text
 from explorer.ui import address
 
 REPORT = StudentSpec()
@@ -39,7 +39,7 @@ def controls() -> ArchitectureState:
                 on_click=take,
                 args=(spec,),
                 width="stretch",
-                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost(spec).params:,} parameters.",
+                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost_of(spec).params:,} parameters.",
             )
     address.integer_input("stem", "Stem channels", help="Output of the 7x7 convolution.")
     for row in (0, 2):
@@ -83,7 +83,7 @@ def _presets() -> dict[str, StudentSpec]:
     shipped = ui.cards()["student-60k-kd"]
     return {
         "The report's StudentNet": REPORT,
-        f"The largest of its shape under {LIMIT:,}": largest_of_shape(REPORT, LIMIT),
+        f"Scaled by one factor to fit {LIMIT:,}": scale_to_limit(REPORT, LIMIT),
         f"Shipped: {shipped.title}": StudentSpec.from_dict(shipped.spec),
         "Tiny": TINY,
     }

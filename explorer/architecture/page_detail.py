@@ -9,7 +9,7 @@ from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
-from explorer.architecture.fit import against_standard
+from explorer.architecture.separable import against_standard
 from explorer.architecture.source import source
 from explorer.data import BUNDLED
 from explorer.networks import StudentSpec
@@ -26,7 +26,7 @@ class Design:
 
 def layers(design: Design) -> None:
     """The two costs on one layer axis, the torchinfo table, and the same as text."""
-    found, rows = design.found, design.found.table()
+    found, rows = design.found, design.found.layer_table()
     heavy, busy = found.heaviest, found.busiest
     ui.chart(
         charts.shares(rows),
@@ -36,7 +36,7 @@ def layers(design: Design) -> None:
         f"multiply-adds in **{busy.name}**, {busy.mult_adds / found.mult_adds:.0%} of them. Parameters sit where "
         "there are many channels, multiply-adds where the images are large.",
     )
-    table = found.every_row()
+    table = found.row_table()
     st.dataframe(
         table,
         hide_index=True,
@@ -55,7 +55,7 @@ def layers(design: Design) -> None:
         "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
     )
     ui.download("Table as CSV", table, "student_net.csv")
-    texts = {"torchinfo": found.text, "torchsummary": torchsummary_text(found, design.size)}
+    texts = {"torchinfo": found.text, "torchsummary": torchsummary_text(found)}
     for name, text in texts.items():
         with st.expander(f"As {name} prints it, ready to paste"):
             st.code(text, None)

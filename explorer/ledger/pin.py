@@ -1,6 +1,5 @@
 """Rows of what a lesson shows: a design that is not trained, or a network with its right answers."""
 
-import copy
 from typing import Any
 
 import torch
@@ -8,16 +7,22 @@ from torch import nn
 
 from explorer.ledger.state import Lesson, Origin, State
 from explorer.measure import Accuracy, multiply_adds, state_bytes
-from explorer.networks import StudentNet, StudentSpec, describe, nonzero_count, parameter_count
+from explorer.networks import (
+    StudentNet,
+    StudentSpec,
+    describe,
+    nonzero_count,
+    parameter_count,
+    without_numbers,
+)
 
 
 def counts(model: nn.Module, size: int) -> tuple[int, int, int]:
     """Parameters, those that are not zero, and multiply-adds for one image of ``size`` x ``size`` pixels."""
-    shapes = copy.deepcopy(model).to("meta")
     return (
         parameter_count(model),
         nonzero_count(model),
-        multiply_adds(shapes, torch.zeros(1, 3, size, size, device="meta")),
+        multiply_adds(without_numbers(model), torch.zeros(1, 3, size, size, device="meta")),
     )
 
 

@@ -12,10 +12,12 @@ from explorer.networks.builders import (
     widths_text,
     wiring_of,
 )
-from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count
+from explorer.networks.cost import Cost, CostModel, cost_model, cost_model_of_spec, cost_of
+from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
 from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
 from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, depthwise_layers
+from explorer.networks.parts import group_titles, parts_of
 from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
@@ -28,6 +30,8 @@ __all__ = [
     "OPERATORS",
     "Builder",
     "ChannelGroup",
+    "Cost",
+    "CostModel",
     "Kept",
     "Member",
     "NetworkGraph",
@@ -41,16 +45,21 @@ __all__ = [
     "builder_of",
     "channel_groups",
     "checked_int",
+    "cost_model",
+    "cost_model_of_spec",
+    "cost_of",
     "depthwise_layers",
     "describe",
     "fold_batchnorm",
     "graph_of",
+    "group_titles",
     "groups_of_spec",
     "image_channels",
     "load_weights",
     "maskable_weights",
     "nonzero_count",
     "parameter_count",
+    "parts_of",
     "pieces",
     "recognise",
     "remove",
@@ -59,5 +68,6 @@ __all__ = [
     "widths_text",
     "wiring_of",
     "with_widths",
+    "without_numbers",
     "zero",
 ]

@@ -1,9 +1,21 @@
 """What can be counted of a network's weights."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from explorer.networks.graph import graph_of
+
+
+def without_numbers(model: nn.Module) -> nn.Module:
+    """A copy on the meta device: shapes, but no weights; for what hangs hooks on a network or only counts."""
+    # Noted as copied already, no tensor's numbers are copied, not even to be thrown away.
+    shapes: dict[int, object] = {
+        id(tensor): nn.Parameter(tensor.to("meta"), tensor.requires_grad) for tensor in model.parameters()
+    }
+    shapes |= {id(tensor): tensor.to("meta") for tensor in model.buffers()}
+    return copy.deepcopy(model, shapes)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -173,7 +173,10 @@ class _Channels:
         for value in values:
             if len(value) == len(widest):
                 self._join(value, widest)
-            elif len(value) > 1:  # a single channel is spread over all of them
+            elif len(value) == 1:
+                # A single channel is spread over all of them, and only a single one can be.
+                self.fixed += value.tolist()
+            else:
                 raise ExplorerError(
                     f"{step.name} adds or multiplies {len(value)} and {len(widest)} channels."
                 )
@@ -274,6 +277,45 @@ def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
             holding = tuple(name for name, there in values.items() if roots[0] in there)
             groups.append(ChannelGroup(key, len(roots), members, holding))
     return tuple(groups)
+
+
+@dataclass(frozen=True)
+class AxisLength:
+    """How long an axis of a layer's weight is, as a function of the widths of the channel groups.
+
+    Attributes:
+        constant: entries that belong to no group: colours, classes, the one input of a depthwise filter.
+        entries: (number of a group, how many entries a channel of it has here).
+    """
+
+    constant: int
+    entries: tuple[tuple[int, int], ...]
+
+    def at(self, widths: Sequence[int]) -> int:
+        """The length at these widths of the groups, in order."""
+        return self.constant + sum(count * widths[group] for group, count in self.entries)
+
+
+def axis_lengths(model: nn.Module) -> dict[tuple[str, int], AxisLength]:
+    """Every axis on which channels of a group lie, (layer, axis of its weight), with its length."""
+    lengths: dict[tuple[str, int], AxisLength] = {}
+    for number, group in enumerate(channel_groups(model)):
+        for member in group.members:
+            axis, count = (member.layer, member.axis), member.entries.shape[1]
+            before = lengths.get(axis, AxisLength(axis_length(model, *axis), ()))
+            # Several groups may lie on one axis: a concatenation is read by one layer.
+            lengths[axis] = AxisLength(
+                before.constant - count * group.width, (*before.entries, (number, count))
+            )
+    return lengths
+
+
+def axis_length(model: nn.Module, layer: str, axis: int) -> int:
+    """How long an axis of a layer's weight is now; of a BatchNorm without one, how many channels it has."""
+    module = model.get_submodule(layer)
+    if isinstance(module, nn.BatchNorm2d):
+        return module.num_features
+    return cast(Tensor, module.weight).shape[axis]
 
 
 def depthwise_layers(model: nn.Module) -> frozenset[str]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.networks.graph import SUM, graph_of
-from explorer.networks.groups import ChannelGroup, channel_groups, depthwise_layers
+from explorer.networks.groups import ChannelGroup, axis_length, axis_lengths, channel_groups, depthwise_layers
 
 Kept = Mapping[ChannelGroup, Tensor]
 """The channels that stay, ascending, by group; groups that are not named keep all of theirs."""
@@ -77,25 +77,15 @@ def with_widths(model: nn.Module, widths: Mapping[str, int]) -> nn.Module:
         widths: channels by the key of their group; groups that are not named keep theirs.
     """
     other = copy.deepcopy(model)
-    sizes, depthwise = axis_sizes(model, widths), depthwise_layers(model)
+    wanted = [widths.get(group.key, group.width) for group in channel_groups(model)]
+    sizes = {axis: length.at(wanted) for axis, length in axis_lengths(model).items()}
+    depthwise = depthwise_layers(model)
     for layer in dict.fromkeys(layer for layer, _ in sizes):
         lengths = sizes.get((layer, 0)), sizes.get((layer, 1))
         fresh = _rebuilt(other.get_submodule(layer), *lengths, layer in depthwise)
         other.set_submodule(layer, fresh)
     _respecified(other, model, widths)
     return other
-
-
-def axis_sizes(model: nn.Module, widths: Mapping[str, int]) -> dict[tuple[str, int], int]:
-    """How long the axes become that channels lie on: (layer, axis of its weight) -> entries."""
-    sizes: dict[tuple[str, int], int] = {}
-    for group in channel_groups(model):
-        for member in group.members:
-            axis = member.layer, member.axis
-            before = sizes.get(axis, _length(model, *axis))
-            per_channel = member.entries.shape[1]
-            sizes[axis] = before + per_channel * (widths.get(group.key, group.width) - group.width)
-    return sizes
 
 
 def _respecified(model: nn.Module, before: nn.Module, widths: Mapping[str, int]) -> None:
@@ -116,17 +106,10 @@ def _stays(model: nn.Module, kept: Kept) -> dict[tuple[str, int], Tensor]:
         for member in group.members:
             axis = member.layer, member.axis
             if axis not in stays:
-                stays[axis] = torch.ones(_length(model, *axis), dtype=torch.bool)
+                stays[axis] = torch.ones(axis_length(model, *axis), dtype=torch.bool)
             # Several groups may lie on one axis: a concatenation is read by one layer.
             stays[axis][torch.from_numpy(member.of(gone))] = False
     return stays
-
-
-def _length(model: nn.Module, layer: str, axis: int) -> int:
-    module = model.get_submodule(layer)
-    if isinstance(module, nn.BatchNorm2d):
-        return module.num_features  # without affine it has no weight
-    return cast(Tensor, module.weight).shape[axis]
 
 
 def _slice(module: nn.Module, outputs: Tensor | None, inputs: Tensor | None, depthwise: bool) -> None:

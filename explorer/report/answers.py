@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.architecture.audit import CLAIM, LAST_ROW, audit
-from explorer.architecture.budget import LIMITS, blocks, budget, torchsummary_text
-from explorer.architecture.fit import cost, fit
+from explorer.architecture.budget import LIMITS, budget, torchsummary_text
+from explorer.architecture.fit import fit_to_limit
 from explorer.architecture.source import source
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
-from explorer.networks import StudentSpec, widths_text
+from explorer.networks import StudentSpec, cost_of, widths_text
 from explorer.report import quoted
 from explorer.report.answers_pruning import curve, speed
 from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, Where
@@ -54,7 +54,7 @@ def answers(state: Homework) -> tuple[Answer, ...]:
 
 
 def _architecture(state: Homework) -> Answer:
-    params = cost(state.spec).params
+    params = cost_of(state.spec).params
     widths = widths_text(state.spec.channels)
     return Answer(
         "1-1",
@@ -67,7 +67,8 @@ def _architecture(state: Homework) -> Answer:
             Code(source(state.spec, params), "student_net.py"),
         ),
         Verdict(
-            f"The report's code runs; its network has {cost(StudentSpec()).params:,} parameters.", holds=True
+            f"The report's code runs; its network has {cost_of(StudentSpec()).params:,} parameters.",
+            holds=True,
         ),
         Where("computed", "the file asserts its own number of parameters when it is run."),
         {"total_params": params},
@@ -77,17 +78,17 @@ def _architecture(state: Homework) -> Answer:
 def _table(state: Homework) -> Answer:
     found, seed = budget(state.spec, state.size), audit()
     over = found.total_params - state.limit
-    parts = blocks(found)
+    parts = found.part_table()
     text = (
         f"**{found.total_params:,}** parameters against a limit of {state.limit:,}: "
         f"{abs(over):,} {'over' if over > 0 else 'to spare'}. The heaviest layer is `{found.heaviest.name}` with "
         f"{found.heaviest.params:,}."
     )
     if over > 0:
-        nearest = fit(state.spec, state.limit)
+        nearest = fit_to_limit(state.spec, state.limit)
         text += (
             f" The largest that scaling every width by one factor gives within it is {widths_text(nearest.channels)}, "
-            f"{cost(nearest).params:,} parameters."
+            f"{cost_of(nearest).params:,} parameters."
         )
     missing = int(seed.missing["parameters"].sum())
     return Answer(
@@ -102,7 +103,7 @@ def _table(state: Homework) -> Answer:
                 f"Parameters by part, against the limit of {state.limit:,} (red line).",
                 state.limit,
             ),
-            Code(torchsummary_text(found, state.size), "torchsummary.txt"),
+            Code(torchsummary_text(found), "torchsummary.txt"),
         ),
         Verdict(
             f"The report gives “{CLAIM}”. Its table stops at {LAST_ROW}; the rows it shows sum to {seed.shown:,}, "

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts as architecture_charts
-from explorer.architecture.budget import LIMITS, blocks, budget
+from explorer.architecture.budget import LIMITS, budget
 from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.networks import StudentSpec
@@ -43,7 +43,7 @@ def _architecture() -> None:
         f"**{found.total_params - LIMIT:,}** over the limit of {LIMIT:,}."
     )
     ui.chart(
-        architecture_charts.budget_bar(blocks(found), LIMIT),
+        architecture_charts.budget_bar(found.part_table(), LIMIT),
         f"{found.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
         f"The heaviest layer, **{found.heaviest.name}**, is in the rows that the report's table leaves out."
         if found.heaviest.name.startswith("layer4")

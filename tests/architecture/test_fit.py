@@ -3,95 +3,100 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from explorer.architecture import fit
 from explorer.architecture.budget import budget
+from explorer.architecture.fit import fit_to_limit, grow_to_limit, scale_to_limit, scaled, width_steps
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec
-from tests.architecture.test_budget import SPECS
+from explorer.networks import MAX_WIDTH, NetworkSpec, ResNetSpec, StudentSpec, cost_of, parameter_count
+from tests.networks.nets import SPECS
 
 
-def widths(spec: StudentSpec) -> tuple[int, ...]:
-    return (spec.stem, *spec.widths)
-
-
-@settings(max_examples=40, deadline=None)
-@given(spec=SPECS, size=st.integers(1, 250))
-def test_the_closed_form_is_torchinfos(spec: StudentSpec, size: int) -> None:
-    found = budget(spec, size)
-    assert fit.cost(spec, size) == fit.Cost(found.total_params, found.mult_adds)
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(spec=SPECS, limit=st.integers(1_500, 30_000))
-def test_the_fit_is_the_largest_of_its_shape_by_brute_force(spec: StudentSpec, limit: int) -> None:
-    """Every factor in fine steps, and one past the result: none that fits is larger."""
-    found = fit.largest_of_shape(spec, limit)
-    best = fit.cost(found).params
+def test_scaling_stops_at_the_largest_factor_that_fits_by_brute_force(spec: StudentSpec, limit: int) -> None:
+    """Every factor in fine steps: none that fits is larger."""
+    result = scale_to_limit(spec, limit)
+    best = cost_of(result).params
     assert best <= limit
-    tried = {fit.scaled(spec, step / 4000) for step in range(1, 4 * 4000)}
-    for other in tried:
-        params = fit.cost(other).params
+    for other in {scaled(spec, step / 4000) for step in range(1, 4 * 4000)}:
+        params = cost_of(other).params
         if params <= limit:
             assert params <= best
-            assert all(a <= b for a, b in zip(widths(other), widths(found), strict=True))
+            assert all(a <= b for a, b in zip(other.channels, result.channels, strict=True))
+
+
+def assert_full(spec: NetworkSpec, limit: int) -> None:
+    """Within the limit, and with a channel more in any one group no longer."""
+    assert parameter_count(spec.build()) <= limit
+    for group, width in enumerate(spec.channels):
+        wider = spec.with_channels((*spec.channels[:group], width + 1, *spec.channels[group + 1 :]))
+        assert width == MAX_WIDTH or cost_of(wider).params > limit
 
 
 @settings(max_examples=40, deadline=None)
 @given(spec=SPECS, limit=st.integers(1_500, 60_000))
-def test_fit_leaves_what_fits_and_spend_leaves_no_room_for_a_channel(spec: StudentSpec, limit: int) -> None:
-    nearest = fit.fit(spec, limit)
-    assert (nearest == spec) is (fit.cost(spec).params <= limit)
-    assert fit.cost(nearest).params <= limit
-    if nearest != spec:
-        return
-    fuller = fit.spend(spec, limit)
-    assert fit.cost(spec).params <= fit.cost(fuller).params <= limit
-    for place in range(5):
-        wider = list(widths(fuller))
-        wider[place] += 1
-        if wider[place] <= 1024:
-            assert fit.cost(fit.with_widths(fuller, tuple(wider))).params > limit
+def test_fit_leaves_what_fits_and_growing_leaves_no_room_for_a_channel(spec: StudentSpec, limit: int) -> None:
+    nearest = fit_to_limit(spec, limit)
+    assert (nearest == spec) is (cost_of(spec).params <= limit)
+    assert cost_of(nearest).params <= limit
+    if nearest == spec:
+        fuller = grow_to_limit(spec, limit)
+        assert cost_of(fuller).params >= cost_of(spec).params
+        assert_full(fuller, limit)
+
+
+@pytest.mark.parametrize("limit", [60_000, 2_000_000, 11_500_000])
+def test_a_resnet_is_fitted_and_grown_as_well(limit: int) -> None:
+    whole = ResNetSpec()
+    nearest = fit_to_limit(whole, limit)
+    assert (nearest == whole) is (limit > 11_182_155)
+    assert_full(grow_to_limit(nearest, limit), limit)
+
+
+def test_what_the_lesson_gave_before_costs_came_from_the_graph() -> None:
+    assert fit_to_limit(StudentSpec(), 60_000) == StudentSpec(48, (48, 97, 193, 107))
+    assert fit_to_limit(StudentSpec(conv_bias=True, kernel=5), 20_000).channels == (23, 23, 45, 91, 50)
+    assert grow_to_limit(StudentSpec(), 100_000).channels == (64, 64, 129, 257, 142)
+    assert grow_to_limit(StudentSpec(8, (8, 16, 32, 18)), 60_000).channels == (48, 48, 96, 193, 109)
 
 
 def test_everything_but_the_widths_is_kept() -> None:
     spec = StudentSpec(64, (64, 128, 256, 141), 11, kernel=5, conv_bias=True)
-    found = fit.fit(spec, 60_000)
-    assert replace(found, stem=spec.stem, widths=spec.widths) == spec
+    result = fit_to_limit(spec, 60_000)
+    assert replace(result, stem=spec.stem, widths=spec.widths) == spec
 
 
 def test_a_limit_below_the_smallest_network_is_told() -> None:
-    smallest = fit.cost(StudentSpec(1, (1, 1, 1, 1))).params
-    assert widths(fit.fit(StudentSpec(), smallest)) == (1, 1, 1, 1, 1)
-    with pytest.raises(ExplorerError, match=f"the smallest has {smallest}"):
-        fit.fit(StudentSpec(), smallest - 1)
+    smallest = cost_of(StudentSpec(1, (1, 1, 1, 1))).params
+    assert fit_to_limit(StudentSpec(), smallest).channels == (1, 1, 1, 1, 1)
+    with pytest.raises(ExplorerError, match=f"No StudentNet with 11 classes .* the smallest has {smallest}"):
+        fit_to_limit(StudentSpec(), smallest - 1)
+    with pytest.raises(ExplorerError, match="No ResNet-18 with 10 classes fits into 100 parameters"):
+        grow_to_limit(ResNetSpec(10), 100)
 
 
 def test_the_limit_itself_is_within() -> None:
-    exact = fit.cost(StudentSpec()).params
-    assert fit.fit(StudentSpec(), exact) == StudentSpec()
-    assert fit.fit(StudentSpec(), exact - 1) != StudentSpec()
+    exact = cost_of(StudentSpec()).params
+    assert fit_to_limit(StudentSpec(), exact) == StudentSpec()
+    assert fit_to_limit(StudentSpec(), exact - 1) != StudentSpec()
 
 
 def test_eight_channels_more_or_less_cost_what_the_networks_differ_by() -> None:
-    rows = fit.steps_of(StudentSpec(), 224).set_index("place")
+    rows = width_steps(StudentSpec(), 224).set_index("part")
     more = budget(StudentSpec(64, (64, 128, 256, 149)))
     here = budget(StudentSpec())
+    assert list(rows.index) == ["stem", "block 1", "block 2", "block 3", "block 4"]
     assert rows.loc["block 4", "+8: parameters"] == more.total_params - here.total_params
     assert rows.loc["block 4", "+8: mult-adds"] == more.mult_adds - here.mult_adds
-    narrow = fit.steps_of(StudentSpec(8, (8, 16, 32, 18)))
+    narrow = width_steps(StudentSpec(8, (8, 16, 32, 18)))
     assert narrow["-8: parameters"].isna().tolist() == [True, True, False, False, False]
 
 
-def test_the_standard_convolution_is_counted_as_torch_builds_it() -> None:
-    spec = StudentSpec(5, (6, 7, 8, 9), kernel=5)
-    rows = fit.against_standard(spec)
-    network = StudentNet(spec)
-    for number, (inputs, outputs, _) in enumerate(spec.blocks, start=1):
-        block = network.get_submodule(f"layer{number}")
-        separable = sum(module.weight.numel() for module in block if isinstance(module, nn.Conv2d))
-        standard = nn.Conv2d(inputs, outputs, 5, bias=False).weight.numel()
-        row = rows.iloc[number - 1]
-        assert (row["separable"], row["standard"]) == (separable, standard)
-        assert row["factor"] == pytest.approx(25 * outputs / (25 + outputs))
+def test_the_steps_of_a_resnet_name_the_layer_where_a_part_has_several() -> None:
+    rows = width_steps(ResNetSpec(), 64, step=1).set_index("part")
+    channels = [64] * 12
+    assert len(rows) == len(channels)
+    narrower = ResNetSpec(11, (64, 63, *ResNetSpec().channels[2:]))
+    here, there = budget(ResNetSpec(), 64), budget(narrower, 64)
+    assert rows.loc["block 1, layer1.0.conv1", "-1: parameters"] == there.total_params - here.total_params
+    assert rows.loc["block 1, layer1.0.conv1", "-1: mult-adds"] == there.mult_adds - here.mult_adds

@@ -12,9 +12,9 @@ from explorer.__main__ import main
 from explorer.architecture.audit import audit
 from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
-from explorer.architecture.fit import cost, largest_of_shape
+from explorer.architecture.fit import scale_to_limit
 from explorer.checkpoints import catalogue
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import StudentNet, StudentSpec, cost_of
 
 ODD = StudentSpec(7, (9, 16, 33, 20), 5, kernel=5, conv_bias=True)
 
@@ -28,7 +28,7 @@ def test_the_texts_are_those_of_torchinfo_and_torchsummary(spec: StudentSpec, si
     printed = io.StringIO()
     with redirect_stdout(printed):
         torchsummary.summary(network, (3, size, size), device="cpu")
-    assert torchsummary_text(found, size) == printed.getvalue()
+    assert torchsummary_text(found) == printed.getvalue()
 
 
 def test_the_audit_is_of_the_reports_own_rows() -> None:
@@ -127,7 +127,7 @@ def test_every_tab_draws(tab: str) -> None:
 def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
     app = opened()
     rows = app.dataframe[0].value
-    assert list(rows["place"]) == ["stem", "block 1", "block 2", "block 3", "block 4"]
+    assert list(rows["part"]) == ["stem", "block 1", "block 2", "block 3", "block 4"]
     app.number_input(key="block4").set_value(149).run()
     wider = app.dataframe[0].value
     assert wider["-8: parameters"].iloc[4] == -rows["+8: parameters"].iloc[4]
@@ -143,11 +143,11 @@ def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
     assert app.dataframe[0].value["-8: parameters"].isna().all()
 
 
-def test_the_largest_preset_is_the_largest_under_60000_whatever_the_limit() -> None:
+def test_the_scaled_preset_fits_60000_whatever_the_limit() -> None:
     app = opened()
     app.get_by_key("limit").set_value("Spring 2022").run()
-    app = press(app, "The largest of its shape under 60,000")
-    assert app.metric[0].value == f"{cost(largest_of_shape(StudentSpec(), 60_000)).params:,}"
+    app = press(app, "Scaled by one factor to fit 60,000")
+    assert app.metric[0].value == f"{cost_of(scale_to_limit(StudentSpec(), 60_000)).params:,}"
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -176,7 +176,7 @@ def test_the_limit_is_a_terms_or_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "stem"), [("Tiny", 8), ("Shipped", 48), ("The largest of its shape", 48), ("The report", 64)]
+    ("preset", "stem"), [("Tiny", 8), ("Shipped", 48), ("Scaled by one factor", 48), ("The report", 64)]
 )
 def test_a_preset_fills_the_controls(preset: str, stem: int) -> None:
     app = opened()

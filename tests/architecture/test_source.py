@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from explorer.architecture.budget import budget
-from explorer.architecture.fit import fit
+from explorer.architecture.fit import fit_to_limit
 from explorer.architecture.source import source
 from explorer.networks import StudentNet, StudentSpec
 
@@ -14,7 +14,7 @@ RANDOM = random.Random(0)  # noqa: S311 (no secret)
 SPECS = (
     StudentSpec(),
     StudentSpec(classes=10),
-    fit(StudentSpec(), 60_000),
+    fit_to_limit(StudentSpec(), 60_000),
     StudentSpec(1, (1, 1, 1, 1), 2),
     StudentSpec(13, (7, 11, 29, 5), 3, kernel=5, conv_bias=True),
     StudentSpec(8, (8, 16, 32, 18), 11, kernel=7),

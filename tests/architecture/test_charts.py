@@ -1,0 +1,55 @@
+import pandas as pd
+import pytest
+
+from explorer import palette
+from explorer.architecture.budget import budget
+from explorer.architecture.charts import budget_bar, standard_bars
+from explorer.architecture.separable import against_standard
+from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
+
+
+def bar_of(parts: pd.DataFrame, limit: int = 60_000) -> dict:
+    return budget_bar(parts, limit).to_dict()
+
+
+@pytest.mark.parametrize("spec", [StudentSpec(), ResNetSpec()])
+def test_the_bar_stacks_the_parameters_of_each_part_in_order(spec: NetworkSpec) -> None:
+    parts = budget(spec, 64).part_table()
+    chart = bar_of(parts, 70_000)
+    bar, _, line, text = chart["layer"]
+    assert bar["encoding"]["x"]["field"] == "parameters"
+    assert bar["encoding"]["color"]["field"] == "part"
+    rows = chart["datasets"][bar["data"]["name"]]
+    assert [row["parameters"] for row in rows] == parts["parameters"].tolist()
+    assert [row["position"] for row in rows] == list(range(len(parts)))
+    assert chart["datasets"][line["data"]["name"]] == [{"limit": 70_000, "text": "limit 70,000"}]
+    assert (line["encoding"]["x"]["field"], text["encoding"]["text"]["field"]) == ("limit", "text")
+    scale = bar["encoding"]["color"]["scale"]
+    assert scale["domain"] == parts["part"].tolist()
+    assert scale["range"] == [
+        *("#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c"),
+        palette.DENSE,
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 20])
+def test_any_number_of_parts_has_a_colour_each(count: int) -> None:
+    parts = pd.DataFrame({"part": [f"block {number}" for number in range(count)], "parameters": 10})
+    shades = bar_of(parts)["layer"][0]["encoding"]["color"]["scale"]["range"]
+    assert len(set(shades)) == count
+    assert shades[0] == "#c6dcf3"
+    light = [sum(int(shade[at : at + 2], 16) for at in (1, 3, 5)) for shade in shades]
+    assert light == sorted(light, reverse=True)
+    if count > 1:
+        assert shades[-1] == "#1f5f9c"
+
+
+def test_the_comparison_with_standard_convolutions_shows_both_weights_of_a_part() -> None:
+    rows = against_standard(StudentSpec(4, (5, 6, 7, 8)))
+    chart = standard_bars(rows).to_dict()
+    encoding = chart["encoding"]
+    assert (encoding["y"]["field"], encoding["x"]["field"]) == ("part", "weights")
+    assert encoding["yOffset"]["field"] == encoding["color"]["field"] == "kind"
+    drawn = pd.DataFrame(chart["datasets"][chart["data"]["name"]])
+    for kind, column in (("depthwise + pointwise", "separable"), ("standard convolution", "standard")):
+        assert drawn[drawn["kind"] == kind]["weights"].tolist() == rows[column].tolist()
