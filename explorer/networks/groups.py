@@ -123,6 +123,7 @@ class _Channels:
         self.parents: list[int] = []
         self.axes: dict[tuple[str, Role], _Axis] = {}
         self.fixed: list[int] = []
+        self.flattened: set[str] = set()
         self.values: dict[str, Entries] = {}
         self.values[graph.image] = self._new(image_channels(model))
         self.fixed += self.values[graph.image].tolist()
@@ -152,18 +153,21 @@ class _Channels:
     def _step(self, step: Step) -> Entries:
         values = [self.values[name] for name in step.inputs]
         kind = step.operator.channels
+        if kind == "flatten" or (kind in ("same", "join") and not self.flattened.isdisjoint(step.inputs)):
+            # How many entries each channel has from here on is told by the linear layer that reads them.
+            self.flattened.add(step.name)
         if kind == "concat":
             return np.concatenate(values)
         if kind == "join":
             return self._joined(values, step)
         if kind in ("same", "flatten"):
-            # How many entries a flatten makes of a channel is told by the linear layer that reads them.
             return values[0]
         module = self.model.get_submodule(step.layer)
         if isinstance(module, nn.Conv2d):
             return self._convolution(step.layer, module, values[0])
         if isinstance(module, nn.Linear):
-            return self._linear(step.layer, module, values[0])
+            return self._linear(step, module, values[0])
+        self._expect(step.layer, cast(nn.BatchNorm2d, module).num_features, len(values[0]))
         return self._note(step.layer, "BatchNorm", values[0])
 
     def _joined(self, values: Sequence[Entries], step: Step) -> Entries:
@@ -204,11 +208,11 @@ class _Channels:
             self._tie(made, conv.groups)
         return made
 
-    def _linear(self, name: str, linear: nn.Linear, channels: Entries) -> Entries:
-        if linear.in_features % len(channels):
-            self._expect(name, linear.in_features, len(channels))
-        self._note(name, "input channel", np.repeat(channels, linear.in_features // len(channels)))
-        return self._made(name, linear.out_features)
+    def _linear(self, step: Step, linear: nn.Linear, channels: Entries) -> Entries:
+        if linear.in_features % len(channels) or self.flattened.isdisjoint(step.inputs):
+            self._expect(step.layer, linear.in_features, len(channels))
+        self._note(step.layer, "input channel", np.repeat(channels, linear.in_features // len(channels)))
+        return self._made(step.layer, linear.out_features)
 
     def _made(self, name: str, count: int) -> Entries:
         known = self.axes.get((name, "filter"))

@@ -20,9 +20,11 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     Raises:
         ExplorerError: it is none of the kinds, or not all of it fits.
     """
+    # A single number has no shape to read anything off.
+    shaped = {key: tensor for key, tensor in state.items() if tensor.ndim}
     for builder in all_builders().values():
-        for candidate in builder.candidates(state):
-            spec = _with_widths_of(state, candidate)
+        for candidate in builder.candidates(shaped):
+            spec = _with_widths_of(shaped, candidate)
             if spec is not None:
                 return load_weights(spec.build(), state, source).eval()
     known = " nor a ".join(builder.title for builder in all_builders().values())
@@ -42,7 +44,7 @@ def _with_widths_of(state: Mapping[str, Tensor], spec: NetworkSpec) -> NetworkSp
     for group in groups_of_spec(spec):
         made = next(member for member in group.members if member.role == "filter")
         weight = state.get(f"{made.layer}.weight")
-        if weight is None or not weight.ndim:
+        if weight is None:
             return None
         # A grouped convolution makes as many entries of a channel as it has groups.
         widths.append(len(weight) // made.entries.shape[1])

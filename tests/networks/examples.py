@@ -133,6 +133,20 @@ class Grouped(nn.Module):
         return self.head(functional.silu(self.out(self.depthwise(self.grouped(x)))).mean((2, 3)))
 
 
+class Parts(nn.Module):
+    """A value whose first four channels are tied to one layer and whose last two to another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.one, self.two = nn.Conv2d(3, 6, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(3, 2, 1)
+        self.side, self.out = nn.Conv2d(4, 3, 1), nn.Conv2d(6, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide, one = self.wide(x), self.one(x)
+        wide = functional.relu(wide + torch.cat([one, self.two(x)], 1))
+        return torch.cat([self.out(wide), self.side(one)], 1).mean((2, 3))
+
+
 class Spread(nn.Module):
     """One channel that is multiplied into all of another value's."""
 
@@ -203,6 +217,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
         Sigmoid,
         Flattened,
         Grouped,
+        Parts,
         Spread,
         Unordered,
         ResidualStudent,

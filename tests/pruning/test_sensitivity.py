@@ -11,9 +11,19 @@ from explorer.errors import ExplorerError
 from explorer.measure import logits
 from explorer.networks import maskable_weights, resnet18_teacher
 from explorer.pruning import sensitivity
+from tests.networks.examples import ResidualStudent, Twice, trained_like
 
 
-@pytest.mark.parametrize("build", [lambda: load("student-60k-kd"), lambda: resnet18_teacher(10).eval()])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: load("student-60k-kd"),
+        lambda: resnet18_teacher(10).eval(),
+        lambda: trained_like(ResidualStudent),
+        lambda: trained_like(Twice),
+    ],
+    ids=["student", "resnet18", "residual student", "a layer used twice"],
+)
 def test_each_layer_alone_is_what_torchs_own_pruning_makes_of_it(build) -> None:
     """Image for image: the prefix that is computed once changes no prediction."""
     torch.manual_seed(1)
