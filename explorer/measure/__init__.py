@@ -17,6 +17,7 @@ from explorer.measure.clock import (
 from explorer.measure.devices import devices, has_bfloat16, spared, spared_core
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.sizes import multiply_adds, state_bytes
+from explorer.measure.speed import forward_speed
 
 __all__ = [
     "BATCH",
@@ -29,6 +30,7 @@ __all__ = [
     "cpu_time",
     "devices",
     "eval_mode",
+    "forward_speed",
     "has_bfloat16",
     "keep_freed_memory",
     "latencies",

@@ -30,6 +30,10 @@ class SourceOfNetwork(Protocol):
 class SourceOfImages(Protocol):
     """Where images come from; can be pickled."""
 
+    @property
+    def input_size(self) -> int:
+        """Side in pixels of what a network is fed."""
+
     def read(self, use: Any) -> Generator[Update, None, Any]:
         """The images for a use; yields updates while files are decoded."""
 

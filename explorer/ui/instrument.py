@@ -1,0 +1,341 @@
+"""One panel for every instrument: estimate before, progress and time left during, stop, and a result that is kept.
+
+An instrument is described in its lesson's engine, as a subclass of ``work.instrument.Instrument``: how many parts,
+how much work, and a generator that yields the parts. What a page then writes is no more than this::
+
+    spec = InstrumentSpec(source, data, "test", images.key, SensitivitySettings(count))
+    panel = Panel(SENSITIVITY, spec, stored=stored)       # draws nothing yet
+    panel.controls()                                      # what it takes here, and the button
+    shown = panel.result(where, grow=lambda cells: ...)   # runs here if asked, and says what is shown
+    if shown is not None:
+        draw(shown.parts)
+        ui.provenance(shown.origin, shown.where)
+
+``controls`` and ``result`` may be drawn in different columns: the progress bar is where the result will be. The
+result is kept in this process under its identity, so that after a reload the same controls show it again.
+Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``. Nothing here
+depends on where ``Instrument.run`` runs: a spec goes in and parts come out, and both can be pickled.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.ledger import Origin
+from explorer.measure import forward_speed
+from explorer.ui.session import session
+from explorer.ui.work import heavy_work, pace, stopwatch
+from explorer.work.estimate import Estimator, duration
+from explorer.work.identity import Difference, Identity, differences
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
+from explorer.work.results import KeptResult, ResultStore, Shelf
+
+PartType = TypeVar("PartType")
+REDRAW = 1.0  # seconds between two figures of a growing result
+
+
+@dataclass(frozen=True)
+class StoredResult(Generic[PartType]):
+    """A result that was measured before, for what is not measured here.
+
+    Attributes:
+        parts: as the instrument would bring them.
+        settings: with which it was measured.
+        where: when and on what, for ``provenance``.
+    """
+
+    parts: tuple[PartType, ...]
+    settings: Any
+    where: str
+
+
+@dataclass(frozen=True)
+class ShownResult(Generic[PartType]):
+    """What a panel shows.
+
+    Attributes:
+        parts: the result so far.
+        settings: with which it was measured, which need not be what the controls ask for now.
+        origin: whether it was measured here or stored.
+        where: where the figures come from, for ``provenance``.
+        finished: whether all parts are there.
+        beside: the stored result, where some figures of this one could not be measured here.
+    """
+
+    parts: tuple[PartType, ...]
+    settings: Any
+    origin: Origin
+    where: str
+    finished: bool = True
+    beside: StoredResult[PartType] | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def results() -> ResultStore:
+    """The results of all instruments and visitors in this process."""
+    return ResultStore()
+
+
+@st.cache_resource(show_spinner=False)
+def _estimator() -> Estimator:
+    return Estimator()
+
+
+@st.cache_resource(show_spinner=False)
+def _amounts() -> Shelf[Identity, float]:
+    """How many multiply-adds each run takes, since counting them opens the network."""
+    return Shelf(256)
+
+
+class Panel(Generic[PartType]):
+    """An instrument on a page, for one run of the page's script.
+
+    Args:
+        instrument: what measures.
+        spec: what is asked for; None where the controls ask for nothing that can be measured.
+        stored: what is shown as long as nothing has been measured here; None if there is none.
+        starts_itself: whether it runs without a button, until its visitor stops it.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument[Any, PartType],
+        spec: InstrumentSpec[Any] | None,
+        *,
+        stored: StoredResult[PartType] | None = None,
+        starts_itself: bool = False,
+    ) -> None:
+        self._instrument, self._spec, self._stored = instrument, spec, stored
+        self._starts_itself, self._asked = starts_itself, False
+        self._identity = None if spec is None else instrument.identity(spec)
+
+    # --- Before -----------------------------------------------------------------------------------------
+
+    def controls(self, label: str = "Run it here", *, blocked: str = "", **button: Any) -> None:
+        """What a run takes here, estimated, and the button that starts it, or goes on with a stopped one.
+
+        Args:
+            label: of the button.
+            blocked: why it cannot be pressed now; empty if it can.
+            button: further settings of the button.
+        """
+        spec, kept = self._spec, self._kept()
+        goes_on = kept is not None and self._goes_on(kept)
+        said = "Nothing that can be measured is chosen." if spec is None else ""
+        try:
+            takes = f"{self.estimate()}, estimated" if spec is not None else ""
+        except ExplorerError as error:
+            said, takes = str(error), ""
+        settings: dict[str, Any] = {
+            "key": f"run_{self._instrument.key}",
+            "type": "primary",
+            "icon": ":material/play_arrow:",
+            "width": "stretch",
+            "disabled": bool(blocked or said),
+            "help": blocked or said or f"Measures {self._instrument.title} on this machine.",
+        }
+        self._asked = st.button("Go on" if goes_on else label, **settings | button)
+        st.caption(said or takes)
+
+    def estimate(self) -> str:
+        """How long the run will take here, in words."""
+        assert self._spec is not None
+        steps = self._instrument.steps(self._spec)
+        return f"{steps:,} {self._instrument.unit}, about {duration(self._seconds())} here"
+
+    def _seconds(self) -> float:
+        spec, identity = self._spec, self._identity
+        assert spec is not None
+        assert identity is not None
+        network: Any = spec.network
+        return _estimator().seconds(
+            self._amount(),
+            (self._instrument.key, identity.weights),
+            identity.weights,
+            lambda: forward_speed(network.load(), spec.data.input_size),
+        )
+
+    def _amount(self) -> float:
+        assert self._spec is not None
+        assert self._identity is not None
+        amount = _amounts().get(self._identity)
+        if amount is None:
+            amount = self._instrument.work(self._spec)
+            _amounts().put(self._identity, amount)
+        return amount
+
+    # --- During -----------------------------------------------------------------------------------------
+
+    def result(
+        self,
+        where: Callable[[InstrumentSpec[Any], Sequence[PartType]], str],
+        *,
+        grow: Callable[[Sequence[PartType]], object] | None = None,
+    ) -> ShownResult[PartType] | None:
+        """Run if that was asked for, then say in notices what is shown, and give it; None if there is nothing.
+
+        Args:
+            where: on what parts were measured, for ``provenance``.
+            grow: draws the parts of a run that is not over yet.
+        """
+        if self._wants_to_run():
+            self._run(grow)
+        kept = self._to_show()
+        if kept is None:
+            return self._show_stored()
+        if not kept.finished:
+            self._say_stopped(kept)
+        asked = self._spec.settings if self._spec else kept.identity.settings
+        self._say_other_settings("This run has", differences(kept.identity.settings, asked))
+        missing = self._instrument.unmeasured(kept.parts)
+        if missing:
+            beside = " The stored figures stand beside it." if self._stored else ""
+            st.warning(f"{missing}{beside}", icon=":material/warning:")
+        return ShownResult(
+            kept.parts,
+            kept.identity.settings,
+            "measured",
+            where(kept.spec, kept.parts),
+            kept.finished,
+            self._stored if missing else None,
+        )
+
+    def _kept(self) -> KeptResult | None:
+        return None if self._identity is None else results().get(self._identity)
+
+    def _goes_on(self, kept: KeptResult) -> bool:
+        return self._instrument.resumes and bool(kept.parts) and not kept.finished
+
+    def _wants_to_run(self) -> bool:
+        if self._identity is None:
+            return False
+        if self._starts_itself:
+            kept = self._kept()
+            done = kept is not None and kept.finished
+            return not done and self._identity not in session().stopped
+        return self._asked
+
+    def _run(self, grow: Callable[[Sequence[PartType]], object] | None) -> None:
+        assert self._identity is not None
+        before = self._kept()
+        session().runs[self._identity.subject] = self._identity
+        session().stopped.discard(self._identity)
+        area = st.empty()
+        with area.container(), heavy_work():
+            meanwhile = self._kept()
+            # While this visitor waited for a turn, another may have had just this measured.
+            if not (meanwhile and meanwhile.finished and meanwhile is not before):
+                self._collect(before, grow)
+        area.empty()
+
+    def _collect(
+        self, before: KeptResult | None, grow: Callable[[Sequence[PartType]], object] | None
+    ) -> None:
+        """Run the instrument and keep every part when it is ready, also if the page's script is ended meanwhile."""
+        spec, identity, instrument = self._spec, self._identity, self._instrument
+        assert spec is not None
+        assert identity is not None
+        if before is not None and self._goes_on(before):
+            result = replace(before, state="running")
+        else:
+            result = KeptResult(identity, spec, steps=instrument.steps(spec))
+        first, earlier = len(result.parts), result.seconds
+        bar = st.progress(
+            first / result.steps, f"Starting; about {duration(self._seconds())} here, estimated"
+        )
+        st.button(
+            "Stop",
+            key=f"stop_{instrument.key}",
+            icon=":material/stop:",
+            on_click=session().stopped.add,
+            args=(identity,),
+            help=f"Ends the run. The {instrument.unit} that are ready are kept"
+            + (", and it can go on from there." if instrument.resumes else "."),
+        )
+        figure, due, redraw = st.empty(), pace(), pace(REDRAW)
+
+        def keep(now: KeptResult) -> None:
+            # A run that is not over never takes the place of one that is.
+            if now.finished or before is None or not before.finished:
+                results().keep(now)
+
+        try:
+            with stopwatch() as clock:
+                for step in instrument.run(spec, result.parts):
+                    if isinstance(step, Update):
+                        if due():
+                            bar.progress(
+                                len(result.parts) / result.steps,
+                                f"{step.stage}: {step.done:,} of {step.total:,}",
+                            )
+                        continue
+                    result = result.with_part(step, earlier + clock())
+                    keep(result)
+                    if due():
+                        bar.progress(*self._progress(result, clock() / (len(result.parts) - first)))
+                    if grow is not None and redraw():
+                        with figure.container():
+                            grow(result.parts)
+            result = result.ended("finished")
+            _estimator().learn(self._amount(), (instrument.key, identity.weights), result.seconds)
+        finally:
+            # Streamlit ends a script by an exception at any of the calls above: whatever was ready is kept.
+            keep(result if result.finished else result.ended("stopped"))
+
+    def _progress(self, result: KeptResult, seconds_each: float) -> tuple[float, str]:
+        done, said = len(result.parts), self._instrument.describe(result.parts[-1])
+        left = duration(seconds_each * (result.steps - done)) if done < result.steps else "0 s"
+        text = f"{done:,} of {result.steps:,} {self._instrument.unit}"
+        return min(1.0, done / result.steps), f"{text}{f' ({said})' if said else ''}, about {left} left"
+
+    # --- After ------------------------------------------------------------------------------------------
+
+    def _to_show(self) -> KeptResult | None:
+        """The result of exactly this spec; else the one that this visitor looks at; else, if nothing is stored, any."""
+        if self._identity is None:
+            return None
+        exact = self._kept()
+        mine = session().runs.get(self._identity.subject)
+        other = results().get(mine) if mine else None
+        if other is None and self._stored is None:
+            other = results().latest(*self._identity.subject)
+        return next((kept for kept in (exact, other) if kept is not None and kept.parts), None)
+
+    def _say_stopped(self, kept: KeptResult) -> None:
+        what = f"{len(kept.parts):,} of {kept.steps:,} {self._instrument.unit}"
+        st.info(f"Stopped after {what}; they are kept.", icon=":material/stop_circle:")
+        if self._starts_itself and kept.identity in session().stopped:
+            st.button(
+                "Go on",
+                key=f"go_on_{self._instrument.key}",
+                icon=":material/play_arrow:",
+                on_click=session().stopped.discard,
+                args=(kept.identity,),
+            )
+
+    def _say_other_settings(self, who: str, others: tuple[Difference, ...]) -> None:
+        if others:
+            listed = "; ".join(map(str, others))
+            st.warning(
+                f"{who} other settings than the controls ({listed}). Run it here to measure what they ask for.",
+                icon=":material/sync_problem:",
+            )
+
+    def _show_stored(self) -> ShownResult[PartType] | None:
+        stored = self._stored
+        if stored is None:
+            if not self._starts_itself:
+                st.info(
+                    f"Nobody has measured {self._instrument.title} of this network yet: run it here.",
+                    icon=":material/play_arrow:",
+                )
+            return None
+        if self._spec is not None:
+            self._say_other_settings(
+                "These stored figures have", differences(stored.settings, self._spec.settings)
+            )
+        return ShownResult(stored.parts, stored.settings, "precomputed", stored.where)

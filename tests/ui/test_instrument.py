@@ -1,0 +1,159 @@
+"""The panel of every instrument: what it says before, keeps on a stop, shows again, and never shows for another."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.ui.instrument import results
+from explorer.work.identity import Identity
+from explorer.work.results import KeptResult
+from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    results().clear()
+    COUNTING.started.clear()
+
+
+def page(most: int, fails_at: int, weights: str, stored: bool, starts_itself: bool) -> None:
+    import streamlit as st
+
+    from explorer.ui.instrument import Panel, StoredResult
+    from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
+
+    numbers = StoredResult((Number(77),), CountingSettings(3), "long ago.") if stored else None
+    panel = Panel(
+        COUNTING,
+        spec_of(most, weights=weights, fails_at=fails_at),
+        stored=numbers,
+        starts_itself=starts_itself,
+    )
+    if not starts_itself:
+        panel.controls()
+    try:
+        shown = panel.result(lambda spec, parts: f"{len(parts)} of {spec.settings.most}.")
+    except RuntimeError as error:
+        st.error(str(error))
+        return
+    if shown is not None:
+        st.markdown(f"{shown.origin}: {[part.value for part in shown.parts]}, {shown.where}")
+        if shown.beside is not None:
+            st.markdown(f"beside: {[part.value for part in shown.beside.parts]}")
+
+
+def opened(
+    most: int,
+    *,
+    fails_at: int = 10**9,
+    weights: str = "one",
+    stored: bool = False,
+    starts_itself: bool = False,
+) -> AppTest:
+    app = AppTest.from_function(page, args=(most, fails_at, weights, stored, starts_itself)).run()
+    assert not app.exception
+    return app
+
+
+def press(app: AppTest, label: str = "Run it here") -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> list[str]:
+    return [text.value for text in app.markdown]
+
+
+def test_before_a_run_the_panel_says_what_it_takes_and_shows_nothing() -> None:
+    app = opened(4)
+    assert "4 numbers, about 1 s here, estimated" in app.caption[0].value
+    assert "Nobody has measured the numbers of this network yet" in app.info[0].value
+    assert texts(app) == []
+
+
+def test_a_run_is_shown_and_a_new_session_shows_it_again() -> None:
+    app = press(opened(4))
+    assert texts(app) == ["measured: [0, 1, 2, 3], 4 of 4."]
+    assert not app.info
+    assert texts(opened(4)) == ["measured: [0, 1, 2, 3], 4 of 4."], "as after a reload"
+    assert COUNTING.started == [0]
+
+
+def test_a_run_of_other_weights_is_never_shown() -> None:
+    press(opened(4))
+    app = opened(4, weights="another")
+    assert texts(app) == []
+    assert "Nobody has measured" in app.info[0].value
+
+
+def test_a_result_with_other_settings_says_in_what_it_differs() -> None:
+    app = press(opened(4))
+    app.args = None  # the function's arguments are the controls of this page
+    other = opened(5)
+    assert texts(other) == ["measured: [0, 1, 2, 3], 4 of 4."]
+    assert "numbers: shown 4, asked 5" in other.warning[0].value
+
+
+def test_the_stored_result_is_shown_until_something_is_measured_and_beside_what_could_not_be() -> None:
+    app = opened(3, stored=True)
+    assert texts(app) == ["precomputed: [77], long ago."]
+    assert not app.warning
+    assert "numbers: shown 3, asked 4" in opened(4, stored=True).warning[0].value
+    app = press(app)
+    assert texts(app) == ["measured: [0, 1, 2], 3 of 3."]
+    app = press(opened(14, stored=True))
+    assert texts(app)[-1] == "beside: [77]"
+    assert "13 could not be measured. The stored figures stand beside it." in app.warning[0].value
+
+
+def test_another_visitors_run_does_not_push_the_stored_result_away() -> None:
+    press(opened(4, stored=True))
+    assert texts(opened(5, stored=True)) == ["precomputed: [77], long ago."]
+
+
+def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there() -> None:
+    app = press(opened(4, fails_at=2))
+    assert "ended here" in app.error[0].value
+    app.run()
+    assert texts(app) == ["measured: [0, 1], 2 of 4."]
+    assert "Stopped after 2 of 4 numbers; they are kept" in app.info[0].value
+    press(app, "Go on")
+    assert COUNTING.started == [0, 2]
+
+
+def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> None:
+    spec = spec_of(4, fails_at=2)
+    whole = KeptResult(COUNTING.identity(spec), spec, tuple(map(Number, range(4))), 4, 1.0, "finished")
+    results().keep(whole)
+    app = press(opened(4, fails_at=2))
+    assert "ended here" in app.error[0].value
+    assert results().get(whole.identity) == whole
+
+
+def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it() -> None:
+    app = opened(3, starts_itself=True)
+    assert texts(app) == ["measured: [0, 1, 2], 3 of 3."]
+    app.run()
+    opened(3, starts_itself=True)
+    assert COUNTING.started == [0]
+    spec = spec_of(5)
+    results().keep(KeptResult(COUNTING.identity(spec), spec, (Number(0),), 5, 1.0, "stopped"))
+    app = AppTest.from_function(page, args=(5, 10**9, "one", False, True))
+    app.session_state["session"] = stopped_session(COUNTING.identity(spec))
+    app.run()
+    assert texts(app) == ["measured: [0], 1 of 5."]
+    press(app, "Go on")
+    assert texts(app) == ["measured: [0, 1, 2, 3, 4], 5 of 5."]
+    assert COUNTING.started == [0, 1]
+
+
+def stopped_session(identity: Identity) -> object:
+    from explorer.ui.session import Session
+
+    session = Session()
+    session.stopped.add(identity)
+    return session
+
+
+def test_the_settings_of_the_example_are_told_apart() -> None:
+    assert CountingSettings(3) != CountingSettings(4)
