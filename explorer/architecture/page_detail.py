@@ -10,9 +10,8 @@ from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.separable import against_standard
-from explorer.architecture.source import source
 from explorer.data import BUNDLED
-from explorer.networks import StudentSpec
+from explorer.networks import StudentSpec, source_code
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def trained(design: Design) -> None:
 
 def code(design: Design) -> None:
     """The network as one self-contained file."""
-    text = source(design.spec, design.found.total_params)
+    text = source_code(design.spec.build())
     st.download_button(
         "student_net.py",
         text,

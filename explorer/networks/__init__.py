@@ -22,6 +22,7 @@ from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
 from explorer.networks.resnet import ResNetSpec, resnet18_teacher
+from explorer.networks.source import source_code
 from explorer.networks.studentnet import StudentNet, StudentSpec
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "remove",
     "resnet18_teacher",
     "sides",
+    "source_code",
     "widths_text",
     "wiring_of",
     "with_widths",

@@ -15,10 +15,9 @@ from torch.nn import functional
 from explorer.architecture.audit import CLAIM, LAST_ROW, audit
 from explorer.architecture.budget import LIMITS, budget, torchsummary_text
 from explorer.architecture.fit import fit_to_limit
-from explorer.architecture.source import source
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
-from explorer.networks import StudentSpec, cost_of, widths_text
+from explorer.networks import StudentSpec, cost_of, source_code, widths_text
 from explorer.report import quoted
 from explorer.report.answers_pruning import curve, speed
 from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, Where
@@ -64,7 +63,7 @@ def _architecture(state: Homework) -> Answer:
                 f"StudentNet of widths {widths} for {state.spec.classes} classes: a 7x7 stem and four "
                 f"depthwise-separable blocks, **{params:,}** parameters."
             ),
-            Code(source(state.spec, params), "student_net.py"),
+            Code(source_code(state.spec.build()), "student_net.py"),
         ),
         Verdict(
             f"The report's code runs; its network has {cost_of(StudentSpec()).params:,} parameters.",
