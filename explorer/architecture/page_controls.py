@@ -18,7 +18,7 @@ TERMS = (*LIMITS, OTHER_LIMIT)
 
 def current() -> ArchitectureState:
     """The design that the address asks for, whether its controls are drawn or not."""
-    term = address.value("limit", default=TERMS[0], options=TERMS)
+    term = address.value("limit", options=TERMS)
     spec = StudentSpec(
         address.value("stem"),
         tuple(address.value(f"block{number}") for number in range(1, 5)),

@@ -11,6 +11,7 @@ from explorer.data import BUNDLED, DataSet, decode
 from explorer.data.folder import VALIDATION, ImageFolder, named_folder
 from explorer.data.layout import Folder
 from explorer.errors import ExplorerError
+from explorer.ui import address
 from explorer.workspace import Own, Workspace, signature, trained
 
 FOLDER, SHIPPED = "Your folder", BUNDLED.name
@@ -37,31 +38,30 @@ def choose_workspace() -> None:
 
 
 def _folder_chosen(path: str) -> bool:
-    return (
-        st.segmented_control(
-            "Images and networks",
-            [FOLDER, SHIPPED],
-            default=FOLDER,
-            required=True,
-            key="w",
-            bind="query-params",
-            help=f"{path}, or the {SHIPPED} that ships with its trained networks.",
-        )
-        == FOLDER
+    titles = {"folder": FOLDER, "bundled": SHIPPED}
+    chosen = address.choice(
+        "images_of",
+        "Images and networks",
+        tuple(titles),
+        draw=st.segmented_control,
+        required=True,
+        format_func=lambda name: titles[name],
+        help=f"{path}, or the {SHIPPED} that ships with its trained networks.",
     )
+    return chosen == "folder"
 
 
 def _choose_images(folder: Folder) -> ImageFolder:
     """Which of the folder's images are used, and at what size."""
     with st.expander("How many, how large"):
-        validation = _count("Validation images", "w_n", len(folder.validation))
-        training = _count("Training images", "w_tr", len(folder.training))
-        size = st.select_slider(
+        validation = _count("validation_images", "Validation images", len(folder.validation))
+        training = _count("training_images", "Training images", len(folder.training))
+        size = address.choice(
+            "side",
             "Side in pixels",
             SIDES,
-            decode.SIZE,
-            key="w_px",
-            bind="query-params",
+            draw=st.select_slider,
+            default=decode.SIZE,
             help="Of the images as fed: the course feeds 224. Choose what your network was trained at.",
         )
     data = ImageFolder(folder, validation, training, int(size))
@@ -71,19 +71,17 @@ def _choose_images(folder: Folder) -> ImageFolder:
     return data
 
 
-def _count(label: str, key: str, most: int) -> int:
+def _count(key: str, label: str, most: int) -> int:
     steps = [*(step for step in STEPS if step < most), ALL]
-    return int(
-        st.select_slider(
-            label,
-            steps,
-            next((step for step in steps if step >= VALIDATION), ALL),
-            format_func=lambda step: f"all {most:,}" if step == ALL else f"{step:,}",
-            key=key,
-            bind="query-params",
-            disabled=len(steps) == 1,
-            help="Taken at random by a fixed seed, not balanced over the classes. More take longer.",
-        )
+    return address.choice(
+        key,
+        label,
+        steps,
+        draw=st.select_slider,
+        default=next((step for step in steps if step >= VALIDATION), ALL),
+        format_func=lambda step: f"all {most:,}" if step == ALL else f"{step:,}",
+        disabled=len(steps) == 1,
+        help="Taken at random by a fixed seed, not balanced over the classes. More take longer.",
     )
 
 

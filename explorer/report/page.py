@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.report import page_answers, page_ledger
+from explorer.ui import address
 
 TABS: dict[str, Callable[[], None]] = {
     "Ledger": page_ledger.ledger_tab,
@@ -19,11 +20,9 @@ def main() -> None:
         "What did each step cost and bring? The lessons pin a state here as a row; the report answers the "
         "homework's six questions from the current state of the lessons."
     )
-    tabs = st.tabs(list(TABS), key="r_tab", on_change="rerun", bind="query-params")
-    for name, tab in zip(TABS, tabs, strict=True):
-        if tab.open:
-            with tab:
-                TABS[name]()
+    for name, tab in address.tabs("report_tab", tuple(TABS)):
+        with tab:
+            TABS[name]()
 
 
 main()

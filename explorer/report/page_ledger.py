@@ -9,11 +9,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, State
+from explorer.ledger import AXES, Axis, State
 from explorer.report import charts, rebuild
 from explorer.report.receipt import receipt
+from explorer.ui import address
 
-BY_TITLE = {axis.title: axis for axis in AXES}
+BY_COLUMN = {axis.column: axis for axis in AXES}
 
 
 def ledger_tab() -> None:
@@ -21,13 +22,13 @@ def ledger_tab() -> None:
     _open_link()
     pinned = ui.pinned()
     left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
-    x = BY_TITLE[_axis(left, "Across", "r_x", 0)]
-    y = BY_TITLE[_axis(middle, "Up", "r_y", len(AXES) - 1)]
-    shipped = right.toggle(
+    x = _axis("across", "Across", left, AXES[0])
+    y = _axis("up", "Up", middle, AXES[-1])
+    shipped = address.toggle(
+        "shipped",
         "With the shipped networks",
-        any(card.measured for card in ui.networks().values()),
-        key="r_s",
-        bind="query-params",
+        at=right,
+        default=any(card.measured for card in ui.networks().values()),
         help="The trained ones, from their cards.",
     )
     states = [*(_shipped() if shipped else ()), *pinned]
@@ -59,9 +60,17 @@ def ledger_tab() -> None:
     _receipts(states)
 
 
-def _axis(column: DeltaGenerator, label: str, key: str, index: int) -> str:
-    text = "A quantity to compare by."
-    return str(column.selectbox(label, list(BY_TITLE), index, key=key, bind="query-params", help=text))
+def _axis(key: str, label: str, column: DeltaGenerator, default: Axis) -> Axis:
+    chosen = address.choice(
+        key,
+        label,
+        tuple(BY_COLUMN),
+        draw=column.selectbox,
+        default=default.column,
+        format_func=lambda name: BY_COLUMN[name].title,
+        help="A quantity to compare by.",
+    )
+    return BY_COLUMN[chosen]
 
 
 @st.cache_data(show_spinner="Counting the shipped networks")
@@ -123,7 +132,7 @@ def _keep(states: list[State], pinned: list[State]) -> None:
     if pinned:
         with st.expander("A link to this ledger"):
             base = (st.context.url or "").split("?")[0]
-            st.code(f"{base}?l={ledger.to_link(pinned)}", None, wrap_lines=True)
+            st.code(f"{base}?ledger={ledger.to_link(pinned)}", None, wrap_lines=True)
     upload = st.file_uploader(
         "Open a ledger", "json", max_upload_size=1, help="A JSON file that was downloaded here."
     )
@@ -161,8 +170,8 @@ def _recompute(pinned: list[State]) -> None:
 
 def _open_link() -> None:
     """Take the rows in the link once; they stay in the session after that."""
-    value = st.query_params.get("l")
-    if value is None or ui.session().ledger_link == value:
+    value = address.value("ledger")
+    if not value or ui.session().ledger_link == value:
         return
     ui.session().ledger_link = value
     _add(ledger.from_link, value)

@@ -9,8 +9,8 @@ first puts an entry without parameters into the history, so that Back opens the 
 the address is read here before the controls are drawn, and written after them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.networks import MAX_CLASSES, MAX_WIDTH, StudentSpec
-from explorer.ui.session import AddressState, session
+from explorer.ui.session import session
 
 Kind = Literal["whole number", "number", "switch", "choice", "choices", "text"]
 OptionType = TypeVar("OptionType")
@@ -64,6 +64,10 @@ def _width(key: str, default: int, name: str) -> Key:
 TABLE: Mapping[str, Key] = {
     entry.key: entry
     for entry in (
+        Key("images_of", EVERYWHERE, "choice", None, "the images to work on", options=("folder", "bundled")),
+        Key("validation_images", EVERYWHERE, "choice", None, "the number of validation images"),
+        Key("training_images", EVERYWHERE, "choice", None, "the number of training images"),
+        Key("side", EVERYWHERE, "choice", None, "the side of the images"),
         Key("limit", "architecture", "choice", None, "the limit", carried=_REPORT),
         Key(
             *("own_limit", "architecture", "whole number", 60_000, "the user's own limit"),
@@ -95,6 +99,11 @@ TABLE: Mapping[str, Key] = {
         ),
         Key("bias", "architecture", "switch", False, "the convolutions' bias", carried=_REPORT),
         Key("architecture_tab", "architecture", "choice", None, "the tab"),
+        Key("report_tab", "report", "choice", None, "the tab"),
+        Key("across", "report", "choice", None, "the quantity across"),
+        Key("up", "report", "choice", None, "the quantity upwards"),
+        Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
+        Key("ledger", "report", "text", "", "the ledger"),
     )
 }
 """Every key of the address, in the order in which they are written."""
@@ -126,7 +135,9 @@ def arrive(page: str, pages: Sequence[str]) -> None:
         # A whole address: what it does not name is at its default. A click in the navigation names nothing,
         # and finds the page as this visitor left it.
         state.asked |= {key: () for key in known if key not in asked}
-    state.unknown = tuple(key for key in asked if key not in known) if known else ()
+    # The lessons that still bind their controls themselves know their own keys.
+    converted = page in {entry.page for entry in TABLE.values()}
+    state.unknown = tuple(key for key in asked if key not in known) if converted else ()
     state.notices = tuple(f"The link has a {key}, which this page does not know." for key in state.unknown)
     state.written = None
 
@@ -194,46 +205,56 @@ def _writer() -> Any:
 # --- What a key now stands for --------------------------------------------------------------------------
 
 
-def value(key: str, *, default: Any = None, options: Iterable[Any] = ()) -> Any:
+def value(key: str, **depends: Any) -> Any:
     """What a key stands for, without a control: what the address asks for, else what was last set, else default.
 
     Args:
         key: one of the table.
-        default: in place of the table's, where it depends on the data.
-        options: in place of the table's, where they depend on the data.
+        depends: default, low, high or options in place of the table's, where they depend on the data.
     """
-    entry, state = TABLE[key], session().address
-    default = entry.default if default is None else default
-    choices = tuple(options) or entry.options
+    return _value(_entry(key, **depends))
+
+
+def _entry(key: str, **depends: Any) -> Key:
+    """The table's entry with what depends on the data; the first option is the default where there is no other."""
+    entry = replace(TABLE[key], **{name: given for name, given in depends.items() if given is not None})
+    if entry.default is None and entry.kind == "choice" and entry.options:
+        entry = replace(entry, default=entry.options[0])
+    return entry
+
+
+def _value(entry: Key) -> Any:
+    key, state = entry.key, session().address
     if key in state.asked:
         texts = state.asked.pop(key)
-        setting = _read(entry, texts, choices) if texts else default
+        setting = _read(entry, texts) if texts else entry.default
         if setting is None:
             state.notices = (
                 *state.notices,
                 f"The link asks for {entry.name} ({key}) = {', '.join(texts)}, which is not possible here; it "
-                f"opens with {', '.join(_texts(default)) or 'none'}.",
+                f"opens with {', '.join(_texts(entry.default)) or 'none'}.",
             )
-            setting = default
-        state.values[key] = setting
+            setting = entry.default
     else:
         # Of a control on this page, what the hand has set since; of others what was last set there.
         setting = st.session_state[key] if key in st.session_state else state.values.get(key)
-        state.values[key] = setting if _allowed(entry, setting, choices) else default
-    _record(state, entry, state.values[key], default)
-    return state.values[key]
+        if not _allowed(entry, setting):
+            setting = entry.default
+    _record(entry, setting)
+    return setting
 
 
 def put(key: str, setting: Any) -> None:
     """Set the control of a key, from a callback of another one."""
-    entry, state = TABLE[key], session().address
-    state.asked.pop(key, None)
-    state.values[key] = st.session_state[key] = setting
-    _record(state, entry, setting, entry.default)
+    session().address.asked.pop(key, None)
+    st.session_state[key] = setting
+    _record(TABLE[key], setting)
 
 
-def _record(state: AddressState, entry: Key, setting: Any, default: Any) -> None:
-    if setting == default:
+def _record(entry: Key, setting: Any) -> None:
+    state = session().address
+    state.values[entry.key] = setting
+    if setting == entry.default:
         state.texts.pop(entry.key, None)
     else:
         state.texts[entry.key] = _texts(setting)
@@ -248,7 +269,7 @@ def _texts(setting: Any) -> tuple[str, ...]:
     return (f"{setting:g}" if isinstance(setting, float) else str(setting),)
 
 
-def _read(entry: Key, texts: tuple[str, ...], options: tuple[Any, ...]) -> Any:
+def _read(entry: Key, texts: tuple[str, ...]) -> Any:
     """What the texts of the address stand for; None if that is not allowed here."""
     text = texts[-1]
     try:
@@ -260,129 +281,137 @@ def _read(entry: Key, texts: tuple[str, ...], options: tuple[Any, ...]) -> Any:
             case "switch":
                 setting = {"yes": True, "no": False}.get(text)
             case "choice":
-                setting = next((option for option in options if _texts(option) == (text,)), None)
+                setting = _option(entry, text)
             case "choices":
-                written = {_texts(option)[0]: option for option in options}
-                setting = [] if texts == ("",) else [written.get(each) for each in texts]
+                setting = [] if texts == ("",) else [_option(entry, each) for each in texts]
             case "text":
                 setting = text
     except ValueError:
         return None
-    return setting if _allowed(entry, setting, options) else None
+    return setting if _allowed(entry, setting) else None
 
 
-def _allowed(entry: Key, setting: Any, options: tuple[Any, ...]) -> bool:
+def _option(entry: Key, text: str) -> Any:
+    return next((option for option in entry.options if _texts(option) == (text,)), None)
+
+
+def _allowed(entry: Key, setting: Any) -> bool:
     if setting is None:
         return False
     match entry.kind:
         case "whole number" | "number":
-            # Not a comparison that nan would pass.
-            low = entry.low is None or setting >= entry.low
-            return low and (entry.high is None or setting <= entry.high)
+            # Written so that nan, which is neither below nor above anything, is not allowed.
+            return (entry.low is None or setting >= entry.low) and (
+                entry.high is None or setting <= entry.high
+            )
         case "choice":
-            return setting in options
+            return setting in entry.options
         case "choices":
-            return all(each in options for each in setting)
+            return all(each in entry.options for each in setting)
         case _:
             return True
 
 
 # --- Controls made from the table -----------------------------------------------------------------------
-# Settings that are not named here are those of Streamlit's control of the same name; ``at`` is where it is
-# drawn: a column, a container, or the page.
+# ``at`` or ``draw`` say where: a column, a container, or the page. What depends on the data is given here in
+# place of the table's: default, low, high, options. Everything else is a setting of Streamlit's own control.
 
 
-def _control(
-    key: str, draw: Callable[[str], Any], *, default: Any = None, options: tuple[Any, ...] = ()
-) -> Any:
+def _control(entry: Key, draw: Callable[[str], Any]) -> Any:
     """Draw a control of the table: it opens where the address says, and the address follows it."""
-    entry, state = TABLE[key], session().address
-    default = entry.default if default is None else default
-    asked = key in state.asked
-    setting = value(key, default=default, options=options)
-    # What is drawn already was set by the visitor's hand since, unless it is not possible any more.
+    key = entry.key
+    asked, setting = key in session().address.asked, _value(entry)
+    # What is drawn already was set by the visitor's hand since, unless that is not possible any more.
     if asked or key not in st.session_state or st.session_state[key] != setting:
         st.session_state[key] = setting
-    state.values[key] = setting = draw(key)
-    _record(state, entry, setting, default)
+    setting = draw(key)
+    _record(entry, setting)
     return setting
 
 
-def integer_input(key: str, label: str, *, at: Any = st, default: int | None = None, **settings: Any) -> int:
+def integer_input(
+    key: str,
+    label: str,
+    *,
+    at: Any = st,
+    default: int | None = None,
+    low: int | None = None,
+    high: int | None = None,
+    **settings: Any,
+) -> int:
     """A box for a whole number."""
-    low, high = _bounds(TABLE[key])
-    settings = {"min_value": low, "max_value": high} | settings
-    return int(_control(key, lambda key: at.number_input(label, key=key, **settings), default=default))
+    entry = _entry(key, default=default, low=low, high=high)
+    bounds = {"min_value": _whole(entry.low), "max_value": _whole(entry.high)}
+    return int(_control(entry, lambda key: at.number_input(label, key=key, **bounds, **settings)))
 
 
-def number_input(
-    key: str, label: str, *, at: Any = st, default: float | None = None, **settings: Any
-) -> float:
+def number_input(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
     """A box for a number."""
-    entry = TABLE[key]
-    settings = {"min_value": entry.low, "max_value": entry.high} | settings
-    return float(_control(key, lambda key: at.number_input(label, key=key, **settings), default=default))
+    entry = _entry(key)
+    bounds = {"min_value": entry.low, "max_value": entry.high}
+    return float(_control(entry, lambda key: at.number_input(label, key=key, **bounds, **settings)))
 
 
-def slider(key: str, label: str, *, at: Any = st, default: float | None = None, **settings: Any) -> float:
-    """A slider over the numbers between the table's bounds, whole or not as the table says."""
-    entry = TABLE[key]
-    low, high = _bounds(entry) if entry.kind == "whole number" else (entry.low, entry.high)
-    settings = {"min_value": low, "max_value": high} | settings
-    return float(_control(key, lambda key: at.slider(label, key=key, **settings), default=default))
+def integer_slider(key: str, label: str, *, at: Any = st, **settings: Any) -> int:
+    """A slider over whole numbers."""
+    entry = _entry(key)
+    bounds = {"min_value": _whole(entry.low), "max_value": _whole(entry.high)}
+    return int(_control(entry, lambda key: at.slider(label, key=key, **bounds, **settings)))
 
 
-def _bounds(entry: Key) -> tuple[int | None, int | None]:
-    return (
-        None if entry.low is None else int(entry.low),
-        None if entry.high is None else int(entry.high),
-    )
+def slider(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
+    """A slider over numbers."""
+    entry = _entry(key)
+    bounds = {"min_value": entry.low, "max_value": entry.high}
+    return float(_control(entry, lambda key: at.slider(label, key=key, **bounds, **settings)))
 
 
-def toggle(key: str, label: str, *, at: Any = st, **settings: Any) -> bool:
+def _whole(bound: float | None) -> int | None:
+    return None if bound is None else int(bound)
+
+
+def toggle(key: str, label: str, *, at: Any = st, default: bool | None = None, **settings: Any) -> bool:
     """A switch."""
-    return bool(_control(key, lambda key: at.toggle(label, key=key, **settings)))
+    entry = _entry(key, default=default)
+    return bool(_control(entry, lambda key: at.toggle(label, key=key, **settings)))
 
 
 def choice(
     key: str,
     label: str,
-    options: Sequence[OptionType] = (),
+    options: Sequence[OptionType] | None = None,
     *,
     draw: Callable[..., Any] = st.selectbox,
     default: OptionType | None = None,
     **settings: Any,
 ) -> OptionType:
-    """One of several, the table's unless they are given; the default is the table's, else the first.
+    """One of several.
 
     ``draw`` is ``st.selectbox``, ``st.pills``, ``st.segmented_control`` or ``st.select_slider``, of a column
     or of the page.
     """
-    choices: tuple[Any, ...] = tuple(options) or TABLE[key].options
-    if default is None and TABLE[key].default is None:
-        default = choices[0]
-    chosen: OptionType = _control(
-        key, lambda key: draw(label, choices, key=key, **settings), default=default, options=choices
-    )
+    entry = _entry(key, default=default, options=None if options is None else tuple(options))
+    chosen: OptionType = _control(entry, lambda key: draw(label, entry.options, key=key, **settings))
     return chosen
 
 
 def choices(
     key: str,
     label: str,
-    options: Sequence[OptionType] = (),
+    options: Sequence[OptionType] | None = None,
     *,
     default: Sequence[OptionType] | None = None,
     at: Any = st,
     **settings: Any,
 ) -> list[OptionType]:
     """Any number of several."""
-    offered: tuple[Any, ...] = tuple(options) or TABLE[key].options
-    chosen: list[OptionType] = _control(
+    entry = _entry(
         key,
-        lambda key: at.multiselect(label, offered, key=key, **settings),
         default=None if default is None else list(default),
-        options=offered,
+        options=None if options is None else tuple(options),
+    )
+    chosen: list[OptionType] = _control(
+        entry, lambda key: at.multiselect(label, entry.options, key=key, **settings)
     )
     return chosen
 
@@ -395,5 +424,5 @@ def tabs(key: str, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
         drawn.extend(st.tabs(list(names), key=key, on_change="rerun"))
         return next((name for name, tab in zip(names, drawn, strict=True) if tab.open), names[0])
 
-    _control(key, draw, default=names[0], options=tuple(names))
+    _control(_entry(key, options=tuple(names)), draw)
     return ((name, tab) for name, tab in zip(names, drawn, strict=True) if tab.open)

@@ -74,8 +74,8 @@ def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> Non
     visit.page.get_by_text("A link to this ledger").click()
     link.wait_for()
     address = link.inner_text().strip()
-    assert address.startswith(f"{visit.address}/report?l=")
-    (row,) = from_link(address.partition("l=")[2])
+    assert address.startswith(f"{visit.address}/report?ledger=")
+    (row,) = from_link(address.partition("ledger=")[2])
     assert row.link == "architecture?stem=32"
     assert "(32; " in row.network
     visit.open(address.removeprefix(visit.address).lstrip("/"))

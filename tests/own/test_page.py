@@ -30,7 +30,7 @@ def own(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
 
 def opened(page: str, **link: str) -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
-    for key, value in ({"w_px": "64"} | link).items():
+    for key, value in ({"side": "64"} | link).items():
         app.query_params[key] = value
     app.run()
     app.switch_page(f"explorer/{page}/page.py").run()
@@ -144,10 +144,10 @@ def test_distil_it_now_trains_on_ones_own_images_and_its_student_joins(own: Path
 
 def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(own: Path) -> None:
     app = opened("distillation")
-    app.segmented_control(key="w").set_value("Fashion-MNIST").run()
+    app.segmented_control(key="images_of").set_value("bundled").run()
     assert not app.exception
     assert app.selectbox(key="d_s").value == "Student under 60,000, distilled"
-    app.segmented_control(key="w").set_value("Your folder").run()
+    app.segmented_control(key="images_of").set_value("folder").run()
     app.switch_page("explorer/start/page.py").run()
     assert not app.exception
     assert any("Validation image" in caption.value for caption in app.caption)

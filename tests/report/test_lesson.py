@@ -41,7 +41,7 @@ def test_with_zero_clicks_the_shipped_networks_are_compared() -> None:
 def test_a_pinned_row_is_in_the_table_and_can_be_removed() -> None:
     app = opened(DENSE, DESIGN)
     assert app.get("data_editor") or app.dataframe
-    app.toggle(key="r_s").set_value(False).run()
+    app.toggle(key="shipped").set_value(False).run()
     assert "nothing beats teacher" in app.get("vega_lite_chart")[0].proto.alt
     next(button for button in app.button if button.label == "Remove all pinned").click().run()
     assert list(app.session_state["session"].pinned) == []
@@ -49,7 +49,7 @@ def test_a_pinned_row_is_in_the_table_and_can_be_removed() -> None:
 
 
 def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
-    app = opened(l=to_link([STUDENT]))
+    app = opened(ledger=to_link([STUDENT]))
     assert list(app.session_state["session"].pinned) == [replace(STUDENT, origin="carried")]
     app.run()
     assert len(list(app.session_state["session"].pinned)) == 1, "taken once"
@@ -61,13 +61,13 @@ def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
 
 
 def test_a_broken_link_gets_one_sentence() -> None:
-    app = opened(DENSE, l="nonsense")
+    app = opened(DENSE, ledger="nonsense")
     assert "link's ledger cannot be read" in app.error[0].value
     assert list(app.session_state["session"].pinned) == [DENSE], "nothing is lost"
 
 
 def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
-    app = opened(r_tab="The six answers")
+    app = opened(report_tab="The six answers")
     assert [subheader.value[:3] for subheader in app.subheader] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
     assert any("39,060 over" in error.value for error in app.error)
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))

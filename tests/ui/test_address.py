@@ -1,13 +1,17 @@
 """The table of the address, walked: every key opens what it says and is written back; nonsense is told."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.address import TABLE, Key
+from explorer import ui
+from explorer.data import BUNDLED
+from explorer.ui.address import EVERYWHERE, TABLE, Key
 from explorer.ui.session import AddressState
+from tests.data.conftest import cache, dishes  # noqa: F401
 
 # For each page the keys whose controls are drawn together, and what must be set for them to be drawn.
 GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
@@ -20,9 +24,22 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
         ),
     ),
     ("architecture", {}, ("limit",)),
+    ("report", {}, ("across", "up", "shipped")),
+    ("report", {}, ("report_tab",)),
 )
+# Drawn on every page, where the app was started with a folder.
+SIDEBAR = ("images_of", "validation_images", "training_images", "side")
+# Not a control: what it holds is tested with the ledger.
+ELSEWHERE = {("report", "ledger")}
 # What can be chosen where the page says so, not the table.
-OTHER: dict[str, Any] = {"limit": "Spring 2022", "architecture_tab": "Code"}
+OTHER: dict[str, Any] = {
+    "limit": "Spring 2022",
+    "architecture_tab": "Code",
+    "report_tab": "The six answers",
+    "across": "accuracy",
+    "up": "mult_adds",
+    "shipped": False,
+}
 
 
 def another(entry: Key) -> Any:
@@ -59,7 +76,8 @@ def address(app: AppTest) -> AddressState:
 
 
 def test_the_walk_leaves_no_key_out() -> None:
-    walked = {(page, key) for page, _, keys in GROUPS for key in keys}
+    walked = {(page, key) for page, _, keys in GROUPS for key in keys} | ELSEWHERE
+    walked |= {(EVERYWHERE, key) for key in SIDEBAR}
     assert walked == {(entry.page, entry.key) for entry in TABLE.values()}
 
 
@@ -143,3 +161,41 @@ def test_a_key_outside_the_table_is_an_error() -> None:
 
     app = AppTest.from_function(script).run()
     assert "nowhere" in app.exception[0].value
+
+
+@pytest.fixture
+def folder(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setenv("EXPLORER_DATA", str(dishes))
+    ui.forget_folder()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("page", ["start", "architecture"])
+def test_the_choice_of_images_stands_in_the_address_of_every_page(page: str) -> None:
+    asked = {"validation_images": "1000000", "training_images": "1000000", "side": "64"}
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
+    for key, value in asked.items():
+        app.query_params[key] = value
+    app.run()
+    if page != "start":
+        app.switch_page(f"explorer/{page}/page.py").run()
+    assert not app.exception
+    assert app.session_state["side"] == 64
+    written = parse_qs(address(app).written or "")
+    assert written["side"] == ["64"]
+    assert not app.warning
+    app.segmented_control(key="images_of").set_value("bundled").run()
+    assert parse_qs(address(app).written or "")["images_of"] == ["bundled"]
+    assert app.session_state["session"].workspace.data.name == BUNDLED.name
+
+
+@pytest.mark.usefixtures("folder")
+def test_nonsense_about_the_images_is_told() -> None:
+    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
+    for key in SIDEBAR:
+        app.query_params[key] = "nonsense"
+    app.run()
+    assert not app.exception
+    for key in SIDEBAR:
+        assert any(f"({key}) = nonsense" in each.value for each in app.warning)
+    assert address(app).written == ""
