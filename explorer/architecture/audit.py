@@ -43,7 +43,7 @@ def audit() -> Audit:
     >>> result.total, result.shown, int(result.missing["parameters"].sum()), result.agrees
     (99060, 58304, 40756, True)
     """
-    report: Budget = budget(StudentSpec())
-    first = report.layers[: len(QUOTED)]
-    rows = report.layer_table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
-    return Audit(report.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)
+    costs: Budget = budget(StudentSpec())
+    first = costs.layers[: len(QUOTED)]
+    rows = costs.layer_table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
+    return Audit(costs.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)

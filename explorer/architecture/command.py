@@ -43,16 +43,16 @@ def _budget(options: argparse.Namespace) -> int:
     spec = StudentSpec(options.stem, widths, options.classes, options.kernel, options.conv_bias)
     if options.limit < 1:
         raise ExplorerError(f"The limit must be at least 1 parameter, not {options.limit}.")
-    report = budget(spec, options.size)
+    costs = budget(spec, options.size)
     result: dict[str, Any] = {
         "spec": spec.to_dict(),
-        "total_params": report.total_params,
-        "mult_adds": report.mult_adds,
+        "total_params": costs.total_params,
+        "mult_adds": costs.mult_adds,
         "limit": options.limit,
-        "within_limit": report.within(options.limit),
-        "over_by": max(0, report.total_params - options.limit),
-        "heaviest_layer": report.heaviest.name,
-        "layers": [asdict(layer) for layer in report.layers],
+        "within_limit": costs.within(options.limit),
+        "over_by": max(0, costs.total_params - options.limit),
+        "heaviest_layer": costs.heaviest.name,
+        "layers": [asdict(layer) for layer in costs.layers],
     }
     if options.fit:
         nearest = fit_to_limit(spec, options.limit)
@@ -60,11 +60,11 @@ def _budget(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        print(report.text)
+        print(costs.text)
         verdict = "within" if result["within_limit"] else "OVER"
         print(
-            f"{report.total_params:,} parameters, {verdict} the limit of {options.limit:,} by "
-            f"{abs(report.total_params - options.limit):,}; heaviest layer {report.heaviest.name}"
+            f"{costs.total_params:,} parameters, {verdict} the limit of {options.limit:,} by "
+            f"{abs(costs.total_params - options.limit):,}; heaviest layer {costs.heaviest.name}"
         )
         if options.fit:
             listed = ",".join(map(str, nearest.widths))

@@ -35,56 +35,56 @@ def main() -> None:
     with side:
         state = controls()
     spec, size, limit = state.spec, state.size, state.limit
-    found = budget(spec, size)
+    costs = budget(spec, size)
     ui.session().design = spec  # the distillation lesson trains it
     with view:
-        _verdict(found, limit)
-        _ways_out(spec, limit, found)
+        _verdict(costs, limit)
+        _ways_out(spec, limit, costs)
         ui.pin("architecture", lambda: of_design(spec, size))
         _steps(spec, size)
-    design = Design(spec, size, found)
+    design = Design(spec, size, costs)
     for name, tab in address.tabs("architecture_tab", tuple(TABS)):
         with tab:
             TABS[name](design)
 
 
-def _verdict(found: Budget, limit: int) -> None:
-    over = found.total_params - limit
+def _verdict(costs: Budget, limit: int) -> None:
+    over = costs.total_params - limit
     total, against, adds = st.columns(3)
-    total.metric("Parameters", f"{found.total_params:,}", border=True)
+    total.metric("Parameters", f"{costs.total_params:,}", border=True)
     against.metric(
         f"{'Over' if over > 0 else 'Under'} {limit:,} by",
         f"{abs(over):,}",
         border=True,
-        help=f"{found.total_params / limit:.0%} of the limit.",
+        help=f"{costs.total_params / limit:.0%} of the limit.",
     )
     adds.metric(
-        "Multiply-adds", f"{found.mult_adds / 1e6:.1f} M", border=True, help="For one image, by torchinfo."
+        "Multiply-adds", f"{costs.mult_adds / 1e6:.1f} M", border=True, help="For one image, by torchinfo."
     )
-    heavy = found.heaviest
-    share = heavy.params / found.total_params
+    heavy = costs.heaviest
+    share = heavy.params / costs.total_params
     blame = f"The heaviest layer is **{heavy.name}** ({heavy.kind}): {heavy.params:,}, {share:.0%} of all."
-    if found.within(limit):
+    if costs.within(limit):
         st.success(f"**Within the limit**, {-over:,} parameters to spare. {blame}", icon=":material/check:")
     else:
         st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
-    parts = found.part_table()
+    parts = costs.part_table()
     ui.chart(
         charts.budget_bar(parts, limit),
-        f"{found.total_params:,} parameters stacked by part, limit {limit:,}. "
+        f"{costs.total_params:,} parameters stacked by part, limit {limit:,}. "
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",
     )
 
 
-def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
+def _ways_out(spec: StudentSpec, limit: int, costs: Budget) -> None:
     nearest, fuller = fit_to_limit(spec, limit), grow_to_limit(spec, limit)
     left, right = st.columns(2)
     left.button(
         f"Fit to {limit:,}",
         on_click=take,
         args=(nearest,),
-        disabled=found.within(limit),
+        disabled=costs.within(limit),
         type="primary",
         icon=":material/compress:",
         width="stretch",
@@ -94,7 +94,7 @@ def _ways_out(spec: StudentSpec, limit: int, found: Budget) -> None:
         "Spend what is left",
         on_click=take,
         args=(fuller,),
-        disabled=fuller == spec or not found.within(limit),
+        disabled=fuller == spec or not costs.within(limit),
         icon=":material/expand:",
         width="stretch",
         help=f"Widens it until no single channel more fits: {_described(fuller)}",

@@ -20,22 +20,22 @@ class Design:
 
     spec: StudentSpec
     size: int
-    found: Budget
+    costs: Budget
 
 
 def layers(design: Design) -> None:
     """The two costs on one layer axis, the torchinfo table, and the same as text."""
-    found, rows = design.found, design.found.layer_table()
-    heavy, busy = found.heaviest, found.busiest
+    costs, rows = design.costs, design.costs.layer_table()
+    heavy, busy = costs.heaviest, costs.busiest
     ui.chart(
         charts.shares(rows),
         f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
         f"multiply-adds in {busy.name}.",
-        f"Most parameters are in **{heavy.name}**, {heavy.params / found.total_params:.0%} of them; most "
-        f"multiply-adds in **{busy.name}**, {busy.mult_adds / found.mult_adds:.0%} of them. Parameters sit where "
+        f"Most parameters are in **{heavy.name}**, {heavy.params / costs.total_params:.0%} of them; most "
+        f"multiply-adds in **{busy.name}**, {busy.mult_adds / costs.mult_adds:.0%} of them. Parameters sit where "
         "there are many channels, multiply-adds where the images are large.",
     )
-    table = found.row_table()
+    table = costs.row_table()
     st.dataframe(
         table,
         hide_index=True,
@@ -54,7 +54,7 @@ def layers(design: Design) -> None:
         "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
     )
     ui.download("Table as CSV", table, "student_net.csv")
-    texts = {"torchinfo": found.text, "torchsummary": torchsummary_text(found)}
+    texts = {"torchinfo": costs.text, "torchsummary": torchsummary_text(costs)}
     for name, text in texts.items():
         with st.expander(f"As {name} prints it, ready to paste"):
             st.code(text, None)
@@ -80,7 +80,7 @@ def standard(design: Design) -> None:
 
 def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
-    rows, params = family(ui.cards().values()), design.found.total_params
+    rows, params = family(ui.cards().values()), design.costs.total_params
     ui.chart(
         charts.family_curve(rows, params),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
@@ -109,16 +109,16 @@ def code(design: Design) -> None:
 
 def report(design: Design) -> None:
     """The report's own answer 1-2, audited."""
-    found = audit()
-    missing = int(found.missing["parameters"].sum())
+    result = audit()
+    missing = int(result.missing["parameters"].sum())
     st.markdown(
         f"The report gives its total as \u201c{CLAIM}\u201d. Its table stops at {LAST_ROW}: the rows it shows are "
-        f"{'right and ' if found.agrees else ''}sum to **{found.shown:,}**, already more than {CLAIMED:,}. The rows "
-        f"it does not show hold **{missing:,}**, and together they are **{found.total:,}**. Nor is 0.38M 38,000: "
+        f"{'right and ' if result.agrees else ''}sum to **{result.shown:,}**, already more than {CLAIMED:,}. The rows "
+        f"it does not show hold **{missing:,}**, and together they are **{result.total:,}**. Nor is 0.38M 38,000: "
         "it is 380,000."
     )
     st.dataframe(
-        found.missing,
+        result.missing,
         hide_index=True,
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
     )

@@ -44,7 +44,7 @@ def answers(state: Homework) -> tuple[Answer, ...]:
     """All six answers, in order."""
     return (
         _architecture(state),
-        _table(state),
+        _counted(state),
         _loss(state),
         _temperature(state),
         curve(state),
@@ -74,14 +74,14 @@ def _architecture(state: Homework) -> Answer:
     )
 
 
-def _table(state: Homework) -> Answer:
-    found, seed = budget(state.spec, state.size), audit()
-    over = found.total_params - state.limit
-    parts = found.part_table()
+def _counted(state: Homework) -> Answer:
+    costs, seed = budget(state.spec, state.size), audit()
+    over = costs.total_params - state.limit
+    parts = costs.part_table()
     text = (
-        f"**{found.total_params:,}** parameters against a limit of {state.limit:,}: "
-        f"{abs(over):,} {'over' if over > 0 else 'to spare'}. The heaviest layer is `{found.heaviest.name}` with "
-        f"{found.heaviest.params:,}."
+        f"**{costs.total_params:,}** parameters against a limit of {state.limit:,}: "
+        f"{abs(over):,} {'over' if over > 0 else 'to spare'}. The heaviest layer is `{costs.heaviest.name}` with "
+        f"{costs.heaviest.params:,}."
     )
     if over > 0:
         nearest = fit_to_limit(state.spec, state.limit)
@@ -98,11 +98,11 @@ def _table(state: Homework) -> Answer:
             Figure(
                 "budget",
                 parts,
-                f"{found.total_params:,} parameters stacked by part of the network, limit {state.limit:,}.",
+                f"{costs.total_params:,} parameters stacked by part of the network, limit {state.limit:,}.",
                 f"Parameters by part, against the limit of {state.limit:,} (red line).",
                 state.limit,
             ),
-            Code(torchsummary_text(found), "torchsummary.txt"),
+            Code(torchsummary_text(costs), "torchsummary.txt"),
         ),
         Verdict(
             f"The report gives “{CLAIM}”. Its table stops at {LAST_ROW}; the rows it shows sum to {seed.shown:,}, "
@@ -115,7 +115,7 @@ def _table(state: Homework) -> Answer:
             holds=False,
         ),
         Where("computed", f"by torchinfo, for one image of 3 x {state.size} x {state.size}."),
-        {"total_params": found.total_params, "limit": state.limit, "mult_adds": found.mult_adds},
+        {"total_params": costs.total_params, "limit": state.limit, "mult_adds": costs.mult_adds},
     )
 
 

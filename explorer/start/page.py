@@ -36,18 +36,18 @@ def main() -> None:
 
 
 def _architecture() -> None:
-    found = budget(StudentSpec())
+    costs = budget(StudentSpec())
     st.subheader("Architecture")
     st.markdown(
-        f"The report says its network has {CLAIMED:,} parameters. It has **{found.total_params:,}**, "
-        f"**{found.total_params - LIMIT:,}** over the limit of {LIMIT:,}."
+        f"The report says its network has {CLAIMED:,} parameters. It has **{costs.total_params:,}**, "
+        f"**{costs.total_params - LIMIT:,}** over the limit of {LIMIT:,}."
     )
     ui.chart(
-        architecture_charts.budget_bar(found.part_table(), LIMIT),
-        f"{found.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
-        f"The heaviest layer, **{found.heaviest.name}**, is in the rows that the report's table leaves out."
-        if found.heaviest.name.startswith("layer4")
-        else f"The heaviest layer is **{found.heaviest.name}**.",
+        architecture_charts.budget_bar(costs.part_table(), LIMIT),
+        f"{costs.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
+        f"The heaviest layer, **{costs.heaviest.name}**, is in the rows that the report's table leaves out."
+        if costs.heaviest.name.startswith("layer4")
+        else f"The heaviest layer is **{costs.heaviest.name}**.",
     )
     ui.provenance("computed", "by torchinfo.")
     st.page_link(

@@ -7,6 +7,7 @@ import pytest
 import torchinfo
 import torchsummary
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from explorer.__main__ import main
 from explorer.architecture.audit import audit
@@ -14,7 +15,9 @@ from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import scale_to_limit
 from explorer.checkpoints import catalogue
-from explorer.networks import StudentNet, StudentSpec, cost_of
+from explorer.networks import NetworkSpec, ResNetSpec, StudentNet, StudentSpec, cost_of
+from tests.networks.examples import ResidualStudent, trained_like
+from tests.networks.nets import built
 
 ODD = StudentSpec(7, (9, 16, 33, 20), 5, kernel=5, conv_bias=True)
 
@@ -29,6 +32,15 @@ def test_the_texts_are_those_of_torchinfo_and_torchsummary(spec: StudentSpec, si
     with redirect_stdout(printed):
         torchsummary.summary(network, (3, size, size), device="cpu")
     assert torchsummary_text(found) == printed.getvalue()
+
+
+@pytest.mark.parametrize("network", [ResNetSpec(), trained_like(ResidualStudent), built("Excited")])
+def test_the_text_of_torchsummary_is_that_of_any_network(network: NetworkSpec | nn.Module) -> None:
+    model = network if isinstance(network, nn.Module) else network.build().eval()
+    printed, report = io.StringIO(), budget(network, 64)
+    with redirect_stdout(printed):
+        torchsummary.summary(model, report.image, device="cpu")
+    assert torchsummary_text(report) == printed.getvalue()
 
 
 def test_the_audit_is_of_the_reports_own_rows() -> None:
