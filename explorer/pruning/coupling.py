@@ -74,8 +74,10 @@ def coupled(model: nn.Module, group: ChannelGroup, channels: tuple[int, ...]) ->
 def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
     """How strong each channel is in each coupled weight, for the map.
 
-    Columns layer, role, channel, norm (L1 of its slice) and strength: the norm over the layer's largest.
+    Columns layer, role, channel, norm (L1 of its slice) and strength: the norm over the layer's largest. A layer
+    that reads the channels that it makes is there once for each role, and says it.
     """
+    layers = [member.layer for member in group.members]
     tables = []
     for member in group.members:
         if model.get_submodule(member.layer).weight is None:
@@ -84,7 +86,9 @@ def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
         tables.append(
             pd.DataFrame(
                 {
-                    "layer": member.layer,
+                    "layer": member.layer
+                    if layers.count(member.layer) == 1
+                    else f"{member.layer}, {member.role}",
                     "role": member.role,
                     "channel": range(group.width),
                     "norm": norm.tolist(),

@@ -102,6 +102,17 @@ class Sigmoid(nn.Module):
         return self.head(functional.relu(self.norm(x)).mean((2, 3)))
 
 
+class Shifted(nn.Module):
+    """A constant is added before the next convolution, which makes one of zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.out, self.head = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 5, 1), nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.out(functional.relu(self.stem(x)) + 1).mean((2, 3)))
+
+
 class Flattened(nn.Module):
     """A linear layer that reads H x W entries of each channel."""
 
@@ -215,6 +226,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
         Twice,
         Squeeze,
         Sigmoid,
+        Shifted,
         Flattened,
         Grouped,
         Parts,

@@ -51,3 +51,18 @@ def test_a_convolution_used_twice_takes_nothing_over() -> None:
     folded = fold_batchnorm(model)
     assert norms(folded) == ["norm"]
     assert torch.equal(folded(images()), model(images()))
+
+
+def test_a_convolution_that_is_the_output_as_well_takes_nothing_over() -> None:
+    class Unread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            self.norm(x)
+            return x
+
+    model = trained_like(Unread)
+    assert torch.equal(fold_batchnorm(model)(images()), model(images()))

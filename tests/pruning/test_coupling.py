@@ -80,6 +80,15 @@ def test_the_map_has_a_line_per_layer_and_channel() -> None:
     assert rows["strength"].between(0, 1).all()
 
 
+def test_the_map_tells_the_two_roles_of_a_layer_apart() -> None:
+    model = trained_like(ResidualStudent)
+    rows = coupling.strengths(model, coupling.by_title(model)["conv1 + blocks.0.3"])
+    weight = model.blocks[0][3].weight.detach().abs()
+    for label, axis in (("blocks.0.3, filter", 0), ("blocks.0.3, input channel", 1)):
+        norms = rows[rows["layer"] == label].sort_values("channel")["norm"]
+        assert norms.tolist() == pytest.approx(weight.movedim(axis, 0).flatten(1).sum(1).tolist())
+
+
 def test_a_channel_that_is_not_there_is_refused() -> None:
     model = load("student-60k")
     with pytest.raises(ExplorerError, match="channels 0 to 47, not 48"):

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.networks import StudentNet, StudentSpec, parameter_count, remove, zero
+from explorer.networks import StudentNet, StudentSpec, channel_groups, parameter_count, remove, zero
 from explorer.pruning import forms
 from explorer.pruning.removal import kept_channels
+from tests.networks.examples import KINDS, SMALL
 
 SPEC = StudentSpec(12, (16, 20, 24, 16), classes=4)
 
@@ -56,3 +57,21 @@ def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -
     assert all(form.ms is None and form.busy for form in found)
     assert forms.form_table(found)["speed_up"].isna().all()
     assert "too busy" in forms.answer(found, 0.5)
+
+
+@pytest.mark.parametrize("name", ["StudentNet", "Concatenation", "Grouped", "Flattened", "Parts"])
+def test_masks_are_on_every_filter_of_the_dropped_channels_and_nowhere_else(name: str) -> None:
+    model = (SMALL | KINDS)[name]()
+    kept = {group: torch.arange(group.width)[1::2] for group in channel_groups(model) if group.width > 1}
+    hooked = forms.masked(model, kept)
+    expected: dict[str, set[int]] = {}
+    for group in kept:
+        for member in group.members:
+            if member.role in ("filter", "depthwise filter"):
+                expected.setdefault(member.layer, set()).update(member.entries[::2].ravel().tolist())
+    for layer, module in hooked.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            mask = getattr(module, "weight_mask", torch.ones(()).expand(module.weight.shape))
+            assert {n for n, part in enumerate(mask) if not part.any()} == expected.get(layer, set())
+            assert {n for n, part in enumerate(mask) if not part.all()} == expected.get(layer, set())
+            assert torch.equal(module.weight, model.get_submodule(layer).weight * mask)
