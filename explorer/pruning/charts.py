@@ -1,5 +1,7 @@
 """The charts of the pruning lesson; each a pure function of a DataFrame."""
 
+from typing import NamedTuple
+
 import altair as alt
 import pandas as pd
 
@@ -32,11 +34,18 @@ def _color(rows: pd.DataFrame) -> alt.Color:
     )
 
 
+class Axis(NamedTuple):
+    """What accuracy can be drawn against: its name in the control, and the axis's title."""
+
+    name: str
+    title: str
+
+
 ACROSS = {
-    "Ratio asked for": ("ratio", "Pruning ratio"),
-    "Parameters gone": ("gone", "Share of all parameters that is zero or removed"),
-    "Multiply-adds": ("mult_adds", "Multiply-adds for one image"),
-    "Milliseconds": ("ms", "Milliseconds for a batch, median"),
+    "ratio": Axis("Ratio asked for", "Pruning ratio"),
+    "gone": Axis("Parameters gone", "Share of all parameters that is zero or removed"),
+    "mult_adds": Axis("Multiply-adds", "Multiply-adds for one image"),
+    "ms": Axis("Milliseconds", "Milliseconds for a batch, median"),
 }
 DASHES = {"none": [1, 0], "recalibrated": [6, 3], "fine-tuned": [2, 2]}
 
@@ -53,7 +62,7 @@ def lines(rows: pd.DataFrame) -> str:
 
 
 def _across(field: str) -> alt.X:
-    title = dict(ACROSS.values())[field]
+    title = ACROSS[field].title
     if field in ("ratio", "gone"):
         return alt.X(f"{field}:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
     form = "~s" if field == "mult_adds" else "~g"

@@ -8,6 +8,7 @@ from explorer import ui
 from explorer.errors import ExplorerError
 from explorer.pruning import page_channels, page_export, page_forms, page_images, page_layers, page_sweep
 from explorer.pruning.scene import Scene
+from explorer.ui import address
 
 COUNTS = (100, 250, 500, 1000, 2000, 5000)
 
@@ -29,36 +30,38 @@ def main() -> None:
         "pruning, and do very different things to accuracy, size and milliseconds."
     )
     scene = _scene()
-    tabs = st.tabs(list(TABS), key="p_tab", on_change="rerun", bind="query-params")
-    for name, tab in zip(TABS, tabs, strict=True):
-        if tab.open:
-            with tab:
-                TABS[name](scene)
+    for name, tab in address.tabs("pruning_tab", tuple(TABS)):
+        with tab:
+            TABS[name](scene)
 
 
 def _scene() -> Scene:
-    titles = {card.title: name for name, card in ui.networks().items()}
-    if not titles:
+    cards = ui.networks()
+    if not cards:
         raise ExplorerError(
             f"{ui.workspace().title} has no network to prune yet: add a checkpoint under Your own."
         )
     left, right = st.columns(2, gap="large")
-    title = left.selectbox(
-        "Checkpoint", list(titles), key="p_c", bind="query-params", help="Really trained; only ever read."
+    name = address.choice(
+        "checkpoint",
+        "Checkpoint",
+        tuple(cards),
+        draw=left.selectbox,
+        format_func=lambda name: cards[name].title,
+        help="Only ever read: every pruning works on a copy.",
     )
     images = ui.images("test")
     steps = [*(count for count in COUNTS if count < len(images)), len(images)]
-    count = right.select_slider(
+    count = address.choice(
+        "images",
         "Images, the first so many",
         steps,
-        min(500, len(images)),
-        key="p_n",
-        bind="query-params",
+        draw=right.select_slider,
+        default=min(500, len(images)),
         help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
-    name = titles[title]
     shipped = name not in ui.workspace().own
-    return Scene(name, title, ui.shared_model(name), images.select(slice(count)), shipped)
+    return Scene(name, cards[name].title, ui.shared_model(name), images.select(slice(count)), shipped)
 
 
 main()

@@ -6,6 +6,9 @@ from explorer import ui
 from explorer.pruning import charts, coupling
 from explorer.pruning.forms import METHOD
 from explorer.pruning.scene import Scene
+from explorer.ui import address
+
+MAP = "channel_map"
 
 
 def main(scene: Scene) -> None:
@@ -17,25 +20,18 @@ def main(scene: Scene) -> None:
     network = scene.network
     titles = coupling.by_title(network)
     left, right = st.columns([2, 1], gap="large")
-    chosen = left.selectbox(
+    chosen = address.choice(
+        "group",
         "Group of channels",
-        list(titles),
-        coupling.longest(network),
-        key="p_cg",
-        bind="query-params",
+        tuple(titles),
+        draw=left.selectbox,
+        default=tuple(titles)[coupling.longest(network)],
         help="Named after the convolutions that make its channels; those of a residual stage share theirs.",
     )
-    group = titles[str(chosen)]
+    group = titles[chosen]
     there = group.width
-    asked = right.number_input(
-        "Channel",
-        0,
-        1023,
-        key="p_ch",
-        bind="query-params",
-        help="The same as clicking it in the map.",
-    )
-    channel = min(int(asked), there - 1)
+    asked = address.integer_input("channel", "Channel", at=right, help="The same as clicking it in the map.")
+    channel = min(asked, there - 1)
     if channel != asked:
         st.warning(f"This group has channels 0 to {there - 1}, so this is the last one.")
     slices = coupling.coupled(network, group, (channel,))
@@ -44,7 +40,7 @@ def main(scene: Scene) -> None:
     st.altair_chart(
         charts.channel_map(coupling.strengths(network, group), channel),
         width="stretch",
-        key="p_map",
+        key=MAP,
         on_select=_clicked,
         selection_mode="pick",
         alt=f"The {there} channels of {chosen} in each of {layers} coupled layers; channel {channel} is framed.",
@@ -74,6 +70,5 @@ def main(scene: Scene) -> None:
 
 
 def _clicked() -> None:
-    picked = st.session_state["p_map"]["selection"].get("pick")
-    if picked:
-        st.session_state["p_ch"] = int(picked[0]["channel"])
+    for cell in ui.picked(MAP, "pick"):
+        address.put("channel", int(cell["channel"]))

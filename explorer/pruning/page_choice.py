@@ -12,10 +12,10 @@ from explorer.data import ImageSet
 from explorer.measure import logit_batches
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS, PruningMethod
-from explorer.pruning.page_controls import BY_TITLE, METHODS_HELP
+from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.recovery import recalibrate
 from explorer.pruning.scene import Scene
-from explorer.pruning.sweep import MAX_RECALIBRATE
+from explorer.ui import address
 
 BATCH = 50
 REMEMBERED = 6
@@ -54,45 +54,41 @@ class Choice:
 def choose(scene: Scene) -> Choice | None:
     """Method and ratio, and the answers of both networks; None as long as nothing has been counted."""
     left, middle, right = st.columns([2, 2, 1], gap="large")
-    title = left.selectbox(
+    key = address.choice(
+        "method",
         "Method",
-        list(BY_TITLE),
-        list(METHODS).index(OPENS_WITH),
-        key="p_xm",
-        bind="query-params",
+        tuple(METHODS),
+        draw=left.selectbox,
+        default=OPENS_WITH,
+        format_func=title_of,
         help=f"How the network is pruned.\n\n{METHODS_HELP}",
     )
-    ratio = middle.slider(
+    ratio = address.slider(
+        "ratio",
         "Ratio",
-        0.0,
-        0.95,
-        0.8,
-        0.05,
+        at=middle,
+        step=0.05,
         format="percent",
-        key="p_x",
-        bind="query-params",
         help="Share of weights that is masked, or of each layer's channels that is removed.",
     )
-    batches = right.slider(
+    batches = address.slider(
+        "recalibrate_one",
         "Recalibrate",
-        0,
-        MAX_RECALIBRATE,
-        key="p_xr",
-        bind="query-params",
+        at=right,
         help="Batches of 100 training images for BatchNorm, after the pruning; 0 for none.",
     )
-    method, share = METHODS[BY_TITLE[str(title)]], round(float(ratio), 4)
-    key = (*scene.key, method.key, share, batches)
+    method, share, batches = METHODS[key], round(ratio, 4), int(batches)
+    identity = (*scene.key, method.key, share, batches)
     memory: dict[Any, Choice] = st.session_state.setdefault("choices", {})
-    found = memory.get(key)
+    found = memory.get(identity)
     done = 0 if found is None else len(found.after)
     if done < len(scene.images):
-        stopped = st.session_state.get("choice_stopped") == key
+        stopped = st.session_state.get("choice_stopped") == identity
         if stopped:
             st.info(f"Stopped after {done} of {len(scene.images)} images.", icon=":material/stop_circle:")
             st.button("Go on", on_click=_stop, args=(None,), icon=":material/play_arrow:")
         else:
-            found = _count(scene, method, share, int(batches), memory, key)
+            found = _count(scene, method, share, batches, memory, identity)
     while len(memory) > REMEMBERED:
         memory.pop(next(iter(memory)))
     return found
@@ -109,7 +105,7 @@ def _count(
     place = st.empty()
     with place.container():
         bar = st.progress(0.0, "Pruning a copy")
-        st.button("Stop", on_click=_stop, args=(key,), icon=":material/stop:", key="p_stop")
+        st.button("Stop", on_click=_stop, args=(key,), icon=":material/stop:", key="stop_one_network")
     with ui.heavy_work():
         found = memory.get(key)
         network = found.network if found else _prune(scene, method, ratio, batches)

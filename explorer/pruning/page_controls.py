@@ -9,12 +9,13 @@ import streamlit as st
 from explorer.measure import devices, has_bfloat16
 from explorer.pruning.engine import Precision
 from explorer.pruning.methods import METHODS, get_method, with_baselines
-from explorer.pruning.sweep import MAX_FINETUNE, MAX_RECALIBRATE, SweepPlan
+from explorer.pruning.sweep import SweepPlan
+from explorer.ui import address
 
-CHOSEN = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-BY_TITLE = {method.title: method.key for method in METHODS.values()}
+RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 METHODS_HELP = "\n".join(f"- **{method.title}**: {method.sentence}" for method in METHODS.values())
-STEPS, VALUES = "a range in steps", "chosen values"
+STEPS, CHOSEN = "steps", "chosen"
+WAYS = {STEPS: "a range in steps", CHOSEN: "chosen values"}
 DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
 
 # Name: methods, highest ratio, step, recalibration batches, fine-tuning steps, what it is for.
@@ -32,24 +33,24 @@ def controls() -> SweepPlan | None:
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for name, preset in PRESETS.items():
             st.button(name, on_click=_take, args=preset[:-1], width="stretch", help=preset[-1])
-    titles = st.multiselect(
+    methods = address.choices(
+        "methods",
         "Methods",
-        list(BY_TITLE),
-        [get_method(key).title for key in DEFAULT],
-        key="p_m",
-        bind="query-params",
+        tuple(METHODS),
+        default=DEFAULT,
+        format_func=title_of,
         help="Masked: weights are set to zero, the shape stays. Removed: channels are cut out. "
         f"The random baseline of each kind is always drawn.\n\n{METHODS_HELP}",
     )
     ratios = _ratios()
     plan = replace(SweepPlan(), device=_device(), precision=_precision())
     recalibrate, finetune = _recovery()
-    if not titles or not ratios:
+    if not methods or not ratios:
         st.error("Choose at least one method and one ratio.")
         return None
     return replace(
         plan,
-        methods=with_baselines([BY_TITLE[title] for title in titles]),
+        methods=with_baselines(methods),
         ratios=ratios,
         recalibrate=recalibrate,
         finetune=finetune,
@@ -57,96 +58,83 @@ def controls() -> SweepPlan | None:
 
 
 def _ratios() -> tuple[float, ...]:
-    way = st.segmented_control(
+    way = address.choice(
+        "ratios",
         "Ratios",
-        [STEPS, VALUES],
-        default=STEPS,
+        tuple(WAYS),
+        draw=st.segmented_control,
         required=True,
-        key="p_rw",
-        bind="query-params",
+        format_func=WAYS.get,
         help="Masked: the share of all convolution and linear weights. Removed: the share of each layer's "
         "channels. What share of the parameters that becomes is a column of the table.",
     )
-    if way == VALUES:
-        chosen = st.multiselect(
+    if way == CHOSEN:
+        chosen = address.choices(
+            "chosen_ratios",
             "Chosen ratios",
-            list(CHOSEN),
-            [0.0, 0.5, 0.8],
-            format_func=lambda ratio: f"{ratio:.0%}",
-            key="p_r",
-            bind="query-params",
+            RATIOS,
+            default=(0.0, 0.5, 0.8),
+            format_func="{:.0%}".format,
             help="In any order.",
         )
         return tuple(sorted(chosen))
     left, right = st.columns(2)
-    top = left.select_slider(
+    top = address.choice(
+        "highest_ratio",
         "From 0 up to",
-        CHOSEN[1:],
-        0.9,
-        format_func=lambda ratio: f"{ratio:.0%}",
-        key="p_top",
-        bind="query-params",
+        RATIOS[1:],
+        draw=left.select_slider,
+        default=0.9,
+        format_func="{:.0%}".format,
         help="The highest ratio.",
     )
-    step = right.selectbox(
+    step = address.choice(
+        "ratio_step",
         "in steps of",
-        [0.05, 0.1, 0.2],
-        1,
-        format_func=lambda ratio: f"{ratio:.0%}",
-        key="p_st",
-        bind="query-params",
+        (0.05, 0.1, 0.2),
+        draw=right.selectbox,
+        default=0.1,
+        format_func="{:.0%}".format,
         help="Smaller steps, longer runs.",
     )
-    return steps(float(top), float(step))
+    return steps(top, step)
 
 
 def steps(top: float, step: float) -> tuple[float, ...]:
     """The ratios from 0 up to ``top``, which is always the last one."""
-    found = [round(number * step, 4) for number in range(math.floor(top / step + 1e-9) + 1)]
-    return tuple(found if math.isclose(found[-1], top) else [*found, top])
+    # A little is added because 0.9 / 0.1 need not be 9 in binary, and rounding down would lose a step.
+    ratios = [round(number * step, 4) for number in range(math.floor(top / step + 1e-9) + 1)]
+    return tuple(ratios if math.isclose(ratios[-1], top) else [*ratios, top])
 
 
 def _device() -> str:
-    return str(
-        st.selectbox(
-            "Device", list(devices()), key="p_dev", bind="query-params", help="What torch finds here."
-        )
-    )
+    return address.choice("device", "Device", devices(), help="What torch finds here.")
 
 
 def _precision() -> Precision:
-    if not has_bfloat16():
-        return "float32"
-    chosen: Precision = st.selectbox(
+    precisions: tuple[Precision, ...] = get_args(Precision) if has_bfloat16() else ("float32",)
+    return address.choice(
+        "precision",
         "Precision",
-        get_args(Precision),
-        key="p_pr",
-        bind="query-params",
-        help="bfloat16 is faster on this CPU; how many predictions agree with float32 is then measured too.",
+        precisions,
+        help="bfloat16 is faster where the CPU has it; how many predictions agree with float32 is then measured too.",
     )
-    return chosen
 
 
 def _recovery() -> tuple[int, int]:
     left, right = st.columns(2)
-    recalibrate = left.slider(
+    recalibrate = address.slider(
+        "recalibrate",
         "Recalibrate",
-        0,
-        MAX_RECALIBRATE,
-        0,
-        key="p_rc",
-        bind="query-params",
+        at=left,
         help="Batches of 100 training images on which BatchNorm's mean and variance are taken again after "
         "pruning; no weight is trained. 0 switches it off.",
     )
-    finetune = right.slider(
+    finetune = address.slider(
+        "finetune",
         "Fine-tune",
-        0,
-        MAX_FINETUNE,
-        0,
-        25,
-        key="p_ft",
-        bind="query-params",
+        at=right,
+        step=25,
         help="Steps of SGD on training images, masked weights kept at zero. 0 switches it off.",
     )
     return int(recalibrate), int(finetune)
@@ -154,7 +142,17 @@ def _recovery() -> tuple[int, int]:
 
 def _take(methods: tuple[str, ...], top: float, step: float, recalibrate: int, finetune: int) -> None:
     """Put a preset into the controls."""
-    state = st.session_state
-    state["p_m"], state["p_rw"] = [get_method(key).title for key in methods], STEPS
-    state["p_top"], state["p_st"] = top, step
-    state["p_rc"], state["p_ft"] = recalibrate, finetune
+    for key, setting in (
+        ("methods", list(methods)),
+        ("ratios", STEPS),
+        ("highest_ratio", top),
+        ("ratio_step", step),
+        ("recalibrate", recalibrate),
+        ("finetune", finetune),
+    ):
+        address.put(key, setting)
+
+
+def title_of(method: str) -> str:
+    """The title of a method, for controls whose options are keys."""
+    return get_method(method).title

@@ -6,22 +6,22 @@ from explorer import ui
 from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import SweepRow
+from explorer.ui import address
 
 
 def show(scene: Scene, rows: list[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
     data = reading.with_share(rows, scene.params)
     st.markdown(f"#### {reading.headline(rows)}")
-    across = st.segmented_control(
+    field = address.choice(
+        "against",
         "Accuracy against",
-        list(charts.ACROSS),
-        default=next(iter(charts.ACROSS)),
+        tuple(charts.ACROSS),
+        draw=st.segmented_control,
         required=True,
-        key="p_ax",
-        bind="query-params",
+        format_func=lambda field: charts.ACROSS[field].name,
         help="The same networks against what was asked for, or against what it costs.",
     )
-    field = charts.ACROSS[str(across)][0]
     words = " ".join(
         part
         for part in (
@@ -37,7 +37,7 @@ def show(scene: Scene, rows: list[SweepRow]) -> None:
         st.info("None of these networks was timed: choose another axis.", icon=":material/timer_off:")
     ui.chart(
         charts.accuracy_curve(drawn, field, page_guess.marks(scene)),
-        f"{across}: accuracy of each pruned network. {words}".replace("**", ""),
+        f"{charts.ACROSS[field].name}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
     page_guess.results(scene)

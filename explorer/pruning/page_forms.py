@@ -6,6 +6,7 @@ from explorer import ui
 from explorer.pruning import charts, forms, stored
 from explorer.pruning.forms import Form
 from explorer.pruning.scene import FormsShown, Scene
+from explorer.ui import address
 
 
 def main(scene: Scene) -> None:
@@ -15,15 +16,12 @@ def main(scene: Scene) -> None:
         "left on the weights, with the zeros baked in, and with the channels physically removed."
     )
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
-    ratio = left.slider(
+    ratio = address.slider(
+        "dropped",
         "Share of the channels dropped",
-        0.1,
-        0.9,
-        stored.RATIO,
-        0.05,
+        at=left,
+        step=0.05,
         format="percent",
-        key="p_f",
-        bind="query-params",
         help=forms.METHOD.sentence,
     )
     run = middle.button("Measure here", type="primary", icon=":material/timer:", width="stretch")

@@ -9,11 +9,12 @@ from explorer import ui
 from explorer.pruning import guesses
 from explorer.pruning.guesses import Guess, Guesses
 from explorer.pruning.methods import METHODS
-from explorer.pruning.page_controls import BY_TITLE, CHOSEN, METHODS_HELP
+from explorer.pruning.page_controls import METHODS_HELP, RATIOS, title_of
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import SweepRow
+from explorer.ui import address
 
-ASKED = "global-l1"
+ASKED_METHOD, ASKED_RATIO = "global-l1", 0.8
 
 
 def _all() -> tuple[Guess, ...]:
@@ -23,10 +24,9 @@ def _all() -> tuple[Guess, ...]:
 
 def hidden(scene: Scene) -> bool:
     """Whether the curve is to stay hidden, because no guess about it has been committed yet."""
-    hide = st.toggle(
+    hide = address.toggle(
+        "hide_curve",
         "Hide the curve, guess first",
-        key="p_hide",
-        bind="query-params",
         help="For a class: send the link with this switched on. The curve appears once a guess is committed.",
     )
     method, ratio = _question()
@@ -36,39 +36,40 @@ def hidden(scene: Scene) -> bool:
 
 
 def _question() -> tuple[str, float]:
-    state = st.session_state
-    title = state.get("p_gm")
-    ratio = state.get("p_gr")
-    return BY_TITLE.get(str(title), ASKED), float(ratio if ratio in CHOSEN else 0.8)
+    return (
+        address.value("guess_method", default=ASKED_METHOD, options=METHODS),
+        address.value("guess_ratio", default=ASKED_RATIO, options=RATIOS),
+    )
 
 
 def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
     """The question, and the button that commits a guess; settles what the shown rows answer."""
     with st.expander(
         "Predict, then reveal",
-        expanded=bool(st.session_state.get("p_hide")),
+        expanded=address.value("hide_curve"),
         icon=":material/psychology_alt:",
     ):
         left, middle, right = st.columns([2, 1, 1])
-        left.selectbox(
+        address.choice(
+            "guess_method",
             "Method asked about",
-            list(BY_TITLE),
-            list(METHODS).index(ASKED),
-            key="p_gm",
-            bind="query-params",
+            tuple(METHODS),
+            draw=left.selectbox,
+            default=ASKED_METHOD,
+            format_func=title_of,
             help=f"Together with the ratio: the question.\n\n{METHODS_HELP}",
         )
-        middle.selectbox(
+        address.choice(
+            "guess_ratio",
             "Ratio",
-            list(CHOSEN),
-            CHOSEN.index(0.8),
-            format_func=lambda ratio: f"{ratio:.0%}",
-            key="p_gr",
-            bind="query-params",
+            RATIOS,
+            draw=middle.selectbox,
+            default=ASKED_RATIO,
+            format_func="{:.0%}".format,
             help="Share of weights, or of each layer's channels.",
         )
         percent = right.number_input(
-            "Your guess, accuracy in %", 0.0, 100.0, 50.0, 1.0, key="p_gv", help="Before you look."
+            "Your guess, accuracy in %", 0.0, 100.0, 50.0, 1.0, key="guess", help="Before you look."
         )
         st.button(
             "Commit",

@@ -6,10 +6,11 @@ from explorer import ui
 from explorer.pruning import charts, per_image
 from explorer.pruning.page_choice import Choice, choose, provenance
 from explorer.pruning.scene import Scene
+from explorer.ui import address
 
 SHOWN = 12
 SIDE = 92  # pixels of a thumbnail
-LOST, WON = "right, now wrong", "wrong, now right"
+TURNED = {"lost": "right, now wrong", "won": "wrong, now right"}
 
 
 def main(scene: Scene) -> None:
@@ -34,18 +35,17 @@ def main(scene: Scene) -> None:
 def _flips(choice: Choice) -> None:
     images, labels = choice.images, choice.images.targets()
     turned = per_image.flips(choice.before, choice.after, labels)
-    counted = {f"{LOST}: {len(turned.lost)}": turned.lost, f"{WON}: {len(turned.won)}": turned.won}
-    which = st.segmented_control(
+    positions_of = {"lost": turned.lost, "won": turned.won}
+    which = address.choice(
+        "turned",
         "Answers that turned",
-        [LOST, WON],
-        default=LOST,
+        tuple(TURNED),
+        draw=st.segmented_control,
         required=True,
-        key="p_fl",
-        bind="query-params",
-        format_func=lambda kind: next(title for title in counted if title.startswith(kind)),
+        format_func=lambda kind: f"{TURNED[kind]}: {len(positions_of[kind])}",
         help="The largest change of the true class's probability first.",
     )
-    positions = turned.lost if which == LOST else turned.won
+    positions = positions_of[which]
     table = per_image.flip_table(choice.before, choice.after, labels, images.classes)
     if not positions:
         st.info("No image turned this way at this ratio.", icon=":material/info:")
@@ -62,17 +62,14 @@ def _flips(choice: Choice) -> None:
     )
     left, right = st.columns([1, 2], gap="large")
     with left:
-        place = st.number_input(
+        number = address.integer_input(
+            "flip",
             "Look at number",
-            1,
-            max(len(images), 1),
-            key="p_fi",
-            bind="query-params",
             help="1 is the image whose true class lost or gained the most probability.",
         )
-        if place > len(positions):
+        if number > len(positions):
             st.caption(f"There are {len(positions)}, so this is the last one.")
-        position = positions[min(int(place), len(positions)) - 1]
+        position = positions[min(number, len(positions)) - 1]
         label = images.classes[images.labels[position]]
         st.image(
             images.images[position].repeat(6, 0).repeat(6, 1),

@@ -1,6 +1,6 @@
 """What the pages share: images and networks, drawing, the turn for heavy work, what a session keeps."""
 
-from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, provenance
+from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, picked, provenance
 from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.place import (
     cards,
@@ -36,6 +36,7 @@ __all__ = [
     "origin_of_logits",
     "pace",
     "page",
+    "picked",
     "pin",
     "pinned",
     "provenance",

@@ -104,6 +104,30 @@ TABLE: Mapping[str, Key] = {
         Key("up", "report", "choice", None, "the quantity upwards"),
         Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
         Key("ledger", "report", "text", "", "the ledger"),
+        Key("checkpoint", "pruning", "choice", None, "the network to prune"),
+        Key("images", "pruning", "choice", None, "how many images are counted"),
+        Key("pruning_tab", "pruning", "choice", None, "the tab"),
+        Key("methods", "pruning", "choices", None, "the methods of the sweep"),
+        Key("ratios", "pruning", "choice", None, "how the ratios are given"),
+        Key("highest_ratio", "pruning", "choice", None, "the highest ratio"),
+        Key("ratio_step", "pruning", "choice", None, "the step between ratios"),
+        Key("chosen_ratios", "pruning", "choices", None, "the chosen ratios"),
+        Key("device", "pruning", "choice", None, "the device"),
+        Key("precision", "pruning", "choice", None, "the precision"),
+        Key("recalibrate", "pruning", "whole number", 0, "batches of BatchNorm recalibration", 0, 5),
+        Key("finetune", "pruning", "whole number", 0, "steps of fine-tuning", 0, 500),
+        Key("against", "pruning", "choice", None, "what accuracy is drawn against"),
+        Key("hide_curve", "pruning", "switch", False, "whether the curve is hidden"),
+        Key("guess_method", "pruning", "choice", None, "the method asked about"),
+        Key("guess_ratio", "pruning", "choice", None, "the ratio asked about"),
+        Key("dropped", "pruning", "number", 0.5, "the share of channels dropped", 0.1, 0.9),
+        Key("method", "pruning", "choice", None, "the method of the one pruned network"),
+        Key("ratio", "pruning", "number", 0.8, "the ratio of the one pruned network", 0.0, 0.95),
+        Key("recalibrate_one", "pruning", "whole number", 0, "the one pruned network's batches", 0, 5),
+        Key("turned", "pruning", "choice", None, "which answers that turned are shown"),
+        Key("flip", "pruning", "whole number", 1, "which of them is looked at", 1, 100_000),
+        Key("group", "pruning", "choice", None, "the group of channels"),
+        Key("channel", "pruning", "whole number", 0, "the channel", 0, 100_000),
     )
 }
 """Every key of the address, in the order in which they are written."""
@@ -177,8 +201,10 @@ def write() -> None:
     state = session().address
     now = query(state.page or "")
     if now != state.written:
-        if state.written is not None:
-            state.notices = ()  # they were about the link, and the visitor has gone on from there
+        # Notices are about the link, and the visitor has gone on from there. Not so at a second writing in one
+        # run: there the page has only come further, and taken texts of the same link.
+        if state.written is not None and not state.writes:
+            state.notices = ()
     elif state.writes:
         return
     state.written = now

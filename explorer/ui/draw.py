@@ -116,6 +116,12 @@ def chart(figure: Any, alt_text: str, caption: str) -> None:
     st.caption(caption)
 
 
+def picked(chart: str, selection: str) -> list[dict[str, Any]]:
+    """What was clicked in the chart with this key, by the name of its selection: a mapping of fields for each mark."""
+    marks: list[dict[str, Any]] = st.session_state[chart]["selection"].get(selection, [])
+    return marks
+
+
 def download(label: str, rows: pd.DataFrame, file: str) -> None:
     """A button that saves a table as CSV."""
     st.download_button(

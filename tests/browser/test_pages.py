@@ -90,7 +90,7 @@ def test_the_bars_are_the_engines_softmax(visit: Visit) -> None:
 
 
 def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> None:
-    visit.open("pruning?p_tab=Coupled+channels&p_c=Student+under+60%2C000%2C+distilled")
+    visit.open("pruning?pruning_tab=Coupled+channels&checkpoint=student-60k-kd")
     page = visit.page
     graph = page.locator('[data-testid="stGraphVizChart"] svg')
     graph.wait_for()
@@ -100,9 +100,9 @@ def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> N
     box = picture.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 40)
-    page.wait_for_url(re.compile(r"p_ch=\d+"))
+    page.wait_for_url(re.compile(r"channel=\d+"))
     visit.settle()
-    channel = re.search(r"p_ch=(\d+)", page.url).group(1)
+    channel = re.search(r"channel=(\d+)", page.url).group(1)
     assert page.get_by_text(f"Channel {channel} takes a slice of 5 layers along").count() == 1
     assert "depthwise filter 1x3x3" in graph.inner_html()
     assert visit.foreign == []

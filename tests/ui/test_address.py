@@ -1,5 +1,6 @@
 """The table of the address, walked: every key opens what it says and is written back; nonsense is told."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import ui
 from explorer.data import BUNDLED
+from explorer.measure import has_bfloat16
 from explorer.ui.address import EVERYWHERE, TABLE, Key
 from explorer.ui.session import AddressState
 from tests.data.conftest import cache, dishes  # noqa: F401
 
+SMALL = {"checkpoint": "student-60k-kd", "images": "100"}  # quick to count
 # For each page the keys whose controls are drawn together, and what must be set for them to be drawn.
 GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     (
@@ -26,11 +29,30 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("architecture", {}, ("limit",)),
     ("report", {}, ("across", "up", "shipped")),
     ("report", {}, ("report_tab",)),
+    (
+        "pruning",
+        {},
+        (
+            *("images", "methods", "highest_ratio", "ratio_step", "precision", "recalibrate", "finetune"),
+            *("against", "guess_method", "guess_ratio"),
+        ),
+    ),
+    ("pruning", {}, ("ratios",)),
+    ("pruning", {"ratios": "chosen"}, ("chosen_ratios",)),
+    ("pruning", {}, ("checkpoint", "hide_curve")),
+    ("pruning", SMALL, ("pruning_tab",)),
+    ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped",)),
+    (
+        "pruning",
+        SMALL | {"pruning_tab": "Classes and images"},
+        ("method", "ratio", "recalibrate_one", "turned", "flip"),
+    ),
+    ("pruning", SMALL | {"pruning_tab": "Coupled channels"}, ("group", "channel")),
 )
 # Drawn on every page, where the app was started with a folder.
 SIDEBAR = ("images_of", "validation_images", "training_images", "side")
-# Not a control: what it holds is tested with the ledger.
-ELSEWHERE = {("report", "ledger")}
+# The ledger is no control, and what it holds is tested with it; most machines have one device.
+ELSEWHERE = {("report", "ledger"), ("pruning", "device")}
 # What can be chosen where the page says so, not the table.
 OTHER: dict[str, Any] = {
     "limit": "Spring 2022",
@@ -39,6 +61,23 @@ OTHER: dict[str, Any] = {
     "across": "accuracy",
     "up": "mult_adds",
     "shipped": False,
+    "checkpoint": "student-60k-kd",
+    "images": 1000,
+    "pruning_tab": "Coupled channels",
+    "methods": ["lamp", "channels-l2"],
+    "ratios": "chosen",
+    "highest_ratio": 0.7,
+    "ratio_step": 0.05,
+    "chosen_ratios": [0.0, 0.95],
+    "precision": "bfloat16" if has_bfloat16() else None,
+    "against": "mult_adds",
+    "guess_method": "channels-l1",
+    "guess_ratio": 0.5,
+    "dropped": 0.35,
+    "method": "random",
+    "ratio": 0.15,
+    "turned": "won",
+    "group": "layer4.3",
 }
 
 
@@ -54,13 +93,15 @@ def another(entry: Key) -> Any:
     return entry.default - step if entry.default == entry.high else entry.default + step
 
 
-def text(setting: Any) -> str:
-    return (
-        {True: "yes", False: "no"}.get(setting, str(setting)) if isinstance(setting, bool) else str(setting)
-    )
+def texts(setting: Any) -> list[str]:
+    if isinstance(setting, list):
+        return [text for each in setting for text in texts(each)]
+    if isinstance(setting, bool):
+        return ["yes" if setting else "no"]
+    return [f"{setting:g}" if isinstance(setting, float) else str(setting)]
 
 
-def opened(page: str, asked: dict[str, str]) -> AppTest:
+def opened(page: str, asked: Mapping[str, str | list[str]]) -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
     app.run()
     for key, value in asked.items():
@@ -85,11 +126,11 @@ def test_the_walk_leaves_no_key_out() -> None:
 def test_a_link_opens_what_it_says_and_the_address_keeps_it(
     page: str, beside: dict[str, str], keys: tuple[str, ...]
 ) -> None:
-    asked = {key: another(TABLE[key]) for key in keys}
-    app = opened(page, beside | {key: text(setting) for key, setting in asked.items()})
-    assert {key: app.session_state[key] for key in keys} == asked, "every control is drawn, and as asked for"
-    written = {key: texts[0] for key, texts in parse_qs(address(app).written or "").items()}
-    assert written == beside | {key: text(setting) for key, setting in asked.items()}
+    asked = {key: setting for key in keys if (setting := another(TABLE[key])) is not None}
+    link = {key: [text] for key, text in beside.items()} | {key: texts(asked[key]) for key in asked}
+    app = opened(page, link)
+    assert {key: app.session_state[key] for key in asked} == asked, "every control is drawn, and as asked for"
+    assert parse_qs(address(app).written or "") == link
     assert not address(app).notices
 
 

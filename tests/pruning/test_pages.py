@@ -1,0 +1,121 @@
+"""The pruning lesson, page by page."""
+
+import pytest
+
+from explorer.pruning import stored
+from explorer.pruning.sweep import MAX_FINETUNE, MAX_RECALIBRATE
+from explorer.ui.address import TABLE
+from tests.pruning.app import charts, downloads, press, pruning, said
+
+PRUNING_TABS = (
+    "Sweep",
+    "Masked, zeroed, sliced",
+    "Sensitive layers",
+    "Classes and images",
+    "Coupled channels",
+    "Take it along",
+)
+
+
+@pytest.mark.parametrize("tab", PRUNING_TABS)
+def test_every_tab_of_the_pruning_lesson_draws_with_zero_clicks(tab: str) -> None:
+    app = pruning(tab)
+    assert all(chart.alt.strip() for chart in charts(app))
+    assert charts(app) or app.info or app.get("download_button"), "an empty tab"
+
+
+def test_the_three_forms_are_measured_on_the_page() -> None:
+    app = pruning("Masked, zeroed, sliced")
+    press(app, "Measure here")
+    assert said(app, "measured here")
+    assert said(app, "torchinfo counts only the weights")
+    assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
+    app.slider(key="dropped").set_value(0.8).run()
+    assert said(app, "measured at 50% on 100 images, the controls ask for 80% on 100")
+
+
+def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
+    app = pruning(ratios="chosen")
+    app.multiselect(key="chosen_ratios").set_value([0.0, 0.5]).run()
+    press(app, "Run it here")
+    rows = app.dataframe[0].value
+    assert len(rows) == 8, "two methods and their random baselines at two ratios"
+    removed = rows[(rows["method"] == "removed channels, L1") & (rows["ratio"] == 0.5)].iloc[0]
+    assert 0.5 < removed["gone"] < 0.8, "half the channels are more than half of the parameters"
+    assert said(app, "measured here")
+    assert not said(app, "other settings than the controls")
+    app.multiselect(key="chosen_ratios").set_value([0.0, 0.8]).run()
+    assert said(app, "ratios: shown 0%, 50%, asked 0%, 80%")
+    app.multiselect(key="methods").set_value([]).run()
+    assert "at least one method" in app.error[0].value
+    assert len(app.dataframe[0].value) == 8, "what was measured stays"
+
+
+def test_a_preset_sets_the_controls() -> None:
+    app = pruning()
+    press(app, "Question 3-1")
+    assert app.multiselect(key="methods").value == ["global-l1"]
+    assert said(app, "20 networks on 100 images")
+
+
+def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
+    app = pruning(checkpoint="teacher", hide_curve="yes")
+    run = next(button for button in app.button if button.label == "Run it here")
+    assert run.disabled
+    assert not charts(app)
+    assert not app.dataframe
+    app.number_input(key="guess").set_value(60.0).run()
+    press(app, "Commit")
+    assert charts(app)
+    verdict = next(text.value for text in app.markdown if "guessed 60.0%" in text.value)
+    assert "points too" in verdict
+    assert "Guesses as CSV" in downloads(app)
+    app.selectbox(key="guess_ratio").set_value(0.5).run()
+    assert not charts(app), "another question hides it again"
+
+
+def test_a_guess_without_a_point_waits_for_the_run() -> None:
+    app = pruning(ratios="chosen", guess_ratio="0.5")
+    press(app, "Commit")
+    assert said(app, "Committed: 50.0% for masked, global L1 at 50%")
+    app.multiselect(key="methods").set_value(["global-l1"]).run()
+    app.multiselect(key="chosen_ratios").set_value([0.5]).run()
+    press(app, "Run it here")
+    counted = app.dataframe[0].value.iloc[0]["accuracy"]
+    assert said(app, f"guessed 50.0%, counted **{counted:.1%}** on 100 images")
+
+
+def test_flipped_images_are_shown_with_probabilities_before_and_after() -> None:
+    app = pruning("Classes and images", ratio="0.9")
+    assert len(charts(app)) == 2
+    assert said(app, "loses the most")
+    assert said(app, "the dense network says")
+    app.slider(key="ratio").set_value(0.0).run()
+    assert said(app, "No image turned this way at this ratio")
+
+
+def test_a_chosen_channel_is_counted_with_its_chain() -> None:
+    app = pruning("Coupled channels")
+    before = app.dataframe[0].value["parameters"].iloc[-1]
+    app.selectbox(key="group").set_value("layer4.3").run()
+    assert app.dataframe[0].value["parameters"].iloc[-1] != before
+    app.number_input(key="channel").set_value(999).run()
+    assert said(app, "has channels 0 to 105")
+
+
+def test_the_pruned_network_is_offered_as_a_file_and_a_script_and_can_be_kept() -> None:
+    app = pruning("Take it along", ratio="0.5", method="channels-l1")
+    assert downloads(app) == [f"student-60k-kd-channels-l1-50.{ending}" for ending in ("safetensors", "py")]
+    assert said(app, "opened again: recognised by its shapes as a StudentNet")
+    press(app, "Keep it in this session")
+    kept = "Student under 60,000, distilled, removed channels, L1, 50%"
+    assert kept in app.selectbox(key="checkpoint").options
+    app.selectbox(key="checkpoint").set_value(kept).run()
+    assert not app.exception
+    assert said(app, "There is no script")
+
+
+def test_the_address_allows_what_a_sweep_allows() -> None:
+    assert (TABLE["recalibrate"].high, TABLE["finetune"].high) == (MAX_RECALIBRATE, MAX_FINETUNE)
+    assert TABLE["recalibrate_one"].high == MAX_RECALIBRATE
+    assert TABLE["dropped"].default == stored.RATIO
