@@ -1,12 +1,13 @@
 # make app   create the environment, install, start the app (DATA=folder: on images of your own)
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make bench measure speed against the aims
+# make mutants plant bugs in the engine and see which of them no test notices (an hour)
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
 BIN    := $(VENV)/bin
 
-.PHONY: app test lint types bench clean
+.PHONY: app test lint types bench mutants clean
 
 app: $(VENV)/app.done
 	@echo "The explorer starts at http://localhost:$(PORT) (stop it with Ctrl+C)"
@@ -36,6 +37,9 @@ $(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/test.done
+	$(BIN)/python -m benchmarks.mutants
 
 clean:
 	rm -rf $(VENV)

@@ -57,7 +57,17 @@ def test_what_weighs_nothing_is_grey() -> None:
         text = loss_formula(loss_parts(STUDENT, LABELS, TEACHER, alpha, 4.0), alpha, 4.0)
         assert text.count(r"\color{gray}") == 2
         assert rf"{{\color{{gray}}{grey}" in text
-    assert "gray" not in loss_formula(loss_parts(STUDENT, LABELS, TEACHER, 0.5, 4.0), 0.5, 4.0)
+
+
+def test_the_whole_formula_reads_as_it_should() -> None:
+    parts = loss_parts(STUDENT, LABELS, TEACHER, 0.25, 4.0)
+    assert loss_formula(parts, 0.25, 4.0) == (
+        r"\begin{aligned} L ={} & {\alpha\, T^2\, \mathrm{KL}(p_{teacher} \| q_{student})} \\"
+        r" & {+ (1-\alpha)\, \mathrm{CE}} \\"
+        rf" ={{}} & {{0.25 \cdot 4^2 \cdot {parts.kl:.4f}}} \\"
+        rf" & {{+ 0.75 \cdot {parts.hard:.4f}}} \\"
+        rf" ={{}} & \mathbf{{{parts.total:.4f}}}\ \mathrm{{nats}} \end{{aligned}}"
+    )
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -80,4 +90,5 @@ def test_the_bars_are_the_weighted_parts_of_the_chosen_image_and_of_the_mean(rev
 def test_the_bars_are_called_terms_unless_the_page_names_them() -> None:
     compared = compare_image_with_mean(STUDENT, LABELS, TEACHER, 0.3, 4.0, 2)
     assert compared.rows["part"].tolist() == ["soft term", "hard term"] * 2
+    assert list(compared.rows.columns) == ["images", "part", "value"]
     assert compared.mean.total.item() == pytest.approx(loss_fn_kd(STUDENT, LABELS, TEACHER, 0.3, 4.0).item())

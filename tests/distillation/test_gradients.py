@@ -36,11 +36,15 @@ def test_the_gradient_of_one_image_is_weighted_and_adds_up(reverse: bool) -> Non
     rows = gradients.logit_gradients(
         STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"), reverse=reverse
     )
+    assert rows["class"].tolist() == list("abcdefg") * 3
     parts = {term: torch.tensor(list(group["gradient"])) for term, group in rows.groupby("term")}
     leaf = STUDENT[3:4].clone().requires_grad_()
     loss_parts(leaf, LABELS[3:4], TEACHER[3:4], 0.3, 4.0, reverse=reverse).total.backward()
     assert torch.allclose(parts["sum"].double(), leaf.grad[0], atol=1e-6)
     assert torch.allclose(parts["soft"] + parts["hard"], parts["sum"], atol=1e-6)
+    if not reverse:
+        plain = gradients.logit_gradients(STUDENT[3], int(LABELS[3]), TEACHER[3], 0.3, 4.0, list("abcdefg"))
+        assert plain.equals(rows), "KL(teacher || student) unless the other is asked for"
 
 
 def test_t2_kl_tends_to_half_the_variance_of_the_difference() -> None:
@@ -71,13 +75,47 @@ def test_a_sure_teacher_does_not_break_the_split() -> None:
     assert all(map(torch.isfinite, map(torch.tensor, (decoupled.tckd, decoupled.weighted_nckd))))
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_norms_are_means_over_the_images_of_autograds_gradients(reverse: bool) -> None:
+    rows = gradients.mean_gradient_norms(STUDENT, LABELS, TEACHER, (1.0, 4.0), reverse=reverse)
+    assert list(rows.columns) == ["temperature", "term", "norm"]
+    for temperature in (1.0, 4.0):
+        expected = {}
+        for term in ("soft, with T²", "soft, without T²", "hard"):
+            leaf = STUDENT.clone().requires_grad_()
+            parts = loss_parts(leaf, LABELS, TEACHER, 0.5, temperature, reverse=reverse)
+            value = {"hard": parts.hard, "soft, with T²": parts.soft, "soft, without T²": parts.kl}[term]
+            (len(LABELS) * value).backward()
+            expected[term] = leaf.grad.norm(dim=1).mean().item()
+        here = rows[rows["temperature"] == temperature]
+        assert dict(zip(here["term"], here["norm"], strict=True)) == pytest.approx(expected)
+
+
 def test_the_norms_fall_with_t_without_the_factor() -> None:
     rows = gradients.mean_gradient_norms(STUDENT, LABELS, TEACHER)
-    without = rows[rows["term"] == "soft, without T²"].sort_values("temperature")["norm"].tolist()
-    assert without == sorted(without, reverse=True)
-    expected = gradients.soft_gradient(STUDENT, TEACHER, 4.0).norm(dim=1).mean().item()
-    norm = rows[(rows["term"] == "soft, with T²") & (rows["temperature"] == 4.0)]["norm"].item()
-    assert norm == pytest.approx(expected)
+    without = rows[rows["term"] == "soft, without T²"]
+    assert without["temperature"].tolist() == list(gradients.GRADIENT_TEMPERATURES)
+    assert without["norm"].tolist() == sorted(without["norm"], reverse=True)
+    forward = gradients.mean_gradient_norms(STUDENT, LABELS, TEACHER, reverse=False)
+    assert rows.equals(forward), "KL(teacher || student) unless the other is asked for"
+
+
+def test_the_decoupled_kl_is_swept_with_t2() -> None:
+    rows = gradients.decoupled_kl_rows(STUDENT, LABELS, TEACHER, (2.0, 4.0))
+    assert list(rows.columns) == ["temperature", "part", "value"]
+    expected = []
+    for temperature in (2.0, 4.0):
+        kl = gradients.decouple_kl(STUDENT, LABELS, TEACHER, temperature)
+        expected.append((temperature, "TCKD", pytest.approx(temperature**2 * kl.tckd)))
+        expected.append((temperature, "(1 - p_t) NCKD", pytest.approx(temperature**2 * kl.weighted_nckd)))
+    assert list(rows.itertuples(index=False, name=None)) == expected
+    whole = gradients.decoupled_kl_rows(STUDENT, LABELS, TEACHER)
+    assert whole["temperature"].unique().tolist() == list(gradients.GRADIENT_TEMPERATURES)
+
+
+def test_a_class_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        gradients.logit_gradients(STUDENT[0], 0, TEACHER[0], 0.5, 4.0, ["a", "b"])
 
 
 def test_agreement_is_whole_with_itself_and_does_not_depend_on_t() -> None:

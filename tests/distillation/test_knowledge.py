@@ -64,4 +64,4 @@ def test_an_image_becomes_an_address_of_about_the_wanted_height(
     assert written.shape == shown
     if shown == (56, 168):
         assert np.array_equal(written, pixels.repeat(2, 0).repeat(2, 1))
-    assert pixels_of(knowledge.png_address(np.zeros((8, 8), np.uint8))).shape == (56, 56)
+    assert pixels_of(knowledge.png_address(np.zeros((1, 1), np.uint8))).shape == (56, 56)

@@ -62,6 +62,14 @@ def test_training_takes_the_loss_in_either_direction() -> None:
     assert torch.equal(DistillationLoss(0.3, 4.0, reverse=True)(student, labels, teacher), reverse)
 
 
+def test_training_without_the_teachers_logits_is_refused() -> None:
+    student, labels, _ = batch(0, 8, 10, 3.0)
+    with pytest.raises(
+        ExplorerError, match=r"^Distillation needs the teacher's logits of the training images\.$"
+    ):
+        DistillationLoss(0.3, 4.0)(student, labels, None)
+
+
 def test_the_defaults_are_the_reports() -> None:
     student, labels, teacher = batch(0, 8, 10, 3.0)
     assert torch.equal(

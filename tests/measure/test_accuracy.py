@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from explorer.measure import Accuracy
+from explorer.measure import Accuracy, accuracy
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 10), (10, 10), (9346, 10_000), (1, 2)])
@@ -12,3 +13,23 @@ def test_the_wilson_interval_solves_its_equation(correct: int, total: int) -> No
         assert distance == pytest.approx(1.96**2 * bound * (1 - bound) / total, abs=1e-12)
     low, high = measured.interval()
     assert 0 <= low <= measured.value <= high <= 1
+
+
+def test_the_interval_stays_within_0_and_1_whatever_the_rounding() -> None:
+    for total in range(1, 300):
+        assert Accuracy(total, total).interval()[1] <= 1
+        assert Accuracy(0, total).interval()[0] >= 0
+
+
+def test_a_wider_interval_is_asked_for_by_its_z() -> None:
+    low, high = Accuracy(70, 100).interval()
+    wider = Accuracy(70, 100).interval(z=2.58)
+    assert wider[0] < low < high < wider[1]
+    assert Accuracy(70, 100).interval(1.96) == (low, high)
+
+
+def test_right_answers_are_counted() -> None:
+    scores = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, 0.0, 1.0]])
+    assert accuracy(scores, torch.tensor([0, 1, 1])) == Accuracy(2, 3)
+    assert accuracy(scores, torch.tensor([2, 2, 2])) == Accuracy(1, 3)
+    assert accuracy(scores, torch.tensor([0, 1, 1])).value == 2 / 3
