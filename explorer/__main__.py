@@ -17,13 +17,21 @@ from explorer.distillation import command as distillation
 from explorer.distillation.live import TrainingPairSpec
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.evidence import write_logits, write_shard_views
 from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.networks import StudentSpec, parameter_count
 from explorer.own import command as own
 from explorer.pruning import command as pruning
 from explorer.report import command as report
-from explorer.runs import DATA, SHIPPED_RUNS, UNDER_60K, Run, execute, recipe_for
+from explorer.runs import (
+    DATA,
+    SHIPPED_RUNS,
+    UNDER_60K,
+    Run,
+    execute,
+    recipe_for,
+    store_logits,
+    store_view_logits,
+)
 from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
 from explorer.work.progress import follow
@@ -211,10 +219,10 @@ def _measured_on(card: Card, options: argparse.Namespace) -> ImageSet:
 
 
 def _evidence(options: argparse.Namespace) -> int:
-    for name in write_logits(list(SHIPPED_RUNS), folder=options.checkpoints):
+    for name in store_logits(list(SHIPPED_RUNS), options.checkpoints):
         print(f"logits of {name} on the validation images", flush=True)
-    for number in write_shard_views(TrainingPairSpec(UNDER_60K).recipe, options.checkpoints):
-        print(f"logits of the teacher on view {number} of the shard", flush=True)
+    for number in store_view_logits("teacher", TrainingPairSpec(UNDER_60K).recipe, options.checkpoints):
+        print(f"logits of the teacher on view {number} of the training images", flush=True)
     return 0
 
 

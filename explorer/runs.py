@@ -1,7 +1,7 @@
 """The trainings behind the shipped checkpoints, and how a training becomes a checkpoint with a card."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from explorer.checkpoints import Card, card, load, stored, write
+from explorer.checkpoints import SHIPPED, Card, card, load, stored, write
+from explorer.checkpoints.evidence import LOGITS, write_tensors
 from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
@@ -256,8 +257,7 @@ def teacher_table(
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
     fingerprint = card(teacher, folder).sha256[:12]
-    shape = f"{recipe.shift}{'d' if recipe.diagonal else ''}-{len(images)}-{images.key}"
-    path = work / f"{teacher}-{fingerprint}-{shape}.safetensors"
+    path = work / f"{teacher}-{fingerprint}-{recipe.views_key}-{len(images)}-{images.key}.safetensors"
     if not path.exists():
         views: list[Tensor] = []
         steps = view_logits(load(teacher, folder), images, recipe)
@@ -271,3 +271,23 @@ def teacher_table(
         save_file({"logits": torch.stack(views)}, partial)
         partial.replace(path)
     return path
+
+
+def store_logits(names: Sequence[str], folder: Path = SHIPPED) -> Iterator[str]:
+    """Compute and store the logits of these checkpoints on the validation images; yields each name when done."""
+    images = DATA.load("validation")
+    tensors: dict[str, Tensor] = {}
+    for name in names:
+        tensors[card(name, folder).sha256] = logits(load(name, folder), images.batches())
+        yield name
+    write_tensors(LOGITS, tensors, images, "logits-validation", folder)
+
+
+def store_view_logits(teacher: str, recipe: Recipe, folder: Path = SHIPPED) -> Iterator[int]:
+    """Compute and store a teacher's logits of every view of the training images, float16; yields each number."""
+    images, views = DATA.load("training"), list[Tensor]()
+    for number, scores in enumerate(view_logits(load(teacher, folder), images, recipe)):
+        views.append(scores.half())
+        yield number
+    stacked = {card(teacher, folder).sha256: torch.stack(views)}
+    write_tensors(recipe.views_key, stacked, images, "logits-shard-views", folder)

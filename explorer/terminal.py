@@ -7,9 +7,8 @@ from tqdm import tqdm
 
 from explorer.data import BUNDLED, DataSet, decode, folder, open_data_set
 from explorer.data.fashion_mnist import FashionMNIST
-from explorer.errors import ExplorerError
 from explorer.work.progress import Update
-from explorer.workspace import Workspace, from_folder
+from explorer.workspace import Workspace, open_workspace
 
 
 class Bars:
@@ -53,26 +52,13 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
-def find(place: Workspace, text: str) -> str:
-    """The name of the network that ``text`` names: by its name, or by its file's."""
-    titles = {card.title: name for name, card in place.cards.items()}
-    if text not in place.cards and text not in titles:
-        offered = ", ".join(titles if place.own else place.cards)
-        raise ExplorerError(f"There is no network {text!r} here; there are {offered or 'none'}.")
-    return text if text in place.cards else titles[text]
-
-
 def workspace(options: argparse.Namespace) -> Workspace:
     """The images and networks that the options of ``data_options`` ask for.
 
     Raises:
         ExplorerError: the folder is no folder of labelled images.
     """
-    data = data_set(options)
-    if data.checkpoints is None or (data.checkpoints / "manifest.json").exists():
-        return Workspace(data)
-    networks, _ = from_folder(data.checkpoints)
-    return Workspace(data, networks)
+    return open_workspace(data_set(options), options.checkpoints if "checkpoints" in options else None)
 
 
 def data_set(options: argparse.Namespace, bundled: FashionMNIST = BUNDLED) -> DataSet:

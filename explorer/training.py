@@ -23,7 +23,7 @@ from explorer.measure import accuracy, at_once, eval_mode, logit_batches, logits
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(student logits (N, C), labels (N,), teacher logits (N, C) or None) -> scalar loss."""
 
-_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError)
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError)
 """What ``torch.load`` and reading its result raise for a file that is not such a state."""
 
 View = tuple[bool, int, int]
@@ -83,6 +83,15 @@ class Recipe:
             if self.diagonal or (down == 0 or right == 0)
         ]
         return tuple((flip, down, right) for flip in (False, True) for down, right in shifts)
+
+    @property
+    def views_key(self) -> str:
+        """Tells recipes with other views apart, where logits are stored.
+
+        >>> Recipe(epochs=1, shift=2, diagonal=True).views_key
+        'views-2d'
+        """
+        return f"views-{self.shift}{'d' if self.diagonal else ''}"
 
 
 @dataclass(frozen=True)

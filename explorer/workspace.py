@@ -1,90 +1,136 @@
-"""What the lessons work on: which images, which networks, and how to get these networks' logits.
+"""What the lessons work on: one data set, the networks that fit it, and how to get these networks' logits.
 
-Either the Fashion-MNIST that ships with its networks, whose logits are stored, or a folder of one's
-own with the checkpoints that lie in it; uploaded and freshly trained networks join either. Logits of
-one's own networks are computed once and kept on disk, by the weights' sha256 and the images' key.
+Networks come from the catalogue beside the data set, from loose files, from an upload or from a training in
+this session: all of them are a ``NetworkSource``, told apart by the sha256 of their weights. Logits are
+stored with the networks, or computed once and kept on disk, by that sha256 and the key of the images.
 """
 
-import copy
 import hashlib
 import math
 import os
 import tempfile
 import threading
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save, save_file
 from torch import Tensor, nn
 
-from explorer import checkpoints, evidence
-from explorer.checkpoints import MAX_MEGABYTES, Card, open_checkpoint
-from explorer.data import BUNDLED, CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
+from explorer.checkpoints import (
+    MANIFEST,
+    MAX_MEGABYTES,
+    SHIPPED,
+    Card,
+    catalogue,
+    open_checkpoint,
+    read_state,
+    sha256,
+    stored,
+)
+from explorer.checkpoints.evidence import LOGITS, StoredRows, find_rows, find_tensor, has_tensor
+from explorer.data import CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
 from explorer.data.decode import cache_folder
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
-from explorer.networks import NetworkSpec, builder_of, parameter_count
+from explorer.networks import NetworkSpec, builder_of, load_weights, parameter_count, recognise
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
 MOST_CHECKPOINTS = 20
+SHORT = 6  # characters of a sha256 that tell two networks of one title apart
+
+RowType = TypeVar("RowType")
+LogitsOrigin = Literal["precomputed", "computed"]
 
 
 @dataclass(frozen=True, eq=False)
-class Own:
-    """A network of one's own: its card without accuracies, and where its weights are.
+class NetworkSource:
+    """A network and where its weights are; it never changes and can be pickled.
 
     Attributes:
-        card: what it was recognised to be.
-        model: the network, if it is kept in memory (uploaded or trained here); only ever read.
-        path: its file, if it lies in the folder.
+        card: what is known of it; ``card.sha256`` identifies its weights.
+        path: its file, where it has one.
+        content: its weights as a safetensors file in memory, where it has none.
     """
 
     card: Card
-    model: nn.Module | None = None
     path: Path | None = None
+    content: bytes | None = field(default=None, repr=False)
 
-    def network(self) -> nn.Module:
-        """A private copy in eval mode.
+    def load(self) -> nn.Module:
+        """A private copy in eval mode, float32.
 
         Raises:
             ExplorerError: its file has changed or is gone.
         """
-        if self.model is not None:
-            return copy.deepcopy(self.model).eval()
-        assert self.path is not None
-        card, model = open_checkpoint(self.path)
-        if card.sha256 != self.card.sha256:
+        if self.content is not None:
+            return recognise(load(self.content), self.card.title)
+        assert self.path is not None, "a network is in memory or in a file"
+        state = read_state(self.path)
+        if sha256(self.path) != self.card.sha256:
             raise ExplorerError(f"{self.path.name} has changed since it was read: reload the page.")
-        return model
+        return load_weights(self.card.build(), state, self.path.name).eval()
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How every copy of the explorer can get it, see ``report.rebuild``; empty if not all can."""
+        if self.path != SHIPPED / self.card.file:
+            return {}
+        return {"checkpoint": self.card.name, "sha256": self.card.sha256}
 
 
-def from_folder(root: Path) -> tuple[dict[str, Own], tuple[str, ...]]:
-    """The checkpoints in a folder's root by name, and a sentence for each that cannot be used."""
-    found: dict[str, Own] = {}
-    problems = []
-    paths = [
-        path
-        for path in sorted(root.iterdir())
-        if path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file()
-    ]
-    for path in paths[:MOST_CHECKPOINTS]:
+def networks_in(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[str, ...]]:
+    """The networks in a folder, and a sentence for each file that cannot be used.
+
+    Those of a manifest come first, with their cards, unopened; loose checkpoints are opened and recognised.
+    """
+    if folder is None:
+        return (), ()
+    sources: list[NetworkSource] = []
+    problems: list[str] = []
+    if (folder / MANIFEST).exists():
         try:
-            card, _ = open_checkpoint(path)
-            found[card.name] = Own(card, path=path)
+            sources += (NetworkSource(card, folder / card.file) for card in catalogue(folder).values())
         except ExplorerError as error:
             problems.append(str(error))
-    if len(paths) > MOST_CHECKPOINTS:
+    known = {source.path for source in sources}
+    loose = [path for path in checkpoint_files(folder) if path not in known]
+    for path in loose[:MOST_CHECKPOINTS]:
+        try:
+            card, _ = open_checkpoint(path)
+            sources.append(NetworkSource(card, path))
+        except ExplorerError as error:
+            problems.append(str(error))
+    if len(loose) > MOST_CHECKPOINTS:
         problems.append(
-            f"Only the first {MOST_CHECKPOINTS} of {len(paths)} checkpoints in {root} were opened."
+            f"Only the first {MOST_CHECKPOINTS} of {len(loose)} checkpoints in {folder} were opened."
         )
-    return found, tuple(problems)
+    return tuple(sources), tuple(problems)
 
 
-def from_upload(name: str, content: bytes) -> Own:
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The files in a folder that by their names are checkpoints."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file()
+    ]
+
+
+def signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of change of the checkpoints in a folder and of its manifest: changes when one does."""
+    manifest = folder / MANIFEST
+    paths = [*checkpoint_files(folder), *([manifest] if manifest.exists() else [])]
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+
+
+def uploaded_network(name: str, content: bytes) -> NetworkSource:
     """An uploaded checkpoint; nothing of it stays on disk.
 
     Raises:
@@ -103,177 +149,285 @@ def from_upload(name: str, content: bytes) -> Own:
         path = Path(folder) / file
         path.write_bytes(content)
         card, model = open_checkpoint(path)
-    return Own(card, model)
+    return NetworkSource(card, content=save(stored(model, torch.float32)))
 
 
-def trained(title: str, model: nn.Module, classes: int) -> Own:
-    """A network that was trained in this session, told apart by its weights."""
-    digest = hashlib.sha256()
-    for tensor in model.state_dict().values():
-        digest.update(tensor.contiguous().numpy().tobytes())
-    network: NetworkSpec = model.spec  # type: ignore[assignment]  # every builder puts it there
-    sha256, params, kind, spec = digest.hexdigest(), parameter_count(model), network.kind, network.to_dict()
-    return Own(
-        Card(title, title, kind, classes, params, "float32", 4 * params, sha256, "trained here", {},
-             math.nan, math.nan, torch.__version__, 0.0, spec),
-        model,
-    )  # fmt: skip
+def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on: str) -> NetworkSource:
+    """A network that was trained or pruned in this session, as it is now; told apart by its weights.
+
+    ``trained_on`` says in a few words on what.
+    """
+    content = save(stored(model, torch.float32))
+    digest = hashlib.sha256(content).hexdigest()
+    spec: NetworkSpec = model.spec  # type: ignore[assignment]  # every builder puts it there
+    card = Card(
+        name=f"{title}-{digest[:8]}",
+        title=title,
+        network=spec.kind,
+        classes=spec.classes,
+        params=parameter_count(model),
+        dtype="float32",
+        bytes=len(content),
+        sha256=digest,
+        dataset=trained_on,
+        recipe={},
+        validation_accuracy=math.nan,
+        test_accuracy=math.nan,
+        torch=str(torch.__version__),
+        seconds=0.0,
+        spec=spec.to_dict(),
+        input_size=input_size,
+    )
+    return NetworkSource(card, content=content)
+
+
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """Logits, and how they were really got.
+
+    Attributes:
+        values: (N, C) of N images, or (views, N, C).
+        origin: ``precomputed`` if they are stored with the networks, else ``computed`` on this machine.
+        network: title of the network that gave them.
+        images: on what, in words.
+    """
+
+    values: Tensor
+    origin: LogitsOrigin
+    network: str
+    images: str
+
+
+def origin_of(*parts: Logits) -> tuple[LogitsOrigin, str]:
+    """Where figures that need several logits come from: precomputed only if all of these were."""
+    origin: LogitsOrigin = (
+        "precomputed" if all(part.origin == "precomputed" for part in parts) else "computed"
+    )
+    said: dict[str, list[str]] = {}
+    for part in parts:
+        said.setdefault(part.images, []).append(part.network)
+    return origin, "; ".join(
+        f"logits of {' and '.join(dict.fromkeys(networks))} on {images}" for images, networks in said.items()
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """Images and networks that the lessons work on.
+    """One data set and the networks that the lessons may choose from.
 
     Attributes:
         data: the images.
-        own: networks of one's own by name; those for another number of classes are not offered.
+        networks: all networks at hand, those for another number of classes included; these are not offered.
     """
 
-    data: DataSet = BUNDLED
-    own: Mapping[str, Own] = field(default_factory=dict)
+    data: DataSet
+    networks: tuple[NetworkSource, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> dict[str, NetworkSource]:
+        """Every network under a name that no other has; of the same weights under the same name, one."""
+        named: dict[str, NetworkSource] = {}
+        for source in self.networks:
+            name = source.card.name
+            if name in named and named[name].card.sha256 != source.card.sha256:
+                name = f"{name}-{source.card.sha256[:8]}"
+            named.setdefault(name, source)
+        return named
+
+    @cached_property
+    def all_sources(self) -> dict[str, NetworkSource]:
+        """Every network by name, also those that do not fit; no two have the same title on their cards."""
+        times = Counter(source.card.title for source in self._by_name.values())
+        return {
+            name: replace(source, card=replace(source.card, title=_distinct_title(source.card, times)))
+            for name, source in self._by_name.items()
+        }
 
     @property
-    def key(self) -> str:
-        """Tells workspaces with other images apart, for what a page keeps."""
-        return self.data.key
-
-    @property
-    def title(self) -> str:
-        """What it is called on screen."""
-        return self.data.title
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The class names in label order."""
-        return self.data.classes
+    def sources(self) -> dict[str, NetworkSource]:
+        """The networks that fit these images, by name."""
+        return {name: source for name, source in self.all_sources.items() if self._fits(source.card)}
 
     @property
     def cards(self) -> dict[str, Card]:
-        """The networks that fit these images, by name: the shipped ones first, where they belong."""
-        folder = self.data.checkpoints
-        found = checkpoints.catalogue(folder) if folder and (folder / "manifest.json").exists() else {}
-        return found | {name: one.card for name, one in self.own.items() if self._fits(one.card)}
+        """The cards of the networks that fit these images, by name; no two have the same title."""
+        return {name: source.card for name, source in self.sources.items()}
 
     @property
     def misfits(self) -> tuple[str, ...]:
-        """A sentence for each network of one's own that these images do not suit."""
+        """A sentence for each network that these images do not suit."""
         return tuple(
-            f"{one.card.title} tells {one.card.classes} classes apart and {self.title} has {len(self.classes)}, so it "
-            f"can be counted but not measured here: it needs images of {one.card.classes} classes."
-            for one in self.own.values()
-            if not self._fits(one.card)
+            f"{card.title} tells {card.classes} classes apart and {self.data.title} has {len(self.data.classes)}, so "
+            f"it can be counted but not measured here: it needs images of {card.classes} classes."
+            for card in (source.card for source in self.all_sources.values())
+            if not self._fits(card)
         )
 
     def _fits(self, card: Card) -> bool:
-        return card.classes == len(self.classes)
+        return card.classes == len(self.data.classes)
 
     @property
     def teachers(self) -> tuple[str, ...]:
         """The networks that may teach and fit, one called a teacher first."""
-        found = [name for name, card in self.cards.items() if builder_of(card.network).role == "teacher"]
-        return tuple(sorted(found, key=lambda name: "teacher" not in name.lower()))
+        names = [name for name, card in self.cards.items() if builder_of(card.network).role == "teacher"]
+        return tuple(sorted(names, key=lambda name: "teacher" not in name.lower()))
 
     @property
     def students(self) -> tuple[str, ...]:
         """The networks that may be taught and fit."""
         return tuple(name for name, card in self.cards.items() if builder_of(card.network).role == "student")
 
-    def find(self, title: str) -> str:
-        """The name of a network by its name or title; of its own networks the file's name will do.
+    @property
+    def default_student(self) -> str | None:
+        """The student to begin with: a featured one, else the first; None if there is none."""
+        featured = [name for name in self.students if self.cards[name].featured]
+        return next(iter([*featured, *self.students]), None)
+
+    def find(self, text: str) -> str:
+        """The name of the network that a text means: its name, its title, or its file's name if only one has it.
 
         Raises:
-            ExplorerError: there is none here; the message tells what there is.
+            ExplorerError: there is none here, or there are several; the message tells what there is.
         """
-        for name, card in self.cards.items():
-            if title in (name, card.title):
+        cards = self.cards
+        for name, card in cards.items():
+            if text in (name, card.title):
                 return name
-        there = ", ".join(card.title if name in self.own else name for name, card in self.cards.items())
-        raise ExplorerError(f"There is no network {title!r} here; there are {there or 'none'}.")
+        same = [name for name in cards if self._by_name[name].card.title == text]
+        if len(same) == 1:
+            return same[0]
+        if same:
+            titles = ", ".join(cards[name].title for name in same)
+            raise ExplorerError(f"There are several networks {text!r} here: name one of {titles}.")
+        # Of name and title what is quicker to type: a checkpoint's name is short, an upload's ends in a sha256.
+        there = ", ".join(min(name, card.title, key=len) for name, card in cards.items())
+        raise ExplorerError(f"There is no network {text!r} here; there are {there or 'none'}.")
+
+    def source(self, name: str) -> NetworkSource:
+        """The network of a name or title, not loaded.
+
+        Raises:
+            ExplorerError: there is none here.
+        """
+        return self.sources[self.find(name)]
 
     def network(self, name: str) -> nn.Module:
         """A private copy of a network, in eval mode.
 
         Raises:
-            ExplorerError: there is none of that name here, or its file is damaged.
+            ExplorerError: there is none of that name here, or its file has changed.
         """
-        if name in self.own:
-            return self.own[name].network()
-        return checkpoints.load(self.find(name))
+        return self.source(name).load()
 
     def images(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use; yields updates while files are decoded."""
         return (yield from self.data.read(use))
 
-    def logits(self, name: str, images: ImageSet) -> Generator[Update, None, Tensor]:
-        """The logits (N, C) of a network on its validation images: stored, kept on disk, or computed now."""
-        if name not in self.own:
-            return evidence.read_logits(name)
-        card = self.own[name].card
-        path = _kept(card, images, "validation")
-        found = _read(path)
-        if found is None or len(found) != len(images):
+    @property
+    def evidence(self) -> Path | None:
+        """The folder of checkpoints whose evidence may be shown here; None if there is none."""
+        folder = self.data.checkpoints
+        return folder if folder is not None and (folder / MANIFEST).exists() else None
+
+    def find_rows(
+        self, kind: str, row: type[RowType], name: str, use: Use = "test"
+    ) -> StoredRows[RowType] | None:
+        """The stored result of a kind for a network of this workspace on its images; None if there is none."""
+        if self.evidence is None:
+            return None
+        return find_rows(kind, row, self.source(name).card.sha256, self.data.key_of(use), self.evidence)
+
+    def _find_tensor(self, kind: str, card: Card, images: ImageSet) -> Tensor | None:
+        return None if self.evidence is None else find_tensor(kind, card.sha256, images, self.evidence)
+
+    def logits(self, name: str, images: ImageSet) -> Generator[Update, None, Logits]:
+        """The logits (N, C) of a network on images: stored with it, kept on this disk, or computed now.
+
+        Raises:
+            ExplorerError: there is no such network, or it answers with NaN or infinity.
+        """
+        source = self.source(name)
+        card = source.card
+        values = self._find_tensor(LOGITS, card, images)
+        if values is not None:
+            return Logits(values, "precomputed", card.title, _describe(images))
+        path = _cache_path(card, images, LOGITS)
+        values = _read_cached(path)
+        if values is None or len(values) != len(images):
             parts: list[Tensor] = []
             done = 0
-            for scores in logit_batches(self.network(name), images.batches()):
+            for scores in logit_batches(source.load(), images.batches()):
                 parts.append(scores)
                 done += len(scores)
                 yield Update(f"logits of {card.title}", done, len(images))
-            found = torch.cat(parts)
-            if not bool(found.isfinite().all()):
+            values = torch.cat(parts)
+            if not bool(values.isfinite().all()):
                 raise ExplorerError(
                     f"{card.title} answers these images with NaN or infinity: it cannot be used."
                 )
-            _write(path, found)
-        return found
+            _write_cached(path, values)
+        return Logits(values, "computed", card.title, _describe(images))
 
-    def view_logits(self, name: str, images: ImageSet, recipe: Recipe) -> Generator[Update, None, Tensor]:
-        """The logits (views, N, C) of a teacher on training images, as ``training.train`` takes them.
-
-        Those of the shipped teacher are stored; others are computed once, float16, and kept on disk.
-        """
-        if name not in self.own:
-            return evidence.read_shard_views()
-        card = self.own[name].card
-        path = _kept(card, images, f"views-{recipe.shift}{'d' if recipe.diagonal else ''}")
-        found = _read(path)
-        if found is None or found.shape[1] != len(images):
+    def view_logits(self, name: str, images: ImageSet, recipe: Recipe) -> Generator[Update, None, Logits]:
+        """The logits (views, N, C), float16, of a teacher on training images, as ``training.train`` takes them."""
+        source = self.source(name)
+        card = source.card
+        seen = f"{len(recipe.views)} views of {_describe(images)}"
+        values = self._find_tensor(recipe.views_key, card, images)
+        if values is not None:
+            return Logits(values, "precomputed", card.title, seen)
+        path = _cache_path(card, images, recipe.views_key)
+        values = _read_cached(path)
+        if values is None or values.shape[:2] != (len(recipe.views), len(images)):
             views: list[Tensor] = []
-            for scores in view_logits(self.network(name), images, recipe):
+            for scores in view_logits(source.load(), images, recipe):
                 views.append(scores.half())
                 yield Update(f"logits of {card.title} on views", len(views), len(recipe.views))
-            found = torch.stack(views)
-            _write(path, found)
-        return found
+            values = torch.stack(views)
+            _write_cached(path, values)
+        return Logits(values, "computed", card.title, seen)
+
+    def has_view_logits(self, name: str, recipe: Recipe) -> bool:
+        """Whether ``view_logits`` on the training images has nothing to compute, since they are stored."""
+        card, key = self.source(name).card, self.data.key_of("training")
+        return self.evidence is not None and has_tensor(recipe.views_key, card.sha256, key, self.evidence)
 
 
-def _kept(card: Card, images: ImageSet, what: str) -> Path:
-    """Where logits are kept: by weights and images."""
-    return cache_folder() / "logits" / f"{card.sha256[:24]}-{images.key}-{what}.safetensors"
+def open_workspace(data: DataSet, folder: Path | None = None) -> Workspace:
+    """The workspace of a data set with the networks in a folder, by default in that beside the images.
+
+    Files that cannot be used are left out.
+    """
+    networks, _ = networks_in(folder or data.checkpoints)
+    return Workspace(data, networks)
 
 
-def _read(path: Path) -> Tensor | None:
+def _distinct_title(card: Card, times: Counter[str]) -> str:
+    return card.title if times[card.title] == 1 else f"{card.title} ({card.sha256[:SHORT]})"
+
+
+def _describe(images: ImageSet) -> str:
+    return f"{len(images):,} {images.noun}s ({images.name})"
+
+
+def _cache_path(card: Card, images: ImageSet, kind: str) -> Path:
+    """Where logits are kept on this machine: by weights and images."""
+    return cache_folder() / "logits" / f"{card.sha256}-{images.key}-{kind}.safetensors"
+
+
+def _read_cached(path: Path) -> Tensor | None:
     try:
         return load_file(path)["logits"]
     except (OSError, KeyError, safetensors.SafetensorError):
         return None  # not there, or damaged: it is computed again
 
 
-def _write(path: Path, found: Tensor) -> None:
+def _write_cached(path: Path, values: Tensor) -> None:
     """Keep logits; where the cache cannot be written they are only computed again next time."""
     partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"logits": found}, partial)
+        save_file({"logits": values}, partial)
         partial.replace(path)
     except (OSError, safetensors.SafetensorError):
         partial.unlink(missing_ok=True)
-
-
-def signature(root: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, size and time of change of the checkpoints in a folder's root: changes when one does."""
-    paths: Sequence[Path] = sorted(
-        path for path in root.iterdir() if path.suffix.lower() in CHECKPOINT_SUFFIXES
-    )
-    return tuple(
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.is_file()
-    )

@@ -141,7 +141,17 @@ def test_a_network_distilled_on_the_page_is_kept_for_the_other_lessons() -> None
     next(button for button in app.button if button.label == "Distil it now").click().run()
     assert not app.exception
     assert any("After epoch 2: labels alone" in text.value for text in app.caption)
-    assert set(app.session_state["session"].trained) == {
+    trained = app.session_state["session"].trained
+    assert [source.card.title for source in trained.values()] == [
         "Trained here, labels alone",
         "Trained here, distilled",
-    }
+    ]
+    # A second run of another length makes two more, and all four can be chosen.
+    app.slider(key="d_ep").set_value(3).run()
+    next(button for button in app.button if button.label == "Distil it now").click().run()
+    assert not app.exception
+    digests = [source.card.sha256 for source in app.session_state["session"].trained.values()]
+    assert len(set(digests)) == len(digests) == 4
+    app.run()
+    for digest in digests:
+        assert any(digest[:6] in option for option in app.selectbox(key="d_s").options)

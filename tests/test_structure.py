@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("measure",),
     ("checkpoints",),
     ("training",),
-    ("runs", "evidence"),
+    ("runs",),
     ("workspace", "ledger"),
     ("terminal",),
     ("ui",),

@@ -1,3 +1,4 @@
+import os
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,44 @@ def test_a_resume_file_of_another_recipe_or_network_is_refused(shard: ImageSet, 
         run(fresh(), shard, Recipe(epochs=4, batch_size=32), resume=state)
     with pytest.raises(ExplorerError, match="another network"):
         run(StudentNet(StudentSpec(5, (4, 6, 8, 8), classes=10)), shard, resume=state)
+
+
+class Exploit:
+    """Runs a command when it is unpickled the unsafe way."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f"touch {self.target}",)
+
+
+def test_an_exploit_as_resume_file_is_refused_and_does_not_run(shard: ImageSet, tmp_path: Path) -> None:
+    target, state = tmp_path / "pwned", tmp_path / "run.resume.pt"
+    run(fresh(), shard, resume=state)
+    saved = torch.load(state, weights_only=True)
+    torch.save(saved | {"recipe": Exploit(target)}, state)
+    with pytest.raises(ExplorerError, match="is no unfinished run, or a damaged one: delete it"):
+        run(fresh(), shard, resume=state)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "other", "parts"])
+def test_a_damaged_resume_file_is_told_in_one_sentence(damage: str, shard: ImageSet, tmp_path: Path) -> None:
+    state = tmp_path / "run.resume.pt"
+    run(fresh(), shard, resume=state)
+    if damage == "truncated":
+        state.write_bytes(state.read_bytes()[:1000])
+    elif damage == "text":
+        state.write_text("no pickle", encoding="utf-8")
+    elif damage == "other":
+        torch.save(torch.zeros(3), state)
+    else:
+        saved = torch.load(state, weights_only=True)
+        torch.save({key: saved[key] for key in ("recipe", "epochs_done")}, state)
+    with pytest.raises(ExplorerError, match="delete it") as caught:
+        run(fresh(), shard, resume=state)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_teachers_logits_follow_the_view_of_every_image(shard: ImageSet) -> None:

@@ -1,22 +1,39 @@
+import math
 import os
+import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from explorer.data.folder import ImageFolder
-from explorer.data.layout import scan
+from explorer.checkpoints import catalogue
+from explorer.checkpoints.evidence import LOGITS, write_rows, write_tensors
+from explorer.data import BUNDLED, ImageSet, open_data_set
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
+from explorer.pruning.sweep import SweepRow
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update, follow
-from explorer.workspace import Own, Workspace, from_folder, from_upload, signature, trained
+from explorer.workspace import (
+    Logits,
+    NetworkSource,
+    Workspace,
+    networks_in,
+    open_workspace,
+    origin_of,
+    signature,
+    trained_network,
+    uploaded_network,
+)
 from tests.data.conftest import cache, dishes, homework  # noqa: F401
+from tests.stored import stored_logits, stored_view_logits
 
 TINY = StudentSpec(32, (32, 32, 48, 48), classes=3)
+OF_TEN = StudentSpec(4, (4, 6, 8, 8), classes=10)
 
 
 def save(path: Path, net: nn.Module) -> Path:
@@ -24,116 +41,311 @@ def save(path: Path, net: nn.Module) -> Path:
     return path
 
 
+def seeded(seed: int, spec: StudentSpec = OF_TEN) -> StudentNet:
+    torch.manual_seed(seed)
+    return StudentNet(spec).eval()
+
+
+def upload(name: str, net: nn.Module, folder: Path) -> NetworkSource:
+    return uploaded_network(name, save(folder / "file.ckpt", net).read_bytes())
+
+
+def keep(title: str, net: nn.Module) -> NetworkSource:
+    return trained_network(title, net, input_size=64, trained_on="trained here")
+
+
+def silent(update: Update) -> None:
+    del update
+
+
+def never(update: Update) -> None:
+    pytest.fail(f"computed: {update}")
+
+
 @pytest.fixture
-def place(dishes: Path) -> Workspace:  # noqa: F811
-    """A folder of three classes with a teacher, two students and one for other classes."""
+def workspace(dishes: Path) -> Workspace:  # noqa: F811
+    """A folder of three classes with a teacher, a student and one for other classes."""
     torch.manual_seed(0)
     save(dishes / "resnet18_teacher.ckpt", resnet18_teacher(3))
     save(dishes / "student.pt", StudentNet(TINY))
     save(dishes / "report.pth", StudentNet(StudentSpec()))
-    own, problems = from_folder(dishes)
+    networks, problems = networks_in(dishes)
     assert problems == ()
-    return Workspace(ImageFolder(scan(dishes), size=32), own)
+    return Workspace(open_data_set(dishes, size=32), networks)
 
 
-def titles(place: Workspace, names: tuple[str, ...]) -> list[str]:
-    return [place.cards[name].title for name in names]
+def titles(workspace: Workspace, names: tuple[str, ...]) -> list[str]:
+    return [workspace.cards[name].title for name in names]
 
 
-def test_the_shipped_workspace_is_what_the_lessons_always_had() -> None:
-    shipped = Workspace()
+def test_the_bundled_workspace_is_what_the_lessons_always_had() -> None:
+    shipped = open_workspace(BUNDLED)
     assert shipped.teachers == ("teacher",)
-    assert "student-60k-kd" in shipped.students
-    assert len(shipped.classes) == 10
-    images = follow(shipped.images("validation"), lambda update: None)
-    scores = follow(shipped.logits("teacher", images), lambda update: pytest.fail("computed"))
-    assert accuracy(scores, images.targets()).value > 0.9
+    assert set(shipped.cards) == set(catalogue())
+    assert shipped.default_student == "student-60k-kd"
+    images = follow(shipped.images("validation"), silent)
+    stored = follow(shipped.logits("teacher", images), never)
+    assert torch.equal(stored.values, stored_logits("teacher"))
+    assert accuracy(stored.values, images.targets()).value > 0.9
 
 
-def test_networks_of_ones_own_are_recognised_and_those_of_other_classes_said(place: Workspace) -> None:
-    assert titles(place, place.teachers) == ["resnet18_teacher.ckpt"]
-    assert titles(place, place.students) == ["student.pt"]
-    assert place.misfits == (
+def test_networks_are_recognised_and_those_of_other_classes_said(workspace: Workspace) -> None:
+    assert titles(workspace, workspace.teachers) == ["resnet18_teacher.ckpt"]
+    assert titles(workspace, workspace.students) == ["student.pt"]
+    assert workspace.misfits == (
         "report.pth tells 11 classes apart and dishes, your folder has 3, so it can be counted but not measured here: "
         "it needs images of 11 classes.",
     )
-    with pytest.raises(ExplorerError, match="There is no network 'teacher' here"):
-        place.network("teacher")
+    with pytest.raises(
+        ExplorerError, match=r"There is no network 'teacher' here; there are resnet18_teacher\.ckpt"
+    ):
+        workspace.network("teacher")
 
 
-def test_an_uploaded_teacher_of_ten_classes_joins_the_shipped_networks(tmp_path: Path) -> None:
-    one = from_upload("../../mine.ckpt", save(tmp_path / "x.ckpt", resnet18_teacher(10)).read_bytes())
-    shipped = Workspace(own={one.card.name: one})
-    assert titles(shipped, shipped.teachers) == ["Teacher, ResNet-18", "mine.ckpt"]
-    assert shipped.network(one.card.name) is not one.model, "what mutates works on a copy"
+def test_two_uploads_of_one_file_name_are_two_networks_that_can_both_be_chosen(tmp_path: Path) -> None:
+    """Titles as keys made one of them unreachable."""
+    nets = [seeded(0), seeded(1)]
+    uploads = tuple(upload("student.ckpt", net, tmp_path) for net in nets)
+    workspace = Workspace(BUNDLED, uploads)
+    assert len(set(titles(workspace, workspace.students))) == 2
+    for source, net in zip(uploads, nets, strict=True):
+        title = f"student.ckpt ({source.card.sha256[:6]})"
+        name = workspace.find(title)
+        assert workspace.cards[name].title == title
+        assert torch.equal(workspace.network(name).fc.weight, net.fc.weight)
+    with pytest.raises(
+        ExplorerError, match=r"several networks 'student\.ckpt' here: name one of student\.ckpt \("
+    ):
+        workspace.find("student.ckpt")
+
+
+def test_a_title_stays_plain_while_no_other_has_it_and_one_file_twice_is_one_network(tmp_path: Path) -> None:
+    one = upload("student.ckpt", seeded(0), tmp_path)
+    workspace = Workspace(BUNDLED, (one, one, keep("student", seeded(1))))
+    assert titles(workspace, workspace.students) == ["student.ckpt", "student"]
+    assert workspace.find("student.ckpt") == one.card.name
+
+
+def test_two_networks_trained_one_after_the_other_are_two_with_results_of_their_own(
+    validation: ImageSet,
+    cache: Path,  # noqa: F811
+) -> None:
+    """The second one was shown the first one's figures, since both had the same title."""
+    images = validation.select(slice(20))
+    first, second = (keep("Trained here, distilled", seeded(seed)) for seed in (0, 1))
+    assert first.card.sha256 != second.card.sha256
+    assert keep("Trained here, distilled", seeded(0)).card.sha256 == first.card.sha256
+    workspace = Workspace(BUNDLED, (first, second))
+    assert len(workspace.students) == 2
+    one, other = (follow(workspace.logits(name, images), silent) for name in workspace.students)
+    assert not torch.equal(one.values, other.values)
+    assert one.network != other.network
+    again = follow(Workspace(BUNDLED, (second,)).logits(second.card.name, images), never)
+    assert torch.equal(again.values, other.values)
+
+
+def test_a_network_that_is_trained_on_does_not_change_what_was_kept() -> None:
+    net = seeded(0)
+    source = keep("Trained here", net)
+    before = net.fc.weight.detach().clone()
+    with torch.no_grad():
+        net.fc.weight.add_(1)
+    assert torch.equal(source.load().fc.weight, before)
+    assert source.load() is not source.load()
+
+
+@pytest.mark.parametrize("kind", ["catalogue", "file", "upload", "trained"])
+def test_every_network_can_be_sent_to_another_process(
+    kind: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    source = {
+        "catalogue": lambda: open_workspace(BUNDLED).source("student-5k"),
+        "file": lambda: workspace.source("student.pt"),
+        "upload": lambda: upload("mine.ckpt", seeded(0), tmp_path),
+        "trained": lambda: keep("here", seeded(0)),
+    }[kind]()
+    again = pickle.loads(pickle.dumps(source))  # noqa: S301 (written here)
+    assert again.card == source.card or math.isnan(source.card.test_accuracy)
+    assert again.card.sha256 == source.card.sha256
+    ours, theirs = source.load(), again.load()
+    assert not ours.training
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_only_what_ships_can_be_rebuilt_by_everyone(workspace: Workspace) -> None:
+    recipe = open_workspace(BUNDLED).source("teacher").recipe
+    assert recipe == {"checkpoint": "teacher", "sha256": catalogue()["teacher"].sha256}
+    assert workspace.source("student.pt").recipe == keep("here", seeded(0)).recipe == {}
 
 
 def test_logits_are_computed_once_and_kept_by_weights_and_images(
-    place: Workspace,
+    workspace: Workspace,
     cache: Path,  # noqa: F811
 ) -> None:
-    name = place.students[0]
-    images = follow(place.images("test"), lambda update: None)
+    name = workspace.students[0]
+    images = follow(workspace.images("test"), silent)
     updates: list[Update] = []
-    found = follow(place.logits(name, images), updates.append)
+    computed = follow(workspace.logits(name, images), updates.append).values
     assert updates[-1].done == updates[-1].total == len(images) == 6
-    assert torch.equal(found, logits(place.network(name), images.inputs()))
-    again = follow(place.logits(name, images), lambda update: pytest.fail("computed again"))
-    assert torch.equal(again, found)
+    assert torch.equal(computed, logits(workspace.network(name), images.inputs()))
+    again = follow(workspace.logits(name, images), never)
+    assert torch.equal(again.values, computed)
     (path,) = (cache / "logits").iterdir()
     path.write_bytes(path.read_bytes()[:50])
-    assert torch.equal(follow(place.logits(name, images), lambda update: None), found), "a damaged file"
-    other = Workspace(ImageFolder(scan(place.data.folder.root), size=64), place.own)
-    larger = follow(other.images("validation"), lambda update: None)
-    assert not torch.equal(follow(other.logits(name, larger), lambda update: None), found)
-    torch.manual_seed(1)
-    retrained = from_upload("student.pt", save(cache.parent / "s.pt", StudentNet(TINY)).read_bytes())
+    assert torch.equal(follow(workspace.logits(name, images), silent).values, computed), "a damaged file"
+    fewer = follow(workspace.logits(name, images.select(slice(3))), silent).values
+    assert torch.allclose(fewer, computed[:3], atol=1e-5)
+    other = Workspace(open_data_set(workspace.data.checkpoints, size=64), workspace.networks)
+    larger = follow(other.images("validation"), silent)
+    assert not torch.equal(follow(other.logits(name, larger), silent).values, computed)
+    retrained = upload("student.pt", seeded(1, TINY), cache.parent)
     assert retrained.card.name != name
-    here = Workspace(place.data, {retrained.card.name: retrained})
-    assert not torch.equal(follow(here.logits(retrained.card.name, images), lambda update: None), found)
+    here = Workspace(workspace.data, (retrained,))
+    assert not torch.equal(follow(here.logits(retrained.card.name, images), silent).values, computed)
 
 
-def test_a_teachers_view_logits_are_those_that_training_looks_up(place: Workspace) -> None:
-    images = follow(place.images("training"), lambda update: None)
-    recipe = Recipe(epochs=1, batch_size=8, shift=1)
-    found = follow(place.view_logits(place.teachers[0], images, recipe), lambda update: None)
-    assert found.shape == (10, 27, 3)
-    straight = torch.stack(list(view_logits(place.network(place.teachers[0]), images, recipe)))
-    assert torch.allclose(found.float(), straight, atol=2e-2)
+def test_logits_say_how_they_were_really_got(
+    workspace: Workspace,
+    validation: ImageSet,
+    cache: Path,  # noqa: F811
+) -> None:
+    """What was computed here for a user's network was called the precomputed logits of the shipped ones."""
+    mine = keep("Trained here, distilled", seeded(0))
+    shipped = Workspace(BUNDLED, (*open_workspace(BUNDLED).networks, mine))
+    teacher = follow(shipped.logits("teacher", validation), never)
+    student = follow(shipped.logits(mine.card.name, validation), silent)
+    assert origin_of(teacher) == (
+        "precomputed",
+        "logits of Teacher, ResNet-18 on 5,000 validation images (Fashion-MNIST, validation)",
+    )
+    assert student.origin == "computed"
+    assert origin_of(teacher, student) == (
+        "computed",
+        "logits of Teacher, ResNet-18 and Trained here, distilled on 5,000 validation images "
+        "(Fashion-MNIST, validation)",
+    )
+    some = validation.select(slice(30))
+    assert follow(shipped.logits("teacher", some), silent).origin == "computed", "stored for all of them only"
+    images = follow(workspace.images("validation"), silent)
+    own = follow(workspace.logits(workspace.teachers[0], images), silent)
+    assert (own.origin, own.network) == ("computed", "resnet18_teacher.ckpt")
+    assert "Fashion-MNIST" not in origin_of(own)[1]
+    assert follow(workspace.logits(workspace.teachers[0], images), never).origin == "computed"
+
+
+def test_figures_of_several_logits_are_precomputed_only_if_all_are() -> None:
+    values = torch.zeros(1, 2)
+    stored, fresh = (Logits(values, origin, "net", "images") for origin in ("precomputed", "computed"))
+    assert [origin_of(*parts)[0] for parts in ((stored,), (stored, stored), (stored, fresh), (fresh,))] == [
+        "precomputed",
+        "precomputed",
+        "computed",
+        "computed",
+    ]
+
+
+def test_another_teacher_under_the_shipped_ones_name_is_shown_none_of_its_results(
+    tmp_path: Path,
+    cache: Path,  # noqa: F811
+) -> None:
+    """The grid was read without comparing its teacher with the card."""
+    shipped = open_workspace(BUNDLED)
+    for kind, use in (("sweep", "test"), ("forms", "test"), ("sensitivity", "test"), ("grid", "validation")):
+        assert shipped.find_rows(kind, dict, "teacher", use) is not None
+    other = upload("x.ckpt", resnet18_teacher(10), tmp_path)
+    other = replace(other, card=replace(other.card, name="teacher", title="Teacher, ResNet-18"))
+    workspace = Workspace(BUNDLED, (other,))
+    for kind, use in (("sweep", "test"), ("forms", "test"), ("sensitivity", "test"), ("grid", "validation")):
+        assert workspace.find_rows(kind, dict, "teacher", use) is None
+    assert not workspace.has_view_logits("teacher", Recipe(epochs=1))
+    assert shipped.has_view_logits("teacher", Recipe(epochs=1))
+    assert not shipped.has_view_logits("teacher", Recipe(epochs=1, shift=2))
+
+
+def test_evidence_of_other_images_is_not_shown(tmp_path: Path) -> None:
+    """The same weights on other images: a folder of ten classes beside a copy of the shipped checkpoints."""
+    for path in (BUNDLED.checkpoints / "manifest.json", BUNDLED.checkpoints / "student-5k.safetensors"):
+        shutil.copy(path, tmp_path)
+    source = open_workspace(BUNDLED).source("student-5k")
+    test, validation = BUNDLED.load("test"), BUNDLED.load("validation")
+    row = SweepRow("global-l1", 0.0, 9, 10, 1, 1, 1, None, None, None, None, 32, 1, False, 1, 1)
+    write_rows("sweep", [row], source.card, validation.select(slice(10)), tmp_path)
+    write_tensors(LOGITS, {source.card.sha256: torch.zeros(10_000, 10)}, test, "logits", tmp_path)
+    workspace = Workspace(_Elsewhere(tmp_path), (source,))
+    assert workspace.find_rows("sweep", SweepRow, "student-5k", "test") is None
+    assert workspace.find_rows("sweep", SweepRow, "student-5k", "validation") is not None
+    assert follow(workspace.logits("student-5k", test), never).origin == "precomputed"
+    assert follow(workspace.logits("student-5k", test.select(slice(9))), silent).origin == "computed"
+
+
+class _Elsewhere(type(BUNDLED)):
+    """The bundled images with another folder of checkpoints."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        object.__setattr__(self, "folder", folder)
+
+    @property
+    def checkpoints(self) -> Path:
+        folder: Path = self.folder
+        return folder
+
+
+def test_a_teachers_view_logits_are_those_that_training_looks_up(workspace: Workspace) -> None:
+    images = follow(workspace.images("training"), silent)
+    recipe, teacher = Recipe(epochs=1, batch_size=8, shift=1), workspace.teachers[0]
+    computed = follow(workspace.view_logits(teacher, images, recipe), silent)
+    assert computed.values.shape == (10, 27, 3)
+    assert computed.origin == "computed"
+    straight = torch.stack(list(view_logits(workspace.network(teacher), images, recipe)))
+    assert torch.allclose(computed.values.float(), straight, atol=2e-2)
     flip = next(number for number, view in enumerate(recipe.views) if view == (True, 0, 0))
-    mirrored = place.network(place.teachers[0])(images.inputs().flip(3))
+    mirrored = workspace.network(teacher)(images.inputs().flip(3))
     assert torch.allclose(straight[flip], mirrored, atol=1e-4)
-    follow(place.view_logits(place.teachers[0], images, recipe), lambda update: pytest.fail("again"))
+    follow(workspace.view_logits(teacher, images, recipe), never)
+    more = follow(workspace.view_logits(teacher, images, replace(recipe, shift=2)), silent)
+    assert len(more.values) == 18, "other views are other logits"
 
 
-def test_a_checkpoint_that_changed_or_gives_nan_is_refused(place: Workspace) -> None:
-    name = place.students[0]
-    path = place.own[name].path
+def test_the_shipped_teachers_view_logits_are_stored(shard: ImageSet) -> None:
+    stored = follow(open_workspace(BUNDLED).view_logits("teacher", shard, Recipe(epochs=1)), never)
+    assert stored.origin == "precomputed"
+    assert torch.equal(stored.values, stored_view_logits())
+
+
+def test_a_checkpoint_that_changed_or_gives_nan_is_refused(workspace: Workspace) -> None:
+    name = workspace.students[0]
+    path = workspace.source(name).path
+    assert path is not None
     before = signature(path.parent)
     save(path, StudentNet(TINY))
     os.utime(path, ns=(1, 1))
     assert signature(path.parent) != before
     with pytest.raises(ExplorerError, match=r"student\.pt has changed since it was read"):
-        place.network(name)
+        workspace.network(name)
     broken = StudentNet(TINY)
     broken.bn1.running_var.fill_(-1.0)
-    one = trained("broken", broken, 3)
-    here = Workspace(place.data, {"broken": one})
-    images = follow(here.images("validation"), lambda update: None)
+    source = keep("broken", broken)
+    here = Workspace(workspace.data, (source,))
+    images = follow(here.images("validation"), silent)
     with pytest.raises(ExplorerError, match="broken answers these images with NaN"):
-        follow(here.logits("broken", images), lambda update: None)
+        follow(here.logits(source.card.name, images), silent)
 
 
-def test_what_lies_in_the_folder_and_cannot_be_opened_is_said(dishes: Path) -> None:  # noqa: F811
+def test_what_lies_in_a_folder_and_cannot_be_opened_is_said(dishes: Path) -> None:  # noqa: F811
     (dishes / "broken.ckpt").write_bytes(b"x")
     save(dishes / "good.pt", StudentNet(TINY))
-    own, problems = from_folder(dishes)
-    assert [one.card.title for one in own.values()] == ["good.pt"]
-    assert problems == ("broken.ckpt cannot be read: it is truncated or not a checkpoint.",)
+    (dishes / "manifest.json").write_text("[]", encoding="utf-8")
+    networks, problems = networks_in(dishes)
+    assert [source.card.title for source in networks] == ["good.pt"]
+    assert problems == (
+        f"{dishes / 'manifest.json'} is not a manifest of checkpoints.",
+        "broken.ckpt cannot be read: it is truncated or not a checkpoint.",
+    )
     for number in range(25):
         shutil.copy(dishes / "good.pt", dishes / f"copy{number}.pt")
-    own, problems = from_folder(dishes)
-    assert len(own) == 19
+    networks, problems = networks_in(dishes)
+    assert len(networks) == 19
     assert "Only the first 20 of 27 checkpoints" in problems[-1]
 
 
@@ -150,20 +362,14 @@ def test_an_uploaded_exploit_is_refused_and_does_not_run(tmp_path: Path, name: s
     target = tmp_path / "pwned"
     torch.save({"fc.weight": Exploit(target)}, tmp_path / "x.ckpt")
     with pytest.raises(ExplorerError, match=r"^evil\.\w+ holds more than weights, so it was not opened"):
-        from_upload(name, (tmp_path / "x.ckpt").read_bytes())
+        uploaded_network(name, (tmp_path / "x.ckpt").read_bytes())
     assert not target.exists()
 
 
 def test_an_upload_of_another_kind_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("..", "notes.txt", ""):
         with pytest.raises(ExplorerError, match="is not a checkpoint: its name must end in"):
-            from_upload(name, b"x")
+            uploaded_network(name, b"x")
     monkeypatch.setattr("explorer.workspace.MAX_MEGABYTES", 0)
     with pytest.raises(ExplorerError, match=r"big\.ckpt has 0 MB: at most 0 MB are taken\."):
-        from_upload("big.ckpt", b"x")
-
-
-def test_a_network_trained_here_is_told_apart_by_its_weights() -> None:
-    first, second = (trained("here", StudentNet(TINY), 3) for _ in range(2))
-    assert isinstance(first, Own)
-    assert first.card.sha256 != second.card.sha256
+        uploaded_network("big.ckpt", b"x")

@@ -80,7 +80,7 @@ def _limit() -> None:
 
 
 def _presets() -> dict[str, StudentSpec]:
-    shipped = ui.cards()["student-60k-kd"]
+    shipped = ui.shipped().cards["student-60k-kd"]
     return {
         "The report's StudentNet": REPORT,
         f"Scaled by one factor to fit {LIMIT:,}": scale_to_limit(REPORT, LIMIT),

@@ -80,7 +80,7 @@ def standard(design: Design) -> None:
 
 def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
-    rows, params = family(ui.cards().values()), design.costs.total_params
+    rows, params = family(ui.shipped().cards.values()), design.costs.total_params
     ui.chart(
         charts.family_curve(rows, params),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",

@@ -37,6 +37,7 @@ class Card:
         measured_on: the images of the test accuracy.
         images: how many they are.
         input_size: side in pixels of what the network was fed.
+        featured: whether the lessons open with it, of those that could be taken.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Card:
     measured_on: str = ""
     images: int = 0
     input_size: int = INPUT_SIZE
+    featured: bool = False
 
     @property
     def file(self) -> str:

@@ -105,6 +105,10 @@ class DataSet(ABC):
         """The name of the image set that ``read`` gives for a use."""
 
     @abstractmethod
+    def key_of(self, use: Use) -> str:
+        """The key of the image set that ``read`` gives for a use, without reading it."""
+
+    @abstractmethod
     def read(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use; yields updates while files are decoded.
 

@@ -72,7 +72,7 @@ def decode(
     """
     if not SIZES[0] <= size <= SIZES[1]:
         raise ExplorerError(f"Images can be fed at {SIZES[0]} to {SIZES[1]} pixels, not {size}.")
-    key = _key(items, size)
+    key = key_of(items, size)
     kept = cache_folder() / "images" / key
     content = _read_kept(kept)
     if content is None:
@@ -89,7 +89,8 @@ def decode(
     return ImageSet(name, pixels, labels, classes, key, noun, notices=notices)
 
 
-def _key(items: Sequence[Item], size: int) -> str:
+def key_of(items: Sequence[Item], size: int) -> str:
+    """The key of the image set that ``decode`` makes of these files; no file is opened."""
     digest = hashlib.sha256(f"{_VERSION} {size}".encode())
     for item in items:
         try:

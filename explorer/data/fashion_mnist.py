@@ -137,6 +137,10 @@ class FashionMNIST(DataSet):
         """The name, and the split as its file is called."""
         return f"{NAME}, {_FILE_OF[use]}"
 
+    def key_of(self, use: Use) -> str:
+        """The key that ``load`` gives its image set."""
+        return _key(_FILE_OF[use], self.files)
+
     def read(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use, at once: there is nothing to decode."""
         yield from ()
@@ -186,14 +190,19 @@ def load(split: Split, folder: Path = FILES) -> ImageSet:
         ExplorerError: a file is missing, truncated or not what was bundled.
     """
     images, labels = (_read_bundled(split, kind, folder) for kind in ("images", "labels"))
-    checksums = _read_manifest(folder)[split]
-    # The manifest's sha256 stand for the content; what the images are fed as belongs to it too.
-    fed = f"{TRANSFORM.mean} {TRANSFORM.std} {TRANSFORM.size}"
-    key = hashlib.sha256(f"{checksums['images']} {checksums['labels']} {fed}".encode()).hexdigest()[:32]
+    key = _key(split, folder)
     use = next(use for use, file in _FILE_OF.items() if file == split)
     return ImageSet(
         f"{NAME}, {split}", images, labels.astype(np.int64), CLASSES, key, f"{use} image", TRANSFORM
     )
+
+
+def _key(split: Split, folder: Path) -> str:
+    """The key of a split's image set."""
+    checksums = _read_manifest(folder)[split]
+    # The manifest's sha256 stand for the content; what the images are fed as belongs to it too.
+    fed = f"{TRANSFORM.mean} {TRANSFORM.std} {TRANSFORM.size}"
+    return hashlib.sha256(f"{checksums['images']} {checksums['labels']} {fed}".encode()).hexdigest()[:32]
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:

@@ -130,17 +130,19 @@ class ImageFolder(DataSet):
         share = f"{count:,} of {whole:,}" if count < whole else f"all {whole:,}"
         return f"{self.name}, {split}, {share} images at {self.size} pixels"
 
+    def key_of(self, use: Use) -> str:
+        """The key that ``read`` gives its image set."""
+        return decode.key_of(self._subset(use), self.size)
+
     def read(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use; yields updates while files are decoded, which they are once.
 
         Raises:
             ExplorerError: the split has no images, or none that can be read.
         """
-        split = self.split_for(use)
-        whole, name = self._items(split), self.name_of(use)
-        if not whole:
-            raise ExplorerError(f"{self.folder.root} has no {split} images, which this needs.")
-        items = subset(whole, self.sizes[use])
+        items, name = self._subset(use), self.name_of(use)
+        if not items:
+            raise ExplorerError(f"{self.folder.root} has no {self.split_for(use)} images, which this needs.")
         return (
             yield from decode.decode(items, self.classes, name, self.folder.root, self.size, self.noun(use))
         )
@@ -173,6 +175,9 @@ class ImageFolder(DataSet):
                 "notices": [{"file": one.file, "text": one.text, "lost": one.lost} for one in notices],
             },
         )
+
+    def _subset(self, use: Use) -> tuple[Item, ...]:
+        return subset(self._items(self.split_for(use)), self.sizes[use])
 
     def _items(self, split: Use) -> tuple[Item, ...]:
         return self.folder.training if split == "training" else self.folder.validation

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from explorer.checkpoints import SHIPPED
+from explorer.checkpoints import SHIPPED, card
+from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
 from explorer.distillation import grid
 from explorer.networks import StudentSpec
@@ -58,7 +59,8 @@ def _grid(options: argparse.Namespace) -> int:
     ):
         results.append(result)
     if options.evidence:
-        grid.write_grid(results, grid.grid_path(options.checkpoints))
+        teacher = card("teacher", options.checkpoints)
+        write_rows("grid", results, teacher, BUNDLED.load("validation"), options.checkpoints)
     if options.json:
         print(json.dumps([result.to_dict() for result in results], indent=2))
     else:

@@ -16,11 +16,9 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from explorer.checkpoints import SHIPPED
 from explorer.data import BUNDLED
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.evidence import FOLDER
 from explorer.networks import StudentSpec
 from explorer.training import Recipe, train
 from explorer.work.progress import follow
@@ -259,32 +257,6 @@ def register_backend(backend: str, cluster: str | None = None) -> None:
     except ImportError as error:
         package = {"ray": "ray", "dask": "distributed"}[backend]
         raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error
-
-
-def grid_path(folder: Path = SHIPPED) -> Path:
-    """Where the grid that ships is kept."""
-    return folder / FOLDER / "grid.json"
-
-
-def read_grid(path: Path) -> tuple[GridResult, ...]:
-    """The results of a grid that is kept in one file.
-
-    Raises:
-        ExplorerError: the file cannot be read, or something in it is no result of a grid.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExplorerError(
-            f"{path.name} holds no grid: run `python -m explorer grid --evidence`."
-        ) from error
-    return tuple(GridResult.from_dict(each) for each in values)
-
-
-def write_grid(results: Sequence[GridResult], path: Path) -> None:
-    """Keep the results of a grid in one file."""
-    text = json.dumps({"results": [result.to_dict() for result in results]}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def grid_verdict(results: Sequence[GridResult]) -> str:

@@ -35,8 +35,8 @@ def main() -> None:
     )
     if not ui.workspace().teachers:
         st.info(
-            f"{ui.workspace().title} has no teacher yet: add the checkpoint of a ResNet-18 with "
-            f"{len(ui.workspace().classes)} classes.",
+            f"{ui.workspace().data.title} has no teacher yet: add the checkpoint of a ResNet-18 with "
+            f"{len(ui.workspace().data.classes)} classes.",
             icon=":material/school:",
         )
         st.page_link("explorer/own/page.py", label="Add a checkpoint", icon=":material/folder_open:")
@@ -106,7 +106,7 @@ def _show_softening(selection: DistillationSelection) -> None:
         "dividing all logits by T changes no ranking. The teacher's largest probability falls from "
         f"**{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** at T = 16. Drag T to see it fall."
     )
-    origin, where = ui.origin_of_logits()
+    origin, where = ui.origin_of_logits(*selection.names)
     ui.provenance(origin, f"{where}; the softmax is computed in your browser.")
     pair = {"teacher": selection.teacher_logits[position]}
     if selection.student_name:
@@ -122,7 +122,7 @@ def _row(selection: DistillationSelection) -> State:
     """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
     name = selection.student_name or selection.teacher_name
     found, card = accuracy(selection.student_logits, selection.images.targets()), ui.networks()[name]
-    origin, where = ui.origin_of_logits()
+    origin, where = ui.origin_of_logits(name)
     return of_network(
         card.title,
         "distillation",
@@ -132,7 +132,7 @@ def _row(selection: DistillationSelection) -> State:
         selection.images.name,
         origin=origin,
         where=where,
-        recipe={} if name in ui.workspace().own else {"checkpoint": name, "sha256": card.sha256},
+        recipe=ui.workspace().source(name).recipe,
     )
 
 

@@ -102,7 +102,7 @@ def _student() -> str:
     title = st.selectbox(
         "Student",
         list(titles),
-        index=names.index("student-60k-kd") if "student-60k-kd" in names else 0,
+        index=names.index(default) if (default := ui.workspace().default_student) else 0,
         key="d_s",
         bind="query-params",
         help="All of them were really trained; the shipped ones have their cards under Evidence.",

@@ -1,7 +1,6 @@
 """What the teacher knows about classes, and what students trained on it really reached."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -54,18 +53,14 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
 
 def show_evidence(selection: DistillationSelection) -> None:
     """The grid of trained students, calibration, and the cards; the grid and the cards are the shipped ones'."""
-    path = grid.grid_path()
-    if path.exists():
-        _show_grid(_read_grid(path))
+    shipped = ui.shipped()
+    stored = shipped.find_rows("grid", grid.GridResult, shipped.teachers[0], "validation")
+    if stored is not None:
+        _show_grid(stored.rows)
     st.subheader("Calibration at T = 1")
     _show_calibration(selection)
     st.subheader("The shipped networks")
     ui.networks_table()
-
-
-@st.cache_data(show_spinner=False, max_entries=4)
-def _read_grid(path: Path) -> tuple[grid.GridResult, ...]:
-    return grid.read_grid(path)
 
 
 def _show_grid(results: Sequence[grid.GridResult]) -> None:
@@ -114,12 +109,9 @@ def _show_calibration(selection: DistillationSelection) -> None:
 
 
 def _student_and_twin(selection: DistillationSelection) -> dict[str, Tensor]:
-    """The chosen student and, of a shipped one, its twin trained the other way."""
-    if selection.student_name not in ui.names_with_logits():
-        return {ui.networks()[selection.student_name].title: selection.student_logits}
+    """The chosen student and, where it has one, its twin trained the other way."""
     twin = selection.student_name.removesuffix("-kd")
-    return {
-        way: ui.validation_logits(name)
-        for way, name in (("labels alone", twin), ("distilled", f"{twin}-kd"))
-        if name in ui.names_with_logits()
-    }
+    pair = {"labels alone": twin, "distilled": f"{twin}-kd"}
+    if not set(pair.values()) <= set(ui.networks()):
+        return {ui.networks()[selection.student_name].title: selection.student_logits}
+    return {way: ui.validation_logits(name) for way, name in pair.items()}

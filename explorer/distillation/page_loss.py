@@ -63,7 +63,7 @@ def show_loss(selection: DistillationSelection) -> None:
     }
     st.dataframe(table, hide_index=True, column_config=numbers)
     st.caption("Losses at different T cannot be ranked: T² KL itself changes with T.")
-    ui.provenance("computed", "from the precomputed logits of the shipped networks.")
+    ui.provenance("computed", f"from {_said_origin(selection)}.")
     ui.download("Loss parts as CSV", table, "loss_parts.csv")
 
 
@@ -89,7 +89,8 @@ def show_why_t_squared(selection: DistillationSelection) -> None:
         )
         st.caption("Neither depends on T, so each is a number and not a curve.")
     ui.provenance(
-        "computed", f"from the precomputed logits, means over {len(selection.images):,} validation images."
+        "computed",
+        f"from {_said_origin(selection)}, means over {len(selection.images):,} {selection.images.noun}s.",
     )
 
 
@@ -144,3 +145,8 @@ def _show_decoupled_kl(selection: DistillationSelection) -> None:
         + (" The split is that of KL(teacher || student)." if selection.reverse else ""),
     )
     ui.download("Split as CSV", rows, "split.csv")
+
+
+def _said_origin(selection: DistillationSelection) -> str:
+    origin, where = ui.origin_of_logits(*selection.names)
+    return f"precomputed {where}" if origin == "precomputed" else where

@@ -1,5 +1,6 @@
 """Try it: distil a network now, and the quiz."""
 
+import secrets
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -12,6 +13,7 @@ from explorer.distillation.live import PairStep, TrainedPair, TrainingPairSpec, 
 from explorer.distillation.selection import DistillationSelection
 from explorer.measure import spared, spared_core
 from explorer.networks import StudentSpec, describe
+from explorer.workspace import trained_network
 
 
 def show_live_training(selection: DistillationSelection) -> None:
@@ -19,7 +21,7 @@ def show_live_training(selection: DistillationSelection) -> None:
     place = ui.workspace()
     spec = _student_spec()
     images = place.data.describe("training")
-    if selection.teacher_name in place.own:
+    if not place.has_view_logits(selection.teacher_name, TrainingPairSpec(spec).recipe):
         st.caption(
             f"The teacher first sees each of them in {len(TrainingPairSpec(spec).recipe.views)} views, once, "
             "with progress: fewer or smaller images (in the sidebar) take less time."
@@ -48,7 +50,7 @@ def show_live_training(selection: DistillationSelection) -> None:
             spec, selection.alpha, selection.temperature, selection.reverse, epochs, float(seconds)
         )
         _train_and_show(selection, wanted, area)
-    elif isinstance(trained := st.session_state.get(f"trained pair {place.key}"), TrainedPair):
+    elif isinstance(trained := st.session_state.get(f"trained pair {place.data.key}"), TrainedPair):
         _show_trained_pair(selection, trained, area)
 
 
@@ -56,8 +58,8 @@ def _student_spec() -> StudentSpec:
     """The network of the architecture lesson, else the shipped student."""
     spec = ui.session().design
     if spec is None:
-        spec = StudentSpec.from_dict(ui.cards()["student-60k"].spec)
-    return replace(spec, classes=len(ui.workspace().classes))
+        spec = StudentSpec.from_dict(ui.shipped().cards["student-60k"].spec)
+    return replace(spec, classes=len(ui.workspace().data.classes))
 
 
 def _train_and_show(selection: DistillationSelection, spec: TrainingPairSpec, area: DeltaGenerator) -> None:
@@ -65,7 +67,8 @@ def _train_and_show(selection: DistillationSelection, spec: TrainingPairSpec, ar
         teacher_logits = ui.view_logits(selection.teacher_name, spec.recipe)
         ends: list[PairStep] = []
         trained = TrainedPair(spec, ends)
-        st.session_state[f"trained pair {ui.workspace().key}"] = trained
+        run, data = secrets.token_hex(4), ui.workspace().data
+        st.session_state[f"trained pair {ui.workspace().data.key}"] = trained
         bar = area.progress(0.0, "Starting")
         chart = area.empty()
         due = ui.pace()
@@ -85,7 +88,12 @@ def _train_and_show(selection: DistillationSelection, spec: TrainingPairSpec, ar
                         alt="Validation accuracy by epoch, growing",
                     )
                     for way, network in trained.networks().items():
-                        ui.session().trained[f"Trained here, {way}"] = network
+                        ui.session().trained[f"{run} {way}"] = trained_network(
+                            f"Trained here, {way}",
+                            network,
+                            input_size=data.input_size,
+                            trained_on=f"trained here on {data.describe('training')}",
+                        )
         bar.empty()
         chart.empty()
     if ends and not selection.student_name:

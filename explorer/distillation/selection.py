@@ -28,6 +28,11 @@ class DistillationSelection:
     alpha_weighs_soft: bool = True
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The teacher's name and the student's, if there is one."""
+        return tuple(name for name in (self.teacher_name, self.student_name) if name)
+
+    @property
     def label(self) -> int:
         """The true class of the chosen image."""
         return int(self.images.labels[self.position])

@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.measure import accuracy
 from explorer.networks import builder_of
 from explorer.own import charts
-from explorer.workspace import from_upload, signature
+from explorer.workspace import uploaded_network
 
 SHOWN_NOTICES = 4
 LAYOUTS = """\
@@ -109,9 +109,7 @@ def _upload() -> None:
     for sentence in ui.session().refused_uploads if files else ():
         st.error(sentence, icon=":material/block:")
     place = ui.workspace()
-    problems: tuple[str, ...] = ()
-    if place.data.can_change and (root := place.data.checkpoints):
-        _, problems = ui.read_checkpoints(str(root), signature(root))
+    _, problems = ui.read_networks(place.data.checkpoints)
     for sentence in problems:
         st.error(sentence, icon=":material/block:")
     for sentence in place.misfits:
@@ -126,7 +124,7 @@ def _uploaded() -> None:
     refused = []
     for file in st.session_state["own_upload"]:
         try:
-            one = from_upload(file.name, file.getvalue())
+            one = uploaded_network(file.name, file.getvalue())
             ui.session().uploads[one.card.name] = one
         except ExplorerError as error:
             refused.append(str(error))
@@ -136,7 +134,8 @@ def _uploaded() -> None:
 def _networks() -> None:
     """What the user's networks are, and how many images they get right."""
     place = ui.workspace()
-    if not place.own:
+    sources = {name: source for name, source in place.all_sources.items() if not source.recipe}
+    if not sources:
         st.info(
             f"No network of yours is open: put its checkpoint into {place.data.checkpoints}, or upload it."
             if place.data.can_change
@@ -147,24 +146,24 @@ def _networks() -> None:
         return
     st.subheader("Your networks")
     measured = ui.session().accuracies
-    fitting = {name: one for name, one in place.own.items() if name in place.cards}
+    fitting = {name: source for name, source in sources.items() if name in place.cards}
     if fitting and st.button("Measure their accuracy here", icon=":material/timer:", type="primary"):
-        for name, one in fitting.items():
+        for name, source in fitting.items():
             targets = ui.images("validation").targets()
-            measured[place.key, one.card.sha256] = accuracy(ui.validation_logits(name), targets)
+            measured[place.data.key, source.card.sha256] = accuracy(ui.validation_logits(name), targets)
     rows = []
-    for name, one in place.own.items():
-        found = measured.get((place.key, one.card.sha256))
+    for name, card in ((name, source.card) for name, source in sources.items()):
+        right = measured.get((place.data.key, card.sha256))
         rows.append(
             {
-                "network": one.card.title,
-                "kind": builder_of(one.card.network).title,
-                "classes": one.card.classes,
-                "parameters": one.card.params,
-                "stored as": one.card.dtype,
-                "right": f"{found.correct:,} of {found.total:,}" if found else "not measured",
-                "accuracy": found.value if found else None,
-                "95 % interval": "{:.4f} to {:.4f}".format(*found.interval()) if found else "",
+                "network": card.title,
+                "kind": builder_of(card.network).title,
+                "classes": card.classes,
+                "parameters": card.params,
+                "stored as": card.dtype,
+                "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
+                "accuracy": right.value if right else None,
+                "95 % interval": "{:.4f} to {:.4f}".format(*right.interval()) if right else "",
                 "used as": ("teacher" if name in place.teachers else "student")
                 if name in fitting
                 else "counted only",

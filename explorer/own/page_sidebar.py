@@ -1,10 +1,8 @@
 """In the sidebar of every page: whose images and networks the lessons work on."""
 
 import sys
-from typing import cast
 
 import streamlit as st
-from torch import nn
 
 from explorer import ui
 from explorer.data import BUNDLED, DataSet, decode
@@ -12,7 +10,7 @@ from explorer.data.folder import VALIDATION, ImageFolder, named_folder
 from explorer.data.layout import Folder
 from explorer.errors import ExplorerError
 from explorer.ui import address
-from explorer.workspace import Own, Workspace, signature, trained
+from explorer.workspace import Workspace
 
 FOLDER, SHIPPED = "Your folder", BUNDLED.name
 STEPS = (50, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -23,18 +21,17 @@ SIDES = (64, 96, 128, 160, 192, 224)
 def choose_workspace() -> None:
     """Draw the choice, and keep it for this run: ``ui.workspace`` then tells what was chosen."""
     data: DataSet = BUNDLED
-    networks: dict[str, Own] = {}
     try:
         with st.sidebar:
             path = named_folder(sys.argv[1:])
             if path is not None and _folder_chosen(str(path)):
                 folder = ui.read_folder(str(path))
                 data = _choose_images(folder)
-                networks, _ = ui.read_checkpoints(str(folder.root), signature(folder.root))
     except (ExplorerError, OSError) as error:
         st.error(f"{error} The lessons use {SHIPPED} meanwhile.", icon=":material/folder_off:")
-    networks = networks | ui.session().uploads | _trained_here(len(data.classes))
-    ui.session().workspace = Workspace(data, networks)
+    beside, _ = ui.read_networks(data.checkpoints)
+    kept = ui.session()
+    kept.workspace = Workspace(data, (*beside, *kept.uploads.values(), *kept.trained.values()))
 
 
 def _folder_chosen(path: str) -> bool:
@@ -83,13 +80,3 @@ def _count(key: str, label: str, most: int) -> int:
         disabled=len(steps) == 1,
         help="Taken at random by a fixed seed, not balanced over the classes. More take longer.",
     )
-
-
-def _trained_here(classes: int) -> dict[str, Own]:
-    """The networks trained in this session that tell as many classes apart."""
-    fitting = {
-        title: model
-        for title, model in ui.session().trained.items()
-        if cast(nn.Linear, model.fc).out_features == classes
-    }
-    return {title: trained(title, model, classes) for title, model in fitting.items()}

@@ -7,19 +7,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
-from torch import nn
 from tqdm import tqdm
 
-from explorer.checkpoints import SHIPPED, load
-from explorer.data import ImageSet
+from explorer.checkpoints import MANIFEST, Card
+from explorer.checkpoints.evidence import write_rows
+from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
-from explorer.pruning import stored
+from explorer.pruning.examine import IMAGES, examine
 from explorer.pruning.methods import METHODS, with_baselines
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
-from explorer.terminal import Bars, data_options, find, numbers, workspace
+from explorer.terminal import Bars, data_options, numbers, workspace
 from explorer.work.progress import follow
-from explorer.workspace import Workspace
+from explorer.workspace import open_workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,18 +64,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--repeats", type=int, default=plan.repeats, help="timed passes per network; 0 for no clock"
     )
     parser.add_argument("--seed", type=int, default=plan.seed, help="of the random methods")
-    parser.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
+    parser.add_argument(
+        "--checkpoints", type=Path, help="folder of checkpoints; by default the one beside the images"
+    )
     parser.add_argument("--evidence", action="store_true", help="store the sweep beside the checkpoints")
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_prune)
 
-    examine = commands.add_parser(
+    parser = commands.add_parser(
         "examine", help="store the sensitivity of a checkpoint's layers and its three forms"
     )
-    examine.add_argument("name", help="of the checkpoint")
-    examine.add_argument("--images", type=int, default=1000, help="test images, the first so many")
-    examine.add_argument("--checkpoints", type=Path, default=SHIPPED, help="folder of checkpoints")
-    examine.set_defaults(command=_examine)
+    parser.add_argument("name", help="of the checkpoint")
+    parser.add_argument("--images", type=int, default=IMAGES, help="test images, the first so many")
+    parser.add_argument("--checkpoints", type=Path, default=BUNDLED.checkpoints, help="folder of checkpoints")
+    parser.set_defaults(command=_examine)
 
 
 def _plan(options: argparse.Namespace) -> SweepPlan:
@@ -102,13 +104,19 @@ def _ratios(text: str) -> tuple[float, ...]:
 def _prune(options: argparse.Namespace) -> int:
     plan = _plan(options)
     place = workspace(options)
-    model, whole = _subject(place, options)
+    folder = options.checkpoints or place.data.checkpoints or Path()
+    if options.evidence and not (folder / MANIFEST).exists():
+        raise ExplorerError(
+            "Only a sweep of a checkpoint with a card is stored as evidence: name a folder with a "
+            f"{MANIFEST} as --checkpoints."
+        )
+    name, whole = place.find(options.name), follow(place.images("test"), Bars())
     if not 1 <= options.images <= max(len(whole), place.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     images = whole.select(slice(options.images))
     shard = follow(place.images("training"), Bars()) if len(plan.recoveries) > 1 else None
     rows: list[SweepRow] = []
-    steps = sweep(model, images.inputs(), images.targets(), plan, shard=shard)
+    steps = sweep(place.network(name), images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
         rows.append(row)
     if options.json:
@@ -122,18 +130,7 @@ def _prune(options: argparse.Namespace) -> int:
             "the rest of their figures stands.",
             file=sys.stderr,
         )
-    if options.evidence:
-        return _store(rows, options)
-    return 0
-
-
-def _subject(place: Workspace, options: argparse.Namespace) -> tuple[nn.Module, ImageSet]:
-    """The network to prune, and the images it is measured on."""
-    if not place.own:
-        return load(options.name, options.checkpoints), follow(place.images("test"), Bars())
-    if options.evidence:
-        raise ExplorerError("Only a sweep of a shipped checkpoint is stored as evidence: leave out --data.")
-    return place.network(find(place, options.name)), follow(place.images("test"), Bars())
+    return _store(rows, place.cards[name], images, folder) if options.evidence else 0
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
@@ -143,17 +140,19 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=["accuracy_low", "accuracy_high", "busy", *same]).dropna(axis=1, how="all")
 
 
-def _store(rows: list[SweepRow], options: argparse.Namespace) -> int:
+def _store(rows: list[SweepRow], card: Card, images: ImageSet, folder: Path) -> int:
     """Store a sweep that was timed throughout."""
     if any(row.ms is None for row in rows):
         print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
         return 1
-    stored.write("sweep", rows, options.name, None, options.checkpoints)
+    write_rows("sweep", rows, card, images, folder)
     return 0
 
 
 def _examine(options: argparse.Namespace) -> int:
     """Compute and store what the page opens with beside the sweep."""
-    for done in stored.precompute(options.name, options.checkpoints, options.images):
+    source = open_workspace(BUNDLED, options.checkpoints).source(options.name)
+    images = BUNDLED.load("test").select(slice(options.images))
+    for done in examine(source.load(), source.card, images, options.checkpoints):
         print(done, flush=True)
     return 0

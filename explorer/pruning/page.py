@@ -39,7 +39,7 @@ def _scene() -> Scene:
     cards = ui.networks()
     if not cards:
         raise ExplorerError(
-            f"{ui.workspace().title} has no network to prune yet: add a checkpoint under Your own."
+            f"{ui.workspace().data.title} has no network to prune yet: add a checkpoint under Your own."
         )
     left, right = st.columns(2, gap="large")
     name = address.choice(
@@ -60,8 +60,8 @@ def _scene() -> Scene:
         default=min(500, len(images)),
         help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
-    shipped = name not in ui.workspace().own
-    return Scene(name, cards[name].title, ui.shared_model(name), images.select(slice(count)), shipped)
+    source = ui.workspace().source(name)
+    return Scene(source, name, ui.shared_model(name), images.select(slice(count)))
 
 
 main()

@@ -8,6 +8,7 @@ from explorer.networks import parameter_count
 from explorer.pruning import export
 from explorer.pruning.page_choice import choose, provenance
 from explorer.pruning.scene import Scene
+from explorer.workspace import trained_network
 
 
 def main(scene: Scene) -> None:
@@ -51,7 +52,7 @@ def main(scene: Scene) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    text = export.script(found) if scene.shipped else None
+    text = export.script(found) if scene.source.recipe else None
     if text is not None:
         middle.download_button(
             f"{name}.py",
@@ -65,7 +66,7 @@ def main(scene: Scene) -> None:
     last.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(f"{scene.title}, {choice.title}", again),
+        args=(f"{scene.title}, {choice.title}", again, scene),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
@@ -83,6 +84,9 @@ def main(scene: Scene) -> None:
     st.code(text, "python")
 
 
-def _keep(title: str, network: nn.Module) -> None:
-    ui.session().trained[title] = network
+def _keep(title: str, network: nn.Module, scene: Scene) -> None:
+    kept = trained_network(
+        title, network, input_size=scene.images.input_size, trained_on=f"pruned here from {scene.title}"
+    )
+    ui.session().trained[kept.card.name] = kept
     st.toast(f"Kept: {title}")

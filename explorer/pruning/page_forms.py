@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.pruning import charts, forms, stored
+from explorer.pruning import charts, forms
 from explorer.pruning.forms import Form
 from explorer.pruning.scene import FormsShown, Scene
 from explorer.ui import address
@@ -42,23 +42,23 @@ def main(scene: Scene) -> None:
         ui.provenance("measured", where)
         ui.session().keep(FormsShown(scene.name, tuple(found), at, where))
         return
-    shipped = stored.read("forms", Form, scene.name)
-    if shipped is None or shipped.ratio is None:
+    stored = ui.workspace().find_rows("forms", Form, scene.name)
+    if stored is None:
         st.info(
             "No measurement of this network ships: measure it here, it takes a few seconds.",
             icon=":material/timer:",
         )
         return
-    if shipped.ratio != ratio:
+    stored_ratio = float(stored.settings["ratio"])
+    if stored_ratio != ratio:
         st.info(
-            f"Shown is the precomputed {shipped.ratio:.0%}. Measure here for {ratio:.0%}.",
+            f"Shown is the precomputed {stored_ratio:.0%}. Measure here for {ratio:.0%}.",
             icon=":material/info:",
         )
-    _show(list(shipped.rows), shipped.ratio)
+    _show(list(stored.rows), stored_ratio)
     ui.provenance(
         "precomputed",
-        f"{shipped.date} on {shipped.machine}, torch {shipped.torch}, batch of {forms.BATCH}; first "
-        f"{shipped.rows[0].total:,} test images.",
+        f"{stored.where}, batch of {forms.BATCH}; first {stored.images:,} {scene.images.noun}s.",
     )
 
 

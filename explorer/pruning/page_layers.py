@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.pruning import charts, sensitivity, stored
+from explorer.pruning import charts, sensitivity
 from explorer.pruning.scene import Scene
 from explorer.pruning.sensitivity import Cell
 
@@ -55,14 +55,14 @@ def main(scene: Scene) -> None:
             "measured", f"on the first {scan.cells[0].total:,} of {scene.images.name}, in this session."
         )
         return
-    shipped = stored.read("sensitivity", Cell, scene.name)
-    if shipped is None:
+    stored = ui.workspace().find_rows("sensitivity", Cell, scene.name)
+    if stored is None:
         st.info("No map of this network ships: run it here.", icon=":material/play_arrow:")
         return
-    _show(list(shipped.rows))
+    _show(list(stored.rows))
     ui.provenance(
         "precomputed",
-        f"{shipped.date} on {shipped.machine}, torch {shipped.torch}; first {shipped.rows[0].total:,} test images.",
+        f"{stored.where}; first {stored.images:,} {scene.images.noun}s.",
     )
 
 

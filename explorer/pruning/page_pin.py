@@ -38,16 +38,10 @@ def _name(each: SweepRow) -> str:
 
 def _state(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str) -> State:
     # What was trained again, or runs in another precision, cannot be rebuilt from the checkpoint alone.
-    plain = scene.shipped and pruned.recovery == "none" and pruned.precision == "float32"
+    plain = pruned.recovery == "none" and pruned.precision == "float32"
     recipe = (
-        {
-            "checkpoint": scene.name,
-            "sha256": ui.cards()[scene.name].sha256,
-            "method": pruned.method,
-            "ratio": pruned.ratio,
-            "seed": seed,
-        }
-        if plain
+        scene.source.recipe | {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
+        if plain and scene.source.recipe
         else {}
     )
     return State(

@@ -4,11 +4,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
+from explorer.checkpoints.evidence import StoredRows
 from explorer.ledger import Origin
-from explorer.pruning import charts, page_curve, page_guess, page_pin, reading, stored
+from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
 from explorer.pruning.page_controls import controls
 from explorer.pruning.scene import Scene, SweepShown
-from explorer.pruning.stored import Stored
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep
 
 
@@ -52,7 +52,7 @@ def main(scene: Scene) -> None:
     mine = (
         isinstance(kept, Kept) and (kept.title, kept.images) == (scene.title, scene.images.name) and kept.rows
     )
-    found = _evidence(scene.name) if not mine else None
+    found = ui.workspace().find_rows("sweep", SweepRow, scene.name) if not mine else None
     rows = kept.rows if isinstance(kept, Kept) and mine else list(found.rows) if found else []
     with view:
         page_guess.ask(scene, rows)
@@ -68,7 +68,7 @@ def main(scene: Scene) -> None:
             _mismatch(kept, scene, plan)
         page_curve.show(scene, rows)
         origin: Origin = "measured" if mine else "precomputed"
-        where = _where(kept) if isinstance(kept, Kept) and mine else _card(found) if found else ""
+        where = _where(kept) if isinstance(kept, Kept) and mine else _card(found, scene) if found else ""
         ui.provenance(origin, where)
     page_curve.table(scene, rows)
     page_pin.row(scene, rows, kept.plan.seed if isinstance(kept, Kept) and mine else 0, origin, where)
@@ -97,11 +97,6 @@ def _run(scene: Scene, plan: SweepPlan, view: DeltaGenerator) -> None:
                 )
         bar.empty()
         figure.empty()
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def _evidence(name: str) -> Stored[SweepRow] | None:
-    return stored.read("sweep", SweepRow, name)
 
 
 def _mismatch(kept: Kept, scene: Scene, plan: SweepPlan | None) -> None:
@@ -133,9 +128,8 @@ def _where(kept: Kept) -> str:
     )
 
 
-def _card(found: Stored[SweepRow]) -> str:
-    first = found.rows[0]
+def _card(stored: StoredRows[SweepRow], scene: Scene) -> str:
     return (
-        f"{found.date} on {found.machine}, batch of {first.batch}, torch "
-        f"{found.torch}; first {first.total:,} test images. The controls have no effect on it: run it here."
+        f"{stored.where}, batch of {stored.rows[0].batch}; first {stored.images:,} {scene.images.noun}s. "
+        "The controls have no effect on it: run it here."
     )

@@ -9,6 +9,7 @@ from explorer.ledger import Origin
 from explorer.networks import parameter_count
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
+from explorer.workspace import NetworkSource
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,21 @@ class Scene:
     """The network and the images that every tab looks at.
 
     Attributes:
-        name: of the checkpoint, or the title of a network trained in this session.
-        title: for people.
+        source: where the network comes from.
+        name: its name in the workspace.
         network: in eval mode; shared, so only ever read.
         images: the first so many test images.
-        shipped: whether it is a checkpoint that ships, with stored results and a script.
     """
 
+    source: NetworkSource
     name: str
-    title: str
     network: nn.Module
     images: ImageSet
-    shipped: bool
+
+    @property
+    def title(self) -> str:
+        """The network's title, for people."""
+        return self.source.card.title
 
     @property
     def params(self) -> int:
@@ -56,7 +60,6 @@ class Scene:
         return parameter_count(self.network)
 
     @property
-    def key(self) -> tuple[str, str, int, float]:
-        """Tells this network on these images from any other, also from one trained anew under its name."""
-        weights = float(sum(parameter.detach().sum() for parameter in self.network.parameters()))
-        return self.name, self.images.name, len(self.images), weights
+    def key(self) -> tuple[str, str]:
+        """Tells these weights on these images from any other."""
+        return self.source.card.sha256, self.images.key

@@ -162,7 +162,7 @@ def _loss(state: Homework) -> Answer:
             Code(text, "loss_fn_kd.py"),
             Rows(
                 values,
-                f"The listing above, run on the logits of the first {CHECKED} images of {state.batch.source}, "
+                f"The listing above, run on the logits of the first {CHECKED} of {state.batch.source}, "
                 "beside the engine's loss; in nats, float64.",
                 {"alpha": "g", "T": "g", "loss": ".6f", "engine": ".6f", "difference": ".1e"},
             ),
@@ -172,7 +172,7 @@ def _loss(state: Homework) -> Answer:
             "alpha weighs the soft term and what it computes is KL(teacher || student).",
             holds=bool(worst < 1e-9),
         ),
-        Where("computed", f"from precomputed logits of {state.batch.source}."),
+        state.batch.where,
         {"alpha": state.alpha, "temperature": state.temperature, "loss": float(values["loss"].iloc[0])},
     )
 
@@ -206,11 +206,11 @@ def _temperature(state: Homework) -> Answer:
             ),
             Rows(
                 rows,
-                f"Means over {len(state.batch.teacher):,} images of {state.batch.source}.",
+                f"Means over {state.batch.source}.",
                 {"T": "g", "entropy": ".4f", "effective classes": ".3f", "largest probability": ".4f"},
             ),
         ),
         Verdict(f"The report answers “{quoted.TEMPERATURE}”", holds=rises),
-        Where("computed", f"from precomputed logits of {state.batch.source}."),
+        state.batch.where,
         {"temperature": state.temperature, "entropy": float(here["entropy"])},
     )

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from explorer.pruning.forms import forms
 from explorer.pruning.sweep import SweepPlan, sweep
 from explorer.report.answers import answers
 from explorer.report.blocks import Where
-from explorer.report.current import Batch, Formed, Pruned, Swept, Taught, homework
+from explorer.report.current import Formed, Pruned, Swept, Taught, default_batch, homework
 from explorer.report.render import Document, archive, html, numbers
-from explorer.terminal import Bars, data_options, find, whole_numbers, workspace
+from explorer.terminal import Bars, data_options, whole_numbers, workspace
 from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
@@ -71,11 +70,10 @@ def _report(options: argparse.Namespace) -> int:
         raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
     spec = StudentSpec(options.stem, options.widths, options.classes)
     place = workspace(options)
-    name = find(place, options.checkpoint or next(iter(place.teachers), "teacher"))
-    taught, pruned = Taught(options.alpha, options.temperature), Pruned(name)
-    if place.own:
-        taught = replace(taught, batch=_batch(place))
-    if options.measure or place.own:
+    taught = Taught(options.alpha, options.temperature, follow(default_batch(place), Bars()))
+    name = place.find(options.checkpoint or place.teachers[0])
+    pruned = Pruned(name)
+    if options.measure or place.evidence is None:
         pruned = _measured(place, name, options)
     states: tuple[State, ...] = ()
     if options.ledger is not None:
@@ -86,6 +84,7 @@ def _report(options: argparse.Namespace) -> int:
         ArchitectureState(spec, options.size, options.limit),
         taught,
         pruned,
+        place,
     )
     found = answers(state)
     document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), states)
@@ -97,18 +96,6 @@ def _report(options: argparse.Namespace) -> int:
         print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(found)} answers")
     total = found[1].facts["total_params"]
     return 0 if total <= options.limit else 1
-
-
-def _batch(place: Workspace) -> Batch:
-    """The logits of the user's teacher and student; without a student the teacher's stand for it."""
-    images = follow(place.images("validation"), Bars())
-    if not place.teachers:
-        raise ExplorerError(f"{place.title} has no teacher: put the checkpoint of a ResNet-18 into it.")
-    teacher = place.teachers[0]
-    student = next(iter(place.students), teacher)
-    logits = {name: follow(place.logits(name, images), Bars()) for name in (teacher, student)}
-    alone = ", without a student" if student == teacher else ""
-    return Batch(logits[teacher], logits[student], images.targets(), f"{images.name}{alone}")
 
 
 def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Pruned:
@@ -124,5 +111,4 @@ def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Prune
     where = Where(
         "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."
     )
-    title = place.cards[name].title
-    return Pruned(name, title, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))
+    return Pruned(name, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))

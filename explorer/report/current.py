@@ -1,32 +1,50 @@
 """The state that the report is about: what the lessons show, and where they show nothing the shipped one."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from explorer.architecture.state import ArchitectureState
-from explorer.checkpoints import SHIPPED, catalogue
+from explorer.checkpoints.evidence import StoredRows
 from explorer.data import BUNDLED
 from explorer.distillation.loss import check_alpha, check_temperature
-from explorer.evidence import read_logits
+from explorer.errors import ExplorerError
+from explorer.ledger import Origin
 from explorer.networks import StudentSpec
-from explorer.pruning import stored
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
 from explorer.report.blocks import Where
+from explorer.work.progress import Update, follow
+from explorer.workspace import Workspace, open_workspace, origin_of
 
 _SHIPPED_DESIGN = ArchitectureState()
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Real logits for questions 2-1 and 2-2: teacher's and student's (N, C), labels (N,), and of what."""
+    """Real logits for questions 2-1 and 2-2.
+
+    Attributes:
+        teacher: (N, C).
+        student: (N, C).
+        labels: (N,).
+        source: which images they are of.
+        origin: how the logits were got.
+    """
 
     teacher: Tensor
     student: Tensor
     labels: Tensor
     source: str
+    origin: Origin = "computed"
+
+    @property
+    def where(self) -> Where:
+        """Where figures that are computed from these logits come from."""
+        stored = "precomputed logits" if self.origin == "precomputed" else "logits computed here"
+        return Where("computed", f"from {stored} of {self.source}.")
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,7 @@ class Homework:
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """Of the distillation lesson: the weight of the soft term, T, and logits; None for the shipped ones."""
+    """Of the distillation lesson: the weight of the soft term, T, and logits; None for those of ``default_batch``."""
 
     alpha: float = 0.5
     temperature: float = 1.0
@@ -88,9 +106,13 @@ class Taught:
 
 @dataclass(frozen=True)
 class Pruned:
-    """Of the pruning lesson: the checkpoint, and what was measured of it in this session, if anything."""
+    """Of the pruning lesson: the network, and what was measured of it in this session, if anything.
 
-    checkpoint: str = "teacher"
+    ``network`` is its name in the workspace, empty for the first teacher; ``title`` is for people, empty for
+    that on its card.
+    """
+
+    network: str = ""
     title: str = ""
     sweep: Swept | None = None
     forms: Formed | None = None
@@ -100,42 +122,55 @@ def homework(
     design: ArchitectureState = _SHIPPED_DESIGN,
     taught: Taught = Taught(),
     pruned: Pruned = Pruned(),
-    folder: Path = SHIPPED,
+    place: Workspace | None = None,
 ) -> Homework:
-    """The report's state; what was not measured in this session is taken from the shipped evidence.
+    """The report's state; what was not measured in this session is taken from the workspace's evidence.
+
+    Without a workspace it is that of the bundled images.
 
     Raises:
-        ExplorerError: there is no such checkpoint, or its stored results cannot be read.
+        ExplorerError: there is no such network, or its stored results cannot be read.
     """
-    sweep, forms = pruned.sweep, pruned.forms
-    if sweep is None and (evidence := stored.read("sweep", SweepRow, pruned.checkpoint, folder)):
-        where = f"{evidence.date}, {evidence.machine}, torch {evidence.torch}; test images."
-        sweep = Swept(evidence.rows, Where("precomputed", where))
-    if forms is None and (found := stored.read("forms", Form, pruned.checkpoint, folder)):
-        where = f"{found.date}, {found.machine}, torch {found.torch}."
-        forms = Formed(found.rows, found.ratio or 0.0, Where("precomputed", where))
+    place = place or open_workspace(BUNDLED)
+    name = pruned.network or next(iter(place.teachers), "")
+    known, sweep, forms = name in place.cards, pruned.sweep, pruned.forms
+    if sweep is None and known and (evidence := place.find_rows("sweep", SweepRow, name)):
+        sweep = Swept(evidence.rows, _where(evidence, place))
+    if forms is None and known and (evidence_of_forms := place.find_rows("forms", Form, name)):
+        ratio = float(evidence_of_forms.settings["ratio"])
+        forms = Formed(evidence_of_forms.rows, ratio, _where(evidence_of_forms, place))
     return Homework(
         design.spec,
         design.size,
         design.limit,
         taught.alpha,
         taught.temperature,
-        taught.batch or shipped_batch(folder),
-        pruned.title or title(pruned.checkpoint, folder),
+        taught.batch or follow(default_batch(place), lambda update: None),
+        pruned.title or (place.cards[name].title if known else name),
         sweep,
         forms,
     )
 
 
-def shipped_batch(folder: Path = SHIPPED) -> Batch:
-    """The stored logits of the shipped teacher and distilled student on the validation images."""
-    images = BUNDLED.load("validation")
-    teacher, student = (read_logits(name, folder=folder) for name in ("teacher", "student-60k-kd"))
-    source = f"the {len(images):,} {images.noun}s of {BUNDLED.name}"
-    return Batch(teacher, student, images.targets(), source)
+def _where(evidence: StoredRows[Any], place: Workspace) -> Where:
+    images = f"first {evidence.images:,} {place.data.noun('test')}s"
+    return Where("precomputed", f"{evidence.where}; {images}.")
 
 
-def title(checkpoint: str, folder: Path = SHIPPED) -> str:
-    """A checkpoint's title on its card; another network's own name."""
-    cards = catalogue(folder)
-    return cards[checkpoint].title if checkpoint in cards else checkpoint
+def default_batch(place: Workspace) -> Generator[Update, None, Batch]:
+    """The logits of a workspace's first teacher and its default student on the validation images.
+
+    Without a student the teacher's stand for it.
+
+    Raises:
+        ExplorerError: there is no teacher.
+    """
+    if not place.teachers:
+        raise ExplorerError(f"{place.data.title} has no teacher: put the checkpoint of a ResNet-18 into it.")
+    images = yield from place.images("validation")
+    teacher = yield from place.logits(place.teachers[0], images)
+    name = place.default_student
+    student = teacher if name is None else (yield from place.logits(name, images))
+    alone = ", without a student" if name is None else ""
+    source = f"the {len(images):,} {images.noun}s of {place.data.name}{alone}"
+    return Batch(teacher.values, student.values, images.targets(), source, origin_of(teacher, student)[0])

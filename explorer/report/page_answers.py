@@ -15,7 +15,7 @@ from explorer.pruning.scene import FormsShown, SweepShown
 from explorer.report import charts
 from explorer.report.answers import answers
 from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
-from explorer.report.current import Batch, Formed, Homework, Pruned, Swept, Taught, homework
+from explorer.report.current import Batch, Formed, Homework, Pruned, Swept, Taught, default_batch, homework
 from explorer.report.render import Document, archive, cells, html, numbers
 
 
@@ -67,19 +67,26 @@ def answers_tab() -> None:
 
 def _state() -> Homework:
     """What the address and the lessons of this session say; for what they do not, the shipped state."""
+    # Without a teacher of the user's the report is about what ships, all of it: no mixture of both.
+    place = ui.workspace() if ui.workspace().teachers else ui.shipped()
     selection = ui.session().last(DistillationSelection)
     swept, formed = ui.session().last(SweepShown), ui.session().last(FormsShown)
-    taught, pruned = Taught(), Pruned()
-    if selection is not None:
-        source = f"{len(selection.images):,} images of {selection.images.name}"
-        batch = Batch(selection.teacher_logits, selection.student_logits, selection.images.targets(), source)
+    if selection is not None and selection.images.whole == place.data.key_of("validation"):
+        images = selection.images
+        source = f"the {len(images):,} {images.noun}s of {place.data.name}"
+        origin, _ = ui.origin_of_logits(*selection.names, place=place)
+        batch = Batch(selection.teacher_logits, selection.student_logits, images.targets(), source, origin)
         taught = Taught(selection.alpha, selection.temperature, batch)
-    if swept is not None:
+    else:
+        key = ("report", place.data.key, place.teachers[0], place.default_student or "")
+        taught = Taught(batch=ui.prepare(key, lambda: default_batch(place)))
+    pruned = Pruned()
+    if swept is not None and swept.name in place.cards:
         pruned = Pruned(swept.name, swept.title, Swept(swept.rows, Where(swept.origin, swept.where)))
         if formed is not None and formed.name == swept.name:
             forms = Formed(formed.rows, formed.ratio, Where("measured", formed.where))
             pruned = replace(pruned, forms=forms)
-    return homework(architecture.current(), taught, pruned)
+    return homework(architecture.current(), taught, pruned, place)
 
 
 def _draw(answer: Answer) -> None:

@@ -5,11 +5,12 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture import charts as architecture_charts
 from explorer.architecture.budget import LIMITS, budget
+from explorer.data import BUNDLED
 from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.networks import StudentSpec
 from explorer.pruning import charts as pruning_charts
-from explorer.pruning import reading, stored
+from explorer.pruning import reading
 from explorer.pruning.methods import METHODS, baseline
 from explorer.pruning.sweep import SweepRow, sweep_table
 
@@ -56,8 +57,9 @@ def _architecture() -> None:
 
 
 def _distillation() -> None:
-    images, teacher = ui.shipped_images("validation"), ui.shipped_logits("teacher")
-    student = ui.shipped_logits("student-60k-kd")
+    shipped = ui.shipped()
+    images = ui.images("validation", shipped)
+    teacher, student = (ui.validation_logits(name, shipped) for name in ("teacher", "student-60k-kd"))
     position = int(soften.order_images(soften.ImageOrder.AMBIGUOUS, teacher, student, images.targets())[0])
     label = images.classes[images.labels[position]]
     sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (1.0, 4.0))
@@ -78,7 +80,7 @@ def _distillation() -> None:
 
 
 def _pruning() -> None:
-    found = stored.read("sweep", SweepRow, "teacher")
+    found = ui.shipped().find_rows("sweep", SweepRow, "teacher")
     st.subheader("Pruning")
     masked = None if found is None else reading.telling_row(found.rows, MASKED)
     removed = None if found is None else reading.telling_row(found.rows, REMOVED)
@@ -96,7 +98,7 @@ def _pruning() -> None:
             "Accuracy of the pruned teacher against the pruning ratio, a line per method.",
             "Which one makes it faster, and how to get the accuracy back, is the lesson.",
         )
-        ui.provenance("precomputed", f"{found.date}, first {found.rows[0].total:,} test images.")
+        ui.provenance("precomputed", f"{found.date}, first {found.images:,} {BUNDLED.noun('test')}s.")
     st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
 
 

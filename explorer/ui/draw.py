@@ -12,7 +12,7 @@ from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.ui import address
-from explorer.ui.place import cards
+from explorer.ui.place import shipped
 from explorer.ui.session import session
 
 _BADGES = {
@@ -96,7 +96,7 @@ def _means(text: str, value: object) -> bool:
 def networks_table() -> None:
     """The shipped networks with their measured accuracies, and where those come from."""
     st.dataframe(
-        checkpoints.cards_table(cards().values()),
+        checkpoints.cards_table(shipped().cards.values()),
         hide_index=True,
         column_config={
             "test accuracy": st.column_config.NumberColumn(format="%.4f"),

@@ -4,13 +4,13 @@ from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from torch import nn
 
+from explorer.data import BUNDLED
 from explorer.ledger import State
 from explorer.measure import Accuracy
 from explorer.networks import StudentSpec
 from explorer.work.identity import Identity
-from explorer.workspace import Own, Workspace
+from explorer.workspace import NetworkSource, open_workspace
 
 StateType = TypeVar("StateType")
 _KEY = "session"
@@ -52,7 +52,8 @@ class Session:
         workspace: the images and networks that the lessons work on.
         uploads: the uploaded networks, by name.
         refused_uploads: a sentence for each file of the last upload that cannot be used.
-        trained: networks trained or pruned here, by title, for every lesson to open; only ever read.
+        trained: networks trained or pruned here, for every lesson to open, by a key of the run that made each:
+            a run that goes on replaces its own network and no other.
         accuracies: right answers of the user's networks by images and weights, as measured on the page.
         pinned: the rows of the ledger.
         ledger_file: the ledger file that was opened last, so that it is opened once.
@@ -64,10 +65,10 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self.workspace = Workspace()
-        self.uploads: dict[str, Own] = {}
+        self.workspace = open_workspace(BUNDLED)
+        self.uploads: dict[str, NetworkSource] = {}
         self.refused_uploads: tuple[str, ...] = ()
-        self.trained: dict[str, nn.Module] = {}
+        self.trained: dict[str, NetworkSource] = {}
         self.accuracies: dict[tuple[str, str], Accuracy] = {}
         self.pinned: tuple[State, ...] = ()
         self.ledger_file: str | None = None

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from explorer.distillation.soften import soften
-from explorer.evidence import read_logits
 from tests.browser.conftest import Visit
+from tests.stored import stored_logits
 
 PAGES = ("", "architecture", "distillation", "pruning", "own")
 
@@ -83,7 +83,7 @@ def test_the_bars_are_the_engines_softmax(visit: Visit) -> None:
     visit.page.locator("#bars .bar").first.wait_for()
     visit.settle()
     for network, name in (("teacher", "teacher"), ("student", "student-60k-kd")):
-        expected = soften(read_logits(name)[position], 3.5).tolist()
+        expected = soften(stored_logits(name)[position], 3.5).tolist()
         bars = visit.page.locator(f'#bars .bar[data-network="{network}"]').all()
         shown = [float(bar.get_attribute("data-probability") or "nan") for bar in bars]
         assert shown == pytest.approx(expected, rel=1e-4)
@@ -120,7 +120,7 @@ def test_the_slider_of_the_bars_obeys_the_keyboard_and_the_five_temperatures_are
     page.wait_for_url(re.compile(r"d_t=4\.5"))
     visit.settle()
     button = page.locator(".step[data-temperature='16']")
-    expected = soften(read_logits("student-60k-kd")[7], 16.0).tolist()
+    expected = soften(stored_logits("student-60k-kd")[7], 16.0).tolist()
     bars = button.locator('.bar[data-network="student"]').all()
     assert [float(bar.get_attribute("data-probability") or "nan") for bar in bars] == pytest.approx(
         expected, rel=1e-4

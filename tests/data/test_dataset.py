@@ -28,7 +28,7 @@ def test_reading_gives_what_was_promised(data: DataSet) -> None:
         assert images.noun == data.noun(use)
         assert images.classes == data.classes
         assert images.input_size == data.input_size == images.inputs().shape[-1]
-        assert images.key
+        assert images.key == images.whole == data.key_of(use)
         assert f"{len(images):,} {images.noun}s of {data.name}" in data.describe(use)
 
 

@@ -8,11 +8,15 @@ import torch
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from explorer.checkpoints import card
+from explorer.checkpoints.evidence import StoredRows, find_rows, write_rows
+from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import FashionMNIST
 from explorer.distillation import grid
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
 from explorer.training import Recipe
+from explorer.workspace import Workspace, open_workspace
 
 TINY = StudentSpec(2, (2, 3, 4, 4), classes=10)
 SETTINGS = grid.GridSettings(TINY, Recipe(epochs=1), 128, "teacher.safetensors")
@@ -94,10 +98,14 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
     results = list(
         grid.run_grid(grid.grid_points((0.0, 1.0), (1.0, 4.0), 2), plan, jobs=1, backend="threading")
     )
-    path = tmp_path / "grid.json"
-    grid.write_grid(results, path)
     monkeypatch.undo()
-    monkeypatch.setattr(grid, "grid_path", lambda: path)
+    stored = StoredRows(tuple(results), "grid", "", "", 5_000, {}, "teacher", "2026-01-01", "", "")
+    real = Workspace.find_rows
+    monkeypatch.setattr(
+        Workspace,
+        "find_rows",
+        lambda self, kind, *rest: stored if kind == "grid" else real(self, kind, *rest),
+    )
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
     app.run()
     app.query_params["d_tab"] = "Evidence"
@@ -124,27 +132,32 @@ def test_backends_that_are_not_here_are_told(monkeypatch: pytest.MonkeyPatch) ->
             grid.grid_points(**values)
 
 
-def test_a_shipped_grid_is_whole() -> None:
-    path = grid.grid_path()
-    if not path.exists():
-        pytest.skip("no grid has been trained yet")
-    results = grid.read_grid(path)
-    assert {result.point for result in results} >= set(grid.grid_points())
-    assert len({result.settings for result in results}) == 1, "they can be compared"
-    stored = json.loads(path.read_text(encoding="utf-8"))["results"]
-    assert [result.to_dict() for result in results] == stored
+def test_the_shipped_grid_is_whole_and_that_of_the_shipped_teacher() -> None:
+    stored = open_workspace(BUNDLED).find_rows("grid", grid.GridResult, "teacher", "validation")
+    assert stored is not None
+    assert {result.point for result in stored.rows} >= set(grid.grid_points())
+    assert len({result.settings for result in stored.rows}) == 1, "they can be compared"
+    (settings,) = {result.settings for result in stored.rows}
+    assert settings.teacher_logits.startswith(f"teacher-{card('teacher').sha256[:12]}-")
 
 
-def test_a_damaged_grid_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "grid.json"
-    with pytest.raises(ExplorerError, match="holds no grid"):
-        grid.read_grid(path)
-    for text in ("{", "[]", '{"rows": []}'):
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(ExplorerError, match="holds no grid"):
-            grid.read_grid(path)
-    whole = grid.GridResult(grid.GridPoint(0.5, 4.0, 1), 0.9, 1.0, SETTINGS).to_dict()
+def test_a_grid_is_stored_for_its_teacher_alone(tmp_path: Path, validation: ImageSet) -> None:
+    results = [grid.GridResult(grid.GridPoint(0.5, 4.0, 1), 0.9, 1.0, SETTINGS)]
+    teacher = card("teacher")
+    write_rows("grid", results, teacher, validation, tmp_path)
+    stored = find_rows("grid", grid.GridResult, teacher.sha256, validation.whole, tmp_path)
+    assert stored is not None
+    assert list(stored.rows) == results
+    other = replace(teacher, sha256=card("student-60k").sha256)
+    assert find_rows("grid", grid.GridResult, other.sha256, validation.whole, tmp_path) is None
+
+
+def test_a_damaged_grid_is_told(tmp_path: Path, validation: ImageSet) -> None:
+    teacher = card("teacher")
+    result = grid.GridResult(grid.GridPoint(0.5, 4.0, 1), 0.9, 1.0, SETTINGS)
+    path = write_rows("grid", [result], teacher, validation, tmp_path)
+    whole = json.loads(path.read_text(encoding="utf-8"))
     for damage in ({"alpha": 2}, {"seconds": "long"}, {"settings": {}}, {"settings": None}):
-        path.write_text(json.dumps({"results": [whole | damage]}), encoding="utf-8")
+        path.write_text(json.dumps(whole | {"rows": [whole["rows"][0] | damage]}), encoding="utf-8")
         with pytest.raises(ExplorerError):
-            grid.read_grid(path)
+            find_rows("grid", grid.GridResult, teacher.sha256, validation.whole, tmp_path)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from explorer.data import ImageSet
 from explorer.distillation import knowledge
-from explorer.evidence import read_logits
+from tests.stored import stored_logits
 
 
 def pixels_of(address: str) -> np.ndarray:
@@ -18,7 +18,7 @@ def pixels_of(address: str) -> np.ndarray:
 
 
 def test_the_mean_soft_labels_are_means_of_softmaxes(validation: ImageSet) -> None:
-    teacher = read_logits("teacher")
+    teacher = stored_logits("teacher")
     rows = knowledge.mean_soft_labels(teacher, validation, 4.0).set_index(["true", "other"])
     assert len(rows) == 90
     shirt, coat = (validation.classes.index(name) for name in ("Shirt", "Coat"))

@@ -10,10 +10,10 @@ from explorer.data import ImageSet
 from explorer.distillation.live import WAYS, PairStep, TrainedPair, TrainingPairSpec, train_pair
 from explorer.distillation.loss import DistillationLoss
 from explorer.errors import ExplorerError
-from explorer.evidence import read_shard_views
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentSpec
 from explorer.training import labels_alone, train
+from tests.stored import stored_view_logits
 
 TINY = StudentSpec(2, (2, 3, 4, 4), classes=10)
 SPEC = TrainingPairSpec(TINY, alpha=0.8, temperature=3.0, epochs=1)
@@ -31,7 +31,7 @@ def held_out(validation: ImageSet) -> ImageSet:
 
 @pytest.fixture(scope="module")
 def teacher_logits() -> torch.Tensor:
-    return read_shard_views()[:, :128]
+    return stored_view_logits()[:, :128]
 
 
 def weights(steps: Iterator[PairStep]) -> dict[str, bytes]:
@@ -145,7 +145,7 @@ def test_the_shipped_logits_of_the_shards_views_are_the_teachers(shard: ImageSet
     from explorer.training import view_logits
 
     recipe, sample = SPEC.recipe, shard.select(slice(6))
-    table = read_shard_views()
+    table = stored_view_logits()
     assert table.shape == (len(recipe.views), 5_000, 10)
     fresh = torch.stack(list(view_logits(load("teacher"), sample, recipe)))
     assert torch.allclose(table[:, :6].float(), fresh, atol=0.02, rtol=2e-3)

@@ -11,13 +11,13 @@ from torch.nn import functional
 from explorer.data import ImageSet
 from explorer.distillation import mistakes
 from explorer.distillation.loss import loss_fn_kd, loss_parts
-from explorer.evidence import read_logits
+from tests.stored import stored_logits
 
 
 @pytest.fixture(scope="module")
 def batch(validation: ImageSet) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rows = slice(64)
-    return read_logits("student-60k-kd")[rows], validation.targets()[rows], read_logits("teacher")[rows]
+    return stored_logits("student-60k-kd")[rows], validation.targets()[rows], stored_logits("teacher")[rows]
 
 
 def test_each_mistake_does_what_is_said_of_it(batch) -> None:
@@ -45,6 +45,7 @@ def with_kl(line: str) -> str:
     """A loss whose KL is ``line``, of the logits divided by T: z of the student, v of the teacher."""
     return f"""import torch
 from torch.nn import functional as F
+from tests.stored import stored_logits
 def loss_fn_kd(student_logits, labels, teacher_logits, alpha=0.5, temperature=1.0):
     z, v = student_logits / temperature, teacher_logits / temperature
     t = v.softmax(1)

@@ -116,7 +116,10 @@ def test_the_distillation_lesson_runs_on_ones_own_teacher_alone(own: Path) -> No
     assert not app.error
     assert "There is no student of yours yet" in words(app)
     assert [tab.label for tab in app.tabs] == ["Dark knowledge", "Distil it now", "Quiz"]
-    assert "logits of your networks on dishes, validation, all 6 images at 64 pixels" in words(app)
+    assert (
+        "logits of resnet18_teacher.ckpt on 6 validation images (dishes, validation, all 6 images at 64 pixels)"
+        in words(app)
+    )
     assert any("soft labels at T = 4" in alt for alt in alts(app))
 
 

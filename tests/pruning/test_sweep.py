@@ -17,9 +17,9 @@ from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.networks import StudentNet, StudentSpec, maskable_weights
-from explorer.pruning import stored
 from explorer.pruning.methods import Kind, baseline
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
+from explorer.workspace import open_workspace
 
 QUICK = SweepPlan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
@@ -199,7 +199,7 @@ def test_an_impossible_plan_is_refused(values: dict, sentence: str) -> None:
 
 def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
     """The precomputed accuracy at ratio 0 is the dense teacher's on those images, counted again."""
-    found = stored.read("sweep", SweepRow, "teacher")
+    found = open_workspace(BUNDLED).find_rows("sweep", SweepRow, "teacher")
     assert found is not None
     dense = next(row for row in found.rows if row.method == "global-l1" and row.ratio == 0)
     test = BUNDLED.load("test").select(slice(dense.total))
@@ -248,4 +248,4 @@ def test_a_sweep_without_times_is_not_stored(tmp_path: Path, capsys: pytest.Capt
     arguments += ["--repeats", "0", "--evidence", "--checkpoints", str(tmp_path)]
     assert main(arguments) == 1
     assert "Not stored" in capsys.readouterr().err
-    assert stored.read("sweep", SweepRow, "student-60k", tmp_path) is None
+    assert not (tmp_path / "evidence").exists()

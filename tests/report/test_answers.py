@@ -6,12 +6,12 @@ from explorer.architecture.budget import budget
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import entropy
 from explorer.errors import ExplorerError
-from explorer.evidence import read_logits
 from explorer.networks import StudentSpec
 from explorer.report import quoted
 from explorer.report.answers import answers, checked_values
 from explorer.report.blocks import Code, Figure, Prose, Rows, Verdict, facts
 from explorer.report.current import Homework, Pruned, homework
+from tests.stored import stored_logits
 
 
 def test_six_answers_whose_numbers_are_the_engines(state: Homework) -> None:
@@ -20,10 +20,12 @@ def test_six_answers_whose_numbers_are_the_engines(state: Homework) -> None:
     engine = budget(state.spec, state.size)
     assert found["1-1"].facts == {"total_params": engine.total_params}
     assert found["1-2"].facts["mult_adds"] == engine.mult_adds
-    teacher, student = read_logits("teacher")[:8].double(), read_logits("student-60k-kd")[:8].double()
+    teacher, student = stored_logits("teacher")[:8].double(), stored_logits("student-60k-kd")[:8].double()
     expected = loss_fn_kd(student, state.batch.labels[:8], teacher, 0.9, 3.0).item()
     assert found["2-1"].facts["loss"] == pytest.approx(expected, abs=1e-12)
-    assert found["2-2"].facts["entropy"] == pytest.approx(entropy(read_logits("teacher"), 3.0).mean().item())
+    assert found["2-2"].facts["entropy"] == pytest.approx(
+        entropy(stored_logits("teacher"), 3.0).mean().item()
+    )
     assert state.sweep is not None
     for row in state.sweep.rows:
         assert found["3-1"].facts[f"accuracy, {row.method} at {row.ratio:g}"] == row.correct / row.total
@@ -99,6 +101,7 @@ def test_a_session_that_measured_nothing_gets_the_shipped_evidence() -> None:
     state = homework(pruned=Pruned("teacher"))
     assert state.sweep is not None
     assert state.sweep.where.origin == "precomputed"
-    assert homework(pruned=Pruned("one of mine")).sweep is None
+    assert homework(pruned=Pruned("student-5k")).sweep is None, "nothing of it is stored"
+    assert homework(pruned=Pruned("one of mine")).sweep is None, "no longer in the workspace"
     with pytest.raises(ExplorerError, match="alpha"):
         replace(state, alpha=2.0)
