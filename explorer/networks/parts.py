@@ -1,11 +1,11 @@
 """The parts of a network for people: stem, blocks and head, read off its modules in the order of its graph."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from explorer.networks.graph import graph_of
+from explorer.networks.graph import NetworkGraph, graph_of
 from explorer.networks.groups import channel_groups
 
 STEM, HEAD = "stem", "head"
@@ -14,39 +14,41 @@ STEM, HEAD = "stem", "head"
 def parts_of(model: nn.Module) -> dict[str, str]:
     """The part that each layer belongs to: ``stem``, ``block 1``, ``block 2``, ..., ``head``.
 
-    The blocks are the modules with convolutions inside; the stem is what comes before the first of them, the head what
-    comes after the last, and a layer between two belongs to the one before it. If one module holds more than
-    half of the layers with weights, the blocks are those inside it. A plain chain of layers has no blocks:
-    each convolution or linear layer then begins a part, which has its name.
+    The blocks are the modules with convolutions inside; those that run side by side, as a shortcut does, are one block.
+    The stem is what comes before the first of them, the head what comes after the last, and a layer between two
+    belongs to the one before it. If one module holds more than half of the layers with weights, the blocks are those
+    inside it. A plain chain of layers has no blocks: each convolution or linear layer then begins a part, which has
+    its name.
 
     >>> from explorer.networks.studentnet import StudentSpec
     >>> list(dict.fromkeys(parts_of(StudentSpec().build()).values()))
     ['stem', 'block 1', 'block 2', 'block 3', 'block 4', 'head']
     """
-    kinds = {step.layer: step.operator.channels for step in graph_of(model).steps if step.layer}
+    graph = graph_of(model)
+    kinds = {step.layer: step.operator.channels for step in graph.steps if step.layer}
     weighted = [layer for layer, kind in kinds.items() if kind in ("convolution", "linear")]
     inside = ""
     while True:
-        units = Counter(_unit(layer, inside) for layer in weighted if layer.startswith(inside))
-        unit, count = units.most_common(1)[0] if units else ("", 0)
+        sizes = Counter(_unit(layer, inside) for layer in weighted if layer.startswith(inside))
+        unit, count = sizes.most_common(1)[0] if sizes else ("", 0)
         if unit in kinds or 2 * count <= len(weighted):
             break
         inside = f"{unit}."
-    blocks = dict.fromkeys(
+    units = dict.fromkeys(
         _unit(layer, inside)
         for layer in kinds
         if kinds[layer] == "convolution" and layer.startswith(inside) and _unit(layer, inside) != layer
     )
-    if not blocks:
+    if not units:
         return _by_layer(kinds, set(weighted))
-    titles = {unit: f"block {number}" for number, unit in enumerate(blocks, start=1)}
-    last, parts, part = list(blocks)[-1], {}, STEM
+    titles = _numbered(graph, {layer: _unit(layer, inside) for layer in kinds}, list(units))
+    last, parts, part = titles[list(units)[-1]], {}, STEM
     closed = False
     for layer in kinds:
         unit = _unit(layer, inside) if layer.startswith(inside) else layer
         if unit in titles:
             part = titles[unit]
-            closed = unit == last
+            closed = part == last
         elif closed:
             part = HEAD
         parts[layer] = part
@@ -56,6 +58,25 @@ def parts_of(model: nn.Module) -> dict[str, str]:
 def _unit(layer: str, inside: str) -> str:
     """The module just below ``inside`` that a layer lies in, or is."""
     return inside + layer.removeprefix(inside).partition(".")[0]
+
+
+def _numbered(graph: NetworkGraph, unit_of: Mapping[str, str], units: Sequence[str]) -> dict[str, str]:
+    """The block that each unit belongs to: a unit that reads nothing of the block before it is part of that block."""
+    # Of every value, and of every unit: the units that what it is computed from lies in.
+    behind: dict[str, set[str]] = {graph.image: set()}
+    reads: dict[str, set[str]] = {unit: set() for unit in units}
+    for step in graph.steps:
+        before, unit = set[str]().union(*(behind[name] for name in step.inputs)), unit_of.get(step.layer, "")
+        if unit in reads:
+            reads[unit] |= before
+        behind[step.name] = before | {unit}
+    blocks: list[set[str]] = []
+    for unit in units:
+        if blocks and blocks[-1].isdisjoint(reads[unit]):
+            blocks[-1].add(unit)
+        else:
+            blocks.append({unit})
+    return {unit: f"block {number}" for number, block in enumerate(blocks, start=1) for unit in block}
 
 
 def _by_layer(kinds: Mapping[str, str], weighted: set[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.networks.builders import NetworkSpec, all_builders
+from explorer.networks.builders import NetworkSpec, all_builders, wiring_of
 from explorer.networks.groups import ChannelGroup, channel_groups
 
 
@@ -22,11 +22,13 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     """
     # A single number has no shape to read anything off.
     shaped = {key: tensor for key, tensor in state.items() if tensor.ndim}
-    for builder in all_builders().values():
-        for candidate in builder.candidates(shaped):
-            spec = _with_widths_of(shaped, candidate)
-            if spec is not None:
-                return load_weights(spec.build(), state, source).eval()
+    candidates = (spec for builder in all_builders().values() for spec in builder.candidates(shaped))
+    specs = [spec for spec in (_with_widths_of(shaped, each) for each in candidates) if spec is not None]
+    if specs:
+        # One kind may have all layers of another and some more, so all their names must be there and no other. If
+        # they are not, the first kind says what does not fit.
+        named = (spec for spec in specs if wiring_of(spec).state_dict().keys() == state.keys())
+        return load_weights(next(named, specs[0]).build(), state, source).eval()
     known = " nor a ".join(builder.title for builder in all_builders().values())
     raise ExplorerError(f"{source} is neither a {known}.")
 

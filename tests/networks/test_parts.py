@@ -1,6 +1,6 @@
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.networks import ResNetSpec, StudentSpec, group_titles, parts_of
 from tests.networks.nets import built
@@ -38,6 +38,38 @@ def test_a_chain_without_blocks_has_its_layers_for_parts() -> None:
     model = built("Chain")
     assert in_order(model) == ["cnn.0", "cnn.4", "cnn.8", "fc.0", "fc.2"]
     assert parts_of(model)["cnn.5"] == "cnn.4"
+
+
+class SideBySide(nn.Module):
+    """Blocks with shortcuts that are modules beside them; the second shortcut is run before its block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.block1, self.shortcut1 = (
+            nn.Sequential(nn.Conv2d(4, 6, 1), nn.ReLU()),
+            nn.Sequential(nn.Conv2d(4, 6, 1)),
+        )
+        self.block2, self.shortcut2 = nn.Sequential(nn.Conv2d(6, 5, 1)), nn.Sequential(nn.Conv2d(6, 5, 1))
+        self.block3, self.fc = nn.Sequential(nn.Conv2d(5, 5, 1)), nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = self.block1(x) + self.shortcut1(x)
+        beside = self.shortcut2(x)
+        return self.fc(self.block3(self.block2(x) + beside).mean((2, 3)))
+
+
+def test_modules_that_run_side_by_side_are_one_block() -> None:
+    parts = parts_of(SideBySide())
+    assert parts == {
+        "conv": "stem",
+        **dict.fromkeys(("block1.0", "block1.1", "shortcut1.0"), "block 1"),
+        **dict.fromkeys(("shortcut2.0", "block2.0"), "block 2"),
+        "block3.0": "block 3",
+        "fc": "head",
+    }
+    assert list(group_titles(SideBySide()).values()) == ["stem", "block 1", "block 2", "block 3"]
 
 
 def test_groups_are_told_by_their_part_and_by_their_layer_where_it_makes_several() -> None:

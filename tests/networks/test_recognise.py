@@ -1,14 +1,27 @@
 """Which network a state_dict belongs to."""
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import ClassVar
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer import checkpoints
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec, channel_groups, recognise, remove, resnet18_teacher
+from explorer.networks import (
+    Builder,
+    StudentNet,
+    StudentSpec,
+    builder_of,
+    channel_groups,
+    recognise,
+    remove,
+    resnet18_teacher,
+)
 from tests.networks.examples import KINDS, images, trained_like
 from tests.networks.test_resize import any_channels
 
@@ -49,6 +62,36 @@ def test_a_student_is_recognised_by_its_shapes(spec: StudentSpec) -> None:
     again = recognise(StudentNet(spec).state_dict(), "net.ckpt")
     assert isinstance(again, StudentNet)
     assert again.spec == spec
+
+
+@dataclass(frozen=True)
+class LongerSpec(StudentSpec):
+    """A StudentNet with one BatchNorm more: it has every name that a StudentNet has."""
+
+    kind: ClassVar[str] = "longer"
+
+    def with_channels(self, channels: tuple[int, ...]) -> "LongerSpec":
+        return replace(self, stem=channels[0], widths=tuple(channels[1:]))
+
+    def build(self) -> StudentNet:
+        net = StudentNet(self)
+        net.avgpool = nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(self.widths[-1]), pool=net.avgpool))  # type: ignore[assignment]
+        return net
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_kind_that_has_all_names_of_another_is_told_from_it(
+    last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def candidates(state: Mapping[str, Tensor]) -> Iterator[LongerSpec]:
+        yield LongerSpec(classes=len(state["fc.weight"]))
+
+    longer = Builder(LongerSpec.kind, "Longer", "student", lambda values, _: LongerSpec(**values), candidates)
+    ours = {StudentSpec.kind: builder_of(StudentSpec.kind)}
+    both = ours | {"longer": longer} if last else {"longer": longer} | ours
+    monkeypatch.setattr(import_module("explorer.networks.recognise"), "all_builders", lambda: both)
+    for spec in (LongerSpec(4, (5, 6, 7, 8), 3), StudentSpec(4, (5, 6, 7, 8), 3)):
+        assert recognise(spec.build().state_dict(), "net.ckpt").spec == spec
 
 
 def without(key: str) -> Change:
