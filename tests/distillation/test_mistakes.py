@@ -45,7 +45,6 @@ def with_kl(line: str) -> str:
     """A loss whose KL is ``line``, of the logits divided by T: z of the student, v of the teacher."""
     return f"""import torch
 from torch.nn import functional as F
-from tests.stored import stored_logits
 def loss_fn_kd(student_logits, labels, teacher_logits, alpha=0.5, temperature=1.0):
     z, v = student_logits / temperature, teacher_logits / temperature
     t = v.softmax(1)

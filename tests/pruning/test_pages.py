@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.pruning import stored
+from explorer.pruning import examine
 from explorer.pruning.sweep import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
 from tests.pruning.app import charts, downloads, press, pruning, said
@@ -118,4 +118,4 @@ def test_the_pruned_network_is_offered_as_a_file_and_a_script_and_can_be_kept() 
 def test_the_address_allows_what_a_sweep_allows() -> None:
     assert (TABLE["recalibrate"].high, TABLE["finetune"].high) == (MAX_RECALIBRATE, MAX_FINETUNE)
     assert TABLE["recalibrate_one"].high == MAX_RECALIBRATE
-    assert TABLE["dropped"].default == stored.RATIO
+    assert TABLE["dropped"].default == examine.RATIO
