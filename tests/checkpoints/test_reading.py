@@ -157,7 +157,7 @@ def bomb(path: Path) -> None:
         (lambda path: torch.save({"epoch": 1}, path), "bad.ckpt is not a state_dict of tensors"),
         (
             lambda path: torch.save({"weight": torch.ones(1)}, path),
-            "bad.ckpt is neither a ResNet-18 nor a StudentNet.",
+            "bad.ckpt is neither a ",
         ),
         (
             lambda path: torch.save(StudentNet(TINY), path),
