@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.own.page_sidebar import choose_workspace
+from explorer.your_data.page_sidebar import choose_workspace
 
 # A local file: a named icon would be fetched from another host.
 st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
@@ -39,10 +39,10 @@ pages = [
         url_path="report",
     ),
     st.Page(
-        "explorer/own/page.py",
-        title="Your own",
+        "explorer/your_data/page.py",
+        title="Your data",
         icon=":material/folder_open:",
-        url_path="own",
+        url_path="your-data",
     ),
 ]
 page = st.navigation(pages)

@@ -19,7 +19,6 @@ from explorer.distillation.loss import DistillationLoss, check_alpha, check_temp
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, keep_freed_memory, logits
 from explorer.networks import StudentSpec, parameter_count
-from explorer.own import command as own
 from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.runs import (
@@ -35,6 +34,7 @@ from explorer.runs import (
 from explorer.terminal import Bars, data_options, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
 from explorer.work.progress import follow
+from explorer.your_data import command as your_data
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    own.add(commands)
+    your_data.add(commands)
 
     train = commands.add_parser("train", help="train a network and write its checkpoint and card")
     train.add_argument(

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.networks import StudentSpec
 
-PAGES = ("start", "architecture", "distillation", "pruning", "report", "own")
+PAGES = ("start", "architecture", "distillation", "pruning", "report", "your_data")
 
 
 def opened(page: str, **link: str) -> AppTest:

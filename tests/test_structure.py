@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning"),
-    ("report", "own", "your_data", "start"),
+    ("report", "your_data", "start"),
     ("__main__",),
 )
 LESSONS = ("architecture", "distillation", "pruning")

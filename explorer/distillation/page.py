@@ -39,7 +39,7 @@ def main() -> None:
             f"{len(ui.workspace().data.classes)} classes.",
             icon=":material/school:",
         )
-        st.page_link("explorer/own/page.py", label="Add a checkpoint", icon=":material/folder_open:")
+        st.page_link("explorer/your_data/page.py", label="Add a checkpoint", icon=":material/folder_open:")
         return
     view, side = st.columns([2, 1], gap="large")
     with side:

@@ -95,7 +95,7 @@ def _student() -> str:
     if not names:
         st.info(
             "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
-            "**Your own**. What needs the teacher alone is below.",
+            "**Your data**. What needs the teacher alone is below.",
             icon=":material/person_off:",
         )
         return ""

@@ -39,7 +39,7 @@ def _scene() -> Scene:
     cards = ui.networks()
     if not cards:
         raise ExplorerError(
-            f"{ui.workspace().data.title} has no network to prune yet: add a checkpoint under Your own."
+            f"{ui.workspace().data.title} has no network to prune yet: add a checkpoint under Your data."
         )
     left, right = st.columns(2, gap="large")
     name = address.choice(

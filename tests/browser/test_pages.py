@@ -9,7 +9,7 @@ from explorer.distillation.soften import soften
 from tests.browser.conftest import Visit
 from tests.stored import stored_logits
 
-PAGES = ("", "architecture", "distillation", "pruning", "own")
+PAGES = ("", "architecture", "distillation", "pruning", "your-data")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -1,4 +1,4 @@
-"""Training on a folder of one's own from the terminal."""
+"""Training on a folder of the user's from the terminal."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def common(dishes: Path, tmp_path: Path) -> list[str]:
     return ["--data", str(dishes), "--size", "32", "--epochs", "1", "--batch-size", "8", *folders]
 
 
-def test_a_teacher_and_its_student_are_trained_and_verified_on_ones_own_images(
+def test_a_teacher_and_its_student_are_trained_and_verified_on_the_users_images(
     common: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], dishes: Path
 ) -> None:
     out, ckpt = tmp_path / "out", tmp_path / "ckpt" / "resnet18_teacher.ckpt"

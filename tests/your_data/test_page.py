@@ -1,4 +1,4 @@
-"""The app on a folder of one's own, through Streamlit's own test runner."""
+"""The app on a folder of the user's, through Streamlit's own test runner."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def own(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+def users(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
     torch.manual_seed(0)
     torch.save(resnet18_teacher(3).state_dict(), dishes / "resnet18_teacher.ckpt")
     monkeypatch.setenv("EXPLORER_DATA", str(dishes))
@@ -55,13 +55,13 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_path: Path) -> None:
-    app = opened("own")
+    app = opened("your_data")
     assert not app.segmented_control, "nothing to choose between"
     assert "streamlit run streamlit_app.py -- --data Food-11" in app.code[0].value
     assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation, 10,000 test."]
     for name, net in (("mine.ckpt", resnet18_teacher(10)), ("eleven.pt", StudentNet(StudentSpec()))):
         torch.save(net.state_dict(), tmp_path / name)
-        app.file_uploader(key="own_upload").set_value((name, (tmp_path / name).read_bytes(), "")).run()
+        app.file_uploader(key="upload").set_value((name, (tmp_path / name).read_bytes(), "")).run()
     assert not app.exception
     table = app.dataframe[0].value
     assert table["network"].tolist() == ["mine.ckpt", "eleven.pt"]
@@ -80,11 +80,9 @@ class Exploit:
 
 
 def test_a_refused_upload_is_told_in_one_sentence_and_the_app_goes_on(tmp_path: Path) -> None:
-    app, target = opened("own"), tmp_path / "pwned"
+    app, target = opened("your_data"), tmp_path / "pwned"
     torch.save({"fc.weight": Exploit(target)}, tmp_path / "evil.ckpt")
-    app.file_uploader(key="own_upload").set_value(
-        ("evil.ckpt", (tmp_path / "evil.ckpt").read_bytes(), "")
-    ).run()
+    app.file_uploader(key="upload").set_value(("evil.ckpt", (tmp_path / "evil.ckpt").read_bytes(), "")).run()
     assert not app.exception
     assert [error.value for error in app.error] == [
         "evil.ckpt holds more than weights, so it was not opened: save model.state_dict() and load that."
@@ -95,11 +93,11 @@ def test_a_refused_upload_is_told_in_one_sentence_and_the_app_goes_on(tmp_path: 
     assert not app.error
 
 
-def test_a_folder_of_ones_own_is_counted_its_network_measured_and_the_rest_told(own: Path) -> None:
-    (own / "soup" / "3.png").write_bytes(b"")
-    (own / "soup" / "5.png").write_bytes(b"")
-    (own / "broken.ckpt").write_bytes(b"x")
-    app = opened("own")
+def test_a_folder_of_the_users_is_counted_its_network_measured_and_the_rest_told(users: Path) -> None:
+    (users / "soup" / "3.png").write_bytes(b"")
+    (users / "soup" / "5.png").write_bytes(b"")
+    (users / "broken.ckpt").write_bytes(b"x")
+    app = opened("your_data")
     assert alts(app) == ["Images per class of dishes: 27 training, 6 validation."]
     assert "soup/5.png is empty, so it was left out." in words(app), "validation images are opened"
     assert [error.value for error in app.error] == [
@@ -111,7 +109,7 @@ def test_a_folder_of_ones_own_is_counted_its_network_measured_and_the_rest_told(
     assert "on dishes, validation, all 6 images at 64 pixels." in words(app)
 
 
-def test_the_distillation_lesson_runs_on_ones_own_teacher_alone(own: Path) -> None:
+def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) -> None:
     app = opened("distillation")
     assert not app.error
     assert "There is no student of yours yet" in words(app)
@@ -124,18 +122,18 @@ def test_the_distillation_lesson_runs_on_ones_own_teacher_alone(own: Path) -> No
 
 
 @pytest.mark.parametrize("tab", ["Loss", "Why T²", "Dark knowledge", "Spot the bug", "Evidence", "Quiz"])
-def test_every_tab_draws_with_a_student_of_ones_own(own: Path, tab: str) -> None:
-    torch.save(StudentNet(STUDENT).state_dict(), own / "student.pt")
+def test_every_tab_draws_with_a_student_of_the_users(users: Path, tab: str) -> None:
+    torch.save(StudentNet(STUDENT).state_dict(), users / "student.pt")
     app = opened("distillation", d_tab=tab)
     assert not app.error
     assert app.selectbox(key="d_s").options == ["student.pt"]
     assert all(alt.strip() for alt in alts(app))
 
 
-def test_distil_it_now_trains_on_ones_own_images_and_its_student_joins(own: Path) -> None:
+def test_distil_it_now_trains_on_the_users_images_and_its_student_joins(users: Path) -> None:
     for index in range(12, 34):
         for name in ("soup", "bread", "rice"):
-            (own / name / f"{index}.png").write_bytes((own / name / "1.png").read_bytes())
+            (users / name / f"{index}.png").write_bytes((users / name / "1.png").read_bytes())
     app = opened("distillation", d_tab="Distil it now", d_ep="2", d_sec="20")
     assert "training images of dishes at 64 pixels" in words(app)
     press(app, "Distil it now")
@@ -145,7 +143,7 @@ def test_distil_it_now_trains_on_ones_own_images_and_its_student_joins(own: Path
     assert app.selectbox(key="d_s").options == ["Trained here, labels alone", "Trained here, distilled"]
 
 
-def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(own: Path) -> None:
+def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(users: Path) -> None:
     app = opened("distillation")
     app.segmented_control(key="images_of").set_value("bundled").run()
     assert not app.exception
@@ -177,7 +175,7 @@ def test_without_a_teacher_the_lesson_says_what_is_missing(dishes: Path, monkeyp
     assert "has no teacher yet: add the checkpoint of a ResNet-18 with 3 classes" in words(app)
 
 
-def test_the_architecture_lesson_designs_for_ones_own_classes(own: Path) -> None:
+def test_the_architecture_lesson_designs_for_the_users_classes(users: Path) -> None:
     app = opened("architecture")
     app.number_input(key="stem").set_value(5).run()
     app.switch_page("explorer/distillation/page.py").run()

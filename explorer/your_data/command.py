@@ -12,9 +12,7 @@ from explorer.work.progress import follow
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``data`` to the terminal's commands."""
-    parser = commands.add_parser(
-        "data", help="check a folder of your own, or build or check the bundled images"
-    )
+    parser = commands.add_parser("data", help="check a folder of yours, or build or check the bundled images")
     parser.add_argument("action", choices=["build", "check"])
     data_options(parser)
     parser.add_argument(

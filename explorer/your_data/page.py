@@ -1,4 +1,4 @@
-"""Your own: a folder of labelled images, and checkpoints, for all lessons to work on."""
+"""Your data: a folder of labelled images, and checkpoints, for all lessons to work on."""
 
 import sys
 
@@ -13,8 +13,8 @@ from explorer.data.notices import summarise_notices
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy
 from explorer.networks import builder_of
-from explorer.own import charts
 from explorer.workspace import uploaded_network
+from explorer.your_data import charts
 
 SHOWN_NOTICES = 4
 LAYOUTS = """\
@@ -33,20 +33,20 @@ dishes/ramen/1.jpg"""
 
 def main() -> None:
     """Draw the page."""
-    st.title("Your own")
+    st.title("Your data")
     st.markdown(
         "Every lesson also works on **your** images and **your** networks: the homework's Food-11 folder with its "
         "teacher, or any folder of labelled images. Nothing is sent anywhere, and nothing is written into your folder."
     )
     left, right = st.columns(2, gap="large")
     with left:
-        _images()
+        _describe_images()
     with right:
-        _upload()
-    _networks()
+        _take_uploads()
+    _list_networks()
 
 
-def _images() -> None:
+def _describe_images() -> None:
     place = ui.workspace()
     st.subheader("Images")
     data = place.data
@@ -68,11 +68,11 @@ def _images() -> None:
     ui.provenance(
         "computed", "counted here; Food-11's names are given to folders with exactly its 11 classes."
     )
-    _notices()
+    _list_notices()
     ui.download("Counts as CSV", rows, "images.csv")
 
 
-def _notices() -> None:
+def _list_notices() -> None:
     """What was left out or is good to know: a few sentences, the rest folded away."""
     data = ui.workspace().data
     notices = (*data.notices, *ui.images("validation").notices)
@@ -95,14 +95,14 @@ def _notices() -> None:
         st.rerun()
 
 
-def _upload() -> None:
+def _take_uploads() -> None:
     st.subheader("Networks")
     files = st.file_uploader(
         f"A checkpoint, at most {MAX_MEGABYTES} MB",
         [suffix.removeprefix(".") for suffix in CHECKPOINT_SUFFIXES],
         accept_multiple_files=True,
-        key="own_upload",
-        on_change=_uploaded,
+        key="upload",
+        on_change=_open_uploads,
         help="A state_dict of a ResNet-18 or a StudentNet of any widths, plain or under state_dict, model_state_dict "
         "or model. It is opened without running any code in it, and kept for this session only.",
     )
@@ -119,10 +119,10 @@ def _upload() -> None:
         st.rerun()
 
 
-def _uploaded() -> None:
+def _open_uploads() -> None:
     """Open what was just uploaded; a refused file is told, the others join the session's networks."""
     refused = []
-    for file in st.session_state["own_upload"]:
+    for file in st.session_state["upload"]:
         try:
             one = uploaded_network(file.name, file.getvalue())
             ui.session().uploads[one.card.name] = one
@@ -131,7 +131,7 @@ def _uploaded() -> None:
     ui.session().refused_uploads = tuple(refused)
 
 
-def _networks() -> None:
+def _list_networks() -> None:
     """What the user's networks are, and how many images they get right."""
     place = ui.workspace()
     sources = {name: source for name, source in place.all_sources.items() if not source.recipe}
@@ -180,7 +180,7 @@ def _networks() -> None:
     )
     if measured:
         ui.provenance("measured", f"on {ui.images('validation').name}.")
-    ui.download("Your networks as CSV", table, "own_networks.csv")
+    ui.download("Your networks as CSV", table, "networks.csv")
     for file, label, icon in (
         ("distillation", "Distil from your teacher", ":material/local_fire_department:"),
         ("pruning", "Prune your network", ":material/content_cut:"),

@@ -1,1 +1,0 @@
-"""Your own: a folder of labelled images and checkpoints of one's own."""
