@@ -6,7 +6,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from explorer.data import BUNDLED, DataSet, decode, folder, open_data_set
-from explorer.data.fashion_mnist import FashionMNIST
 from explorer.work.progress import Update
 from explorer.workspace import Workspace, open_workspace
 
@@ -52,7 +51,7 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
-def workspace(options: argparse.Namespace) -> Workspace:
+def workspace_of(options: argparse.Namespace) -> Workspace:
     """The images and networks that the options of ``data_options`` ask for.
 
     Raises:
@@ -61,7 +60,7 @@ def workspace(options: argparse.Namespace) -> Workspace:
     return open_workspace(data_set(options), options.checkpoints if "checkpoints" in options else None)
 
 
-def data_set(options: argparse.Namespace, bundled: FashionMNIST = BUNDLED) -> DataSet:
+def data_set(options: argparse.Namespace, bundled: DataSet = BUNDLED) -> DataSet:
     """The data set that the options of ``data_options`` ask for.
 
     Raises:

@@ -198,12 +198,12 @@ def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterato
     """The teacher's logits (N, C) for every view of the recipe, view by view; stack them for ``train``."""
     step = at_once(images.input_size)
     for number in range(len(recipe.views)):
-        found: list[Tensor] = []
+        scores: list[Tensor] = []
         for start in range(0, len(images), step):
             pixels = images.pixels(slice(start, start + step))
             shown = _view(pixels, torch.full((len(pixels),), number), recipe)
-            found += logit_batches(teacher, images.to_inputs(shown))
-        yield torch.cat(found)
+            scores += logit_batches(teacher, images.to_inputs(shown))
+        yield torch.cat(scores)
 
 
 def _view(pixels: Tensor, chosen: Tensor, recipe: Recipe) -> Tensor:

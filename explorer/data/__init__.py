@@ -4,7 +4,7 @@ from pathlib import Path
 
 from explorer.data.dataset import USES, DataSet, Use
 from explorer.data.decode import SIZE
-from explorer.data.fashion_mnist import BUNDLED, FashionMNIST
+from explorer.data.fashion_mnist import BUNDLED
 from explorer.data.folder import TRAINING, VALIDATION, open_folder
 from explorer.data.imageset import INPUT_SIZE, ImageSet, Inputs
 from explorer.data.layout import CHECKPOINT_SUFFIXES
@@ -28,7 +28,7 @@ def open_data_set(
     training: int | None = TRAINING,
     size: int = SIZE,
     *,
-    bundled: FashionMNIST = BUNDLED,
+    bundled: DataSet = BUNDLED,
 ) -> DataSet:
     """The data set that a path names: the bundled one for no path or its original files, else the folder.
 

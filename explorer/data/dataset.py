@@ -128,6 +128,11 @@ class DataSet(ABC):
         del originals
         return (yield from self.read("training"))
 
+    def is_original(self, folder: Path) -> bool:
+        """Whether a folder holds the original files that this data set was cut from: then it names this data set."""
+        del folder
+        return False
+
     def split_for(self, use: Use) -> Use:
         """The split whose images serve a use: without a test split, the validation images do."""
         return use

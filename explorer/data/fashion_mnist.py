@@ -177,7 +177,7 @@ class FashionMNIST(DataSet):
         return build(find_originals(originals), self.files)
 
     def is_original(self, folder: Path) -> bool:
-        """Whether a folder holds the original files of this data set."""
+        """Whether a folder holds the four original files."""
         return is_original(folder)
 
 

@@ -17,7 +17,7 @@ from explorer.measure import devices
 from explorer.pruning.examine import IMAGES, examine
 from explorer.pruning.methods import METHODS, with_baselines
 from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
-from explorer.terminal import Bars, data_options, numbers, workspace
+from explorer.terminal import Bars, data_options, numbers, workspace_of
 from explorer.work.progress import follow
 from explorer.workspace import open_workspace
 
@@ -103,20 +103,20 @@ def _ratios(text: str) -> tuple[float, ...]:
 
 def _prune(options: argparse.Namespace) -> int:
     plan = _plan(options)
-    place = workspace(options)
-    folder = options.checkpoints or place.data.checkpoints or Path()
+    workspace = workspace_of(options)
+    folder = options.checkpoints or workspace.data.checkpoints or Path()
     if options.evidence and not (folder / MANIFEST).exists():
         raise ExplorerError(
             "Only a sweep of a checkpoint with a card is stored as evidence: name a folder with a "
             f"{MANIFEST} as --checkpoints."
         )
-    name, whole = place.find(options.name), follow(place.images("test"), Bars())
-    if not 1 <= options.images <= max(len(whole), place.data.sizes["test"]):
+    name, whole = workspace.find(options.name), follow(workspace.images("test"), Bars())
+    if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
     images = whole.select(slice(options.images))
-    shard = follow(place.images("training"), Bars()) if len(plan.recoveries) > 1 else None
+    shard = follow(workspace.images("training"), Bars()) if len(plan.recoveries) > 1 else None
     rows: list[SweepRow] = []
-    steps = sweep(place.network(name), images.inputs(), images.targets(), plan, shard=shard)
+    steps = sweep(workspace.network(name), images.inputs(), images.targets(), plan, shard=shard)
     for row in tqdm(steps, desc="networks", total=plan.steps):
         rows.append(row)
     if options.json:
@@ -130,7 +130,7 @@ def _prune(options: argparse.Namespace) -> int:
             "the rest of their figures stands.",
             file=sys.stderr,
         )
-    return _store(rows, place.cards[name], images, folder) if options.evidence else 0
+    return _store(rows, workspace.cards[name], images, folder) if options.evidence else 0
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:

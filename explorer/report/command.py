@@ -21,7 +21,7 @@ from explorer.report.answers import answers
 from explorer.report.blocks import Where
 from explorer.report.current import Formed, Pruned, Swept, Taught, default_batch, homework
 from explorer.report.render import Document, archive, html, numbers
-from explorer.terminal import Bars, data_options, whole_numbers, workspace
+from explorer.terminal import Bars, data_options, whole_numbers, workspace_of
 from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
@@ -69,12 +69,12 @@ def _report(options: argparse.Namespace) -> int:
     if render is None:
         raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
     spec = StudentSpec(options.stem, options.widths, options.classes)
-    place = workspace(options)
-    taught = Taught(options.alpha, options.temperature, follow(default_batch(place), Bars()))
-    name = place.find(options.checkpoint or place.teachers[0])
+    workspace = workspace_of(options)
+    taught = Taught(options.alpha, options.temperature, follow(default_batch(workspace), Bars()))
+    name = workspace.find(options.checkpoint or workspace.teachers[0])
     pruned = Pruned(name)
-    if options.measure or place.evidence is None:
-        pruned = _measured(place, name, options)
+    if options.measure or workspace.evidence is None:
+        pruned = _measured(workspace, name, options)
     states: tuple[State, ...] = ()
     if options.ledger is not None:
         if not options.ledger.is_file():
@@ -84,7 +84,7 @@ def _report(options: argparse.Namespace) -> int:
         ArchitectureState(spec, options.size, options.limit),
         taught,
         pruned,
-        place,
+        workspace,
     )
     found = answers(state)
     document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), states)
@@ -98,11 +98,11 @@ def _report(options: argparse.Namespace) -> int:
     return 0 if total <= options.limit else 1
 
 
-def _measured(place: Workspace, name: str, options: argparse.Namespace) -> Pruned:
-    whole = follow(place.images("test"), Bars())
-    if not 1 <= options.images <= max(len(whole), place.data.sizes["test"]):
+def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> Pruned:
+    whole = follow(workspace.images("test"), Bars())
+    if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    model, images = place.network(name), whole.select(slice(options.images))
+    model, images = workspace.network(name), whole.select(slice(options.images))
     inputs, targets = images.inputs(), images.targets()
     plan = SweepPlan(ratios=options.ratios)
     steps = sweep(model, inputs, targets, plan)

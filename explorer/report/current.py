@@ -122,7 +122,7 @@ def homework(
     design: ArchitectureState = _SHIPPED_DESIGN,
     taught: Taught = Taught(),
     pruned: Pruned = Pruned(),
-    place: Workspace | None = None,
+    workspace: Workspace | None = None,
 ) -> Homework:
     """The report's state; what was not measured in this session is taken from the workspace's evidence.
 
@@ -131,33 +131,33 @@ def homework(
     Raises:
         ExplorerError: there is no such network, or its stored results cannot be read.
     """
-    place = place or open_workspace(BUNDLED)
-    name = pruned.network or next(iter(place.teachers), "")
-    known, sweep, forms = name in place.cards, pruned.sweep, pruned.forms
-    if sweep is None and known and (evidence := place.find_rows("sweep", SweepRow, name)):
-        sweep = Swept(evidence.rows, _where(evidence, place))
-    if forms is None and known and (evidence_of_forms := place.find_rows("forms", Form, name)):
+    workspace = workspace or open_workspace(BUNDLED)
+    name = pruned.network or next(iter(workspace.teachers), "")
+    known, sweep, forms = name in workspace.cards, pruned.sweep, pruned.forms
+    if sweep is None and known and (evidence := workspace.find_rows("sweep", SweepRow, name)):
+        sweep = Swept(evidence.rows, _where(evidence, workspace))
+    if forms is None and known and (evidence_of_forms := workspace.find_rows("forms", Form, name)):
         ratio = float(evidence_of_forms.settings["ratio"])
-        forms = Formed(evidence_of_forms.rows, ratio, _where(evidence_of_forms, place))
+        forms = Formed(evidence_of_forms.rows, ratio, _where(evidence_of_forms, workspace))
     return Homework(
         design.spec,
         design.size,
         design.limit,
         taught.alpha,
         taught.temperature,
-        taught.batch or follow(default_batch(place), lambda update: None),
-        pruned.title or (place.cards[name].title if known else name),
+        taught.batch or follow(default_batch(workspace), lambda update: None),
+        pruned.title or (workspace.cards[name].title if known else name),
         sweep,
         forms,
     )
 
 
-def _where(evidence: StoredRows[Any], place: Workspace) -> Where:
-    images = f"first {evidence.images:,} {place.data.noun('test')}s"
+def _where(evidence: StoredRows[Any], workspace: Workspace) -> Where:
+    images = f"first {evidence.images:,} {workspace.data.noun('test')}s"
     return Where("precomputed", f"{evidence.where}; {images}.")
 
 
-def default_batch(place: Workspace) -> Generator[Update, None, Batch]:
+def default_batch(workspace: Workspace) -> Generator[Update, None, Batch]:
     """The logits of a workspace's first teacher and its default student on the validation images.
 
     Without a student the teacher's stand for it.
@@ -165,12 +165,14 @@ def default_batch(place: Workspace) -> Generator[Update, None, Batch]:
     Raises:
         ExplorerError: there is no teacher.
     """
-    if not place.teachers:
-        raise ExplorerError(f"{place.data.title} has no teacher: put the checkpoint of a ResNet-18 into it.")
-    images = yield from place.images("validation")
-    teacher = yield from place.logits(place.teachers[0], images)
-    name = place.default_student
-    student = teacher if name is None else (yield from place.logits(name, images))
+    if not workspace.teachers:
+        raise ExplorerError(
+            f"{workspace.data.title} has no teacher: put the checkpoint of a ResNet-18 into it."
+        )
+    images = yield from workspace.images("validation")
+    teacher = yield from workspace.logits(workspace.teachers[0], images)
+    name = workspace.default_student
+    student = teacher if name is None else (yield from workspace.logits(name, images))
     alone = ", without a student" if name is None else ""
-    source = f"the {len(images):,} {images.noun}s of {place.data.name}{alone}"
+    source = f"the {len(images):,} {images.noun}s of {workspace.data.name}{alone}"
     return Batch(teacher.values, student.values, images.targets(), source, origin_of(teacher, student)[0])

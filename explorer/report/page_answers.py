@@ -67,26 +67,26 @@ def answers_tab() -> None:
 
 def _state() -> Homework:
     """What the address and the lessons of this session say; for what they do not, the shipped state."""
-    # Without a teacher of the user's the report is about what ships, all of it: no mixture of both.
-    place = ui.workspace() if ui.workspace().teachers else ui.shipped()
+    # Without a teacher of the user's the report is about what ships, all of it: never a mixture.
+    workspace = ui.workspace() if ui.workspace().teachers else ui.shipped()
     selection = ui.session().last(DistillationSelection)
     swept, formed = ui.session().last(SweepShown), ui.session().last(FormsShown)
-    if selection is not None and selection.images.whole == place.data.key_of("validation"):
+    if selection is not None and selection.images.whole == workspace.data.key_of("validation"):
         images = selection.images
-        source = f"the {len(images):,} {images.noun}s of {place.data.name}"
-        origin, _ = ui.origin_of_logits(*selection.names, place=place)
+        source = f"the {len(images):,} {images.noun}s of {workspace.data.name}"
+        origin, _ = ui.origin_of_logits(*selection.names, within=workspace)
         batch = Batch(selection.teacher_logits, selection.student_logits, images.targets(), source, origin)
         taught = Taught(selection.alpha, selection.temperature, batch)
     else:
-        key = ("report", place.data.key, place.teachers[0], place.default_student or "")
-        taught = Taught(batch=ui.prepare(key, lambda: default_batch(place)))
+        key = ("report", workspace.data.key, workspace.teachers[0], workspace.default_student or "")
+        taught = Taught(batch=ui.prepare(key, lambda: default_batch(workspace)))
     pruned = Pruned()
-    if swept is not None and swept.name in place.cards:
+    if swept is not None and swept.name in workspace.cards:
         pruned = Pruned(swept.name, swept.title, Swept(swept.rows, Where(swept.origin, swept.where)))
         if formed is not None and formed.name == swept.name:
             forms = Formed(formed.rows, formed.ratio, Where("measured", formed.where))
             pruned = replace(pruned, forms=forms)
-    return homework(architecture.current(), taught, pruned, place)
+    return homework(architecture.current(), taught, pruned, workspace)
 
 
 def _draw(answer: Answer) -> None:

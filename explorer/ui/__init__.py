@@ -2,7 +2,8 @@
 
 from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, picked, provenance
 from explorer.ui.pins import pin, pinned, set_pinned
-from explorer.ui.place import (
+from explorer.ui.session import Session, session
+from explorer.ui.shared import (
     forget_folder,
     images,
     networks,
@@ -16,7 +17,6 @@ from explorer.ui.place import (
     view_logits,
     workspace,
 )
-from explorer.ui.session import Session, session
 from explorer.ui.work import heavy_work, pace, stopwatch
 
 __all__ = [

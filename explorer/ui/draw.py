@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,8 @@ from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.ui import address
-from explorer.ui.place import shipped
 from explorer.ui.session import session
+from explorer.ui.shared import shipped
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -106,7 +107,7 @@ def networks_table() -> None:
     provenance(
         "precomputed",
         f"trained on {BUNDLED.provenance}, one seed each, measured on the {BUNDLED.describe('test')}; "
-        "<code>python -m explorer verify</code> recomputes every accuracy.",
+        "`python -m explorer verify` recomputes every accuracy.",
     )
 
 
@@ -131,4 +132,5 @@ def download(label: str, rows: pd.DataFrame, file: str) -> None:
 
 def provenance(origin: Origin, text: str) -> None:
     """Say where the figures above come from: how they were got, on what, with which settings."""
-    st.markdown(f"{_BADGES[origin]} <small>{text}</small>", unsafe_allow_html=True)
+    # The text may hold the name of a file that was uploaded, and a file may be called anything.
+    st.markdown(f"{_BADGES[origin]} <small>{escape(text, quote=False)}</small>", unsafe_allow_html=True)

@@ -70,12 +70,12 @@ def networks() -> dict[str, Card]:
     return workspace().cards
 
 
-def images(use: Use, place: Workspace | None = None) -> ImageSet:
+def images(use: Use, within: Workspace | None = None) -> ImageSet:
     """A workspace's images for a use, by default of this session's; only ever read.
 
     They are read once, with progress where files are decoded.
     """
-    data = (place or workspace()).data
+    data = (within or workspace()).data
     return prepare((data.key, data.split_for(use)), lambda: data.read(use))
 
 
@@ -91,30 +91,30 @@ def _shared_model(weights: str, _source: NetworkSource) -> nn.Module:
     return _source.load()
 
 
-def validation_logits(name: str, place: Workspace | None = None) -> Tensor:
+def validation_logits(name: str, within: Workspace | None = None) -> Tensor:
     """The logits (N, C) of a network of a workspace on its validation images; only ever read.
 
     Stored with the network, or computed once, with progress.
     """
-    return _validation_logits(name, place or workspace()).values
+    return _validation_logits(name, within or workspace()).values
 
 
-def origin_of_logits(*names: str, place: Workspace | None = None) -> tuple[Origin, str]:
+def origin_of_logits(*names: str, within: Workspace | None = None) -> tuple[Origin, str]:
     """Where figures that need the validation logits of these networks come from, for ``provenance``."""
-    return origin_of(*(_validation_logits(name, place or workspace()) for name in names))
+    return origin_of(*(_validation_logits(name, within or workspace()) for name in names))
 
 
-def _validation_logits(name: str, place: Workspace) -> Logits:
-    shown = images("validation", place)
-    key = ("logits", place.source(name).card.sha256, shown.key)
-    return prepare(key, lambda: place.logits(name, shown))
+def _validation_logits(name: str, within: Workspace) -> Logits:
+    shown = images("validation", within)
+    key = ("logits", within.source(name).card.sha256, shown.key)
+    return prepare(key, lambda: within.logits(name, shown))
 
 
 def view_logits(name: str, recipe: Recipe) -> Tensor:
     """The logits (views, N, C) of a teacher on the workspace's training images; only ever read."""
-    place, shown = workspace(), images("training")
-    key = (recipe.views_key, place.source(name).card.sha256, shown.key)
-    return prepare(key, lambda: place.view_logits(name, shown, recipe)).values
+    within, shown = workspace(), images("training")
+    key = (recipe.views_key, within.source(name).card.sha256, shown.key)
+    return prepare(key, lambda: within.view_logits(name, shown, recipe)).values
 
 
 @st.cache_resource(show_spinner=False)
