@@ -309,3 +309,18 @@ def test_data_check_reports_and_its_status_tells_whether_all_is_used(
     ]
     assert main(["data", "check", "--data", str(homework / "nowhere")]) == 2
     assert "check the path" in capsys.readouterr().err
+
+
+def test_the_key_follows_files_their_labels_and_the_size(dishes: Path) -> None:
+    items = list(scan(dishes).training)[:3]
+    relabelled = [Item(items[0].path, items[0].label + 1), *items[1:]]
+    keys = [
+        decode.key_of(items, 32),
+        decode.key_of(relabelled, 32),
+        decode.key_of(items, 64),
+        decode.key_of(items[:2], 32),
+        decode.key_of(items[::-1], 32),
+    ]
+    assert len(set(keys)) == len(keys)
+    os.utime(items[0].path, ns=(1, 1))
+    assert decode.key_of(items, 32) not in keys, "a changed file"
