@@ -5,9 +5,21 @@ import pandas as pd
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, State, from_json, from_link, front, table, to_json, to_link
+from explorer.ledger import (
+    AXES,
+    LedgerRow,
+    design_row,
+    explain_differences,
+    from_json,
+    from_link,
+    ledger_table,
+    pareto_front,
+    to_json,
+    to_link,
+)
+from explorer.networks import StudentSpec
 
-DENSE = State(
+DENSE = LedgerRow(
     "teacher",
     "pruning",
     "ResNet-18",
@@ -17,14 +29,18 @@ DENSE = State(
     64,
     "measured",
     "cpu, 2 threads",
+    weights="ab" * 32,
     ms=32.0,
     batch=32,
     correct=950,
     total=1000,
-    link="pruning?p_c=teacher&p_f=0.5",
-    recipe={"checkpoint": "teacher"},
+    images="some images, test",
+    images_key="key of some images",
+    link="pruning?checkpoint=teacher&ratio=0.5",
 )
-DESIGN = State("mine", "architecture", "StudentNet", 59_026, 59_026, 31_000_000, 64, "computed", "by shapes")
+DESIGN = LedgerRow(
+    "mine", "architecture", "StudentNet", 59_026, 59_026, 31_000_000, 64, "computed", "by shapes"
+)
 AXIS = {axis.column: axis for axis in AXES}
 
 
@@ -40,12 +56,12 @@ def test_ten_rows_fit_into_an_address() -> None:
 
 
 def test_the_table_gives_latency_per_image_and_the_interval() -> None:
-    rows = table([DENSE, DESIGN])
+    rows = ledger_table([DENSE, DESIGN])
     assert rows["ms_per_image"][0] == 1.0
     assert rows["accuracy_low"][0] < rows["accuracy"][0] == 0.95 < rows["accuracy_high"][0]
     assert pd.isna(rows["accuracy"][1])
     assert pd.isna(rows["ms_per_image"][1])
-    assert table([]).empty
+    assert ledger_table([]).empty
 
 
 def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
@@ -54,8 +70,8 @@ def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
         replace(DENSE, params=params, correct=None if share is None else round(1000 * share))
         for params, share in sizes
     ]
-    rows = table(states)
-    found = front(rows, AXIS["parameters"], AXIS["accuracy"])
+    rows = ledger_table(states)
+    on_front = pareto_front(rows, AXIS["parameters"], AXIS["accuracy"])
     expected = [
         share is not None
         and not any(
@@ -64,8 +80,8 @@ def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
         )
         for params, share in sizes
     ]
-    assert found.tolist() == expected == [False, True, False, True, False, True, True]
-    assert front(rows, AXIS["accuracy"], AXIS["parameters"]).tolist() == expected
+    assert on_front.tolist() == expected == [False, True, False, True, False, True, True]
+    assert pareto_front(rows, AXIS["accuracy"], AXIS["parameters"]).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -79,6 +95,9 @@ def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
         ({"lesson": "magic"}, "impossible lesson"),
         ({"title": "x" * 2000}, "impossible title"),
         ({"correct": 2000}, "more right answers"),
+        ({"images_key": ""}, "does not say on which images"),
+        ({"weights": "the teacher's"}, "impossible weights"),
+        ({"weights": "AB" * 32}, "impossible weights"),
         ({"extra": 1}, "does not have the fields"),
     ],
 )
@@ -98,8 +117,9 @@ def test_what_is_no_ledger_is_refused_in_one_sentence(text: str) -> None:
 
 
 def test_other_versions_long_ledgers_and_broken_links_are_refused() -> None:
-    with pytest.raises(ExplorerError, match="version 2"):
-        from_json('{"compression_explorer_ledger": 2, "rows": []}')
+    for version in (1, 3):
+        with pytest.raises(ExplorerError, match=f"of version {version}; this explorer reads version 2"):
+            from_json(json.dumps({"compression_explorer_ledger": version, "rows": []}))
     with pytest.raises(ExplorerError, match="at most 100 rows"):
         from_json(to_json([DENSE] * 101))
     with pytest.raises(ExplorerError, match="at most 1,000,000 bytes"):
@@ -107,3 +127,60 @@ def test_other_versions_long_ledgers_and_broken_links_are_refused() -> None:
     for value in ("", "%%%", to_link([DENSE])[:40]):
         with pytest.raises(ExplorerError, match=r"copy the whole link|not a ledger"):
             from_link(value)
+
+
+def test_what_a_row_is_of_is_told_by_weights_recipe_images_and_size_alone() -> None:
+    same = replace(
+        DENSE, title="another", images="called otherwise", where="elsewhere", correct=1, origin="carried"
+    )
+    assert same.identity == DENSE.identity
+    others = (
+        {"weights": "cd" * 32},
+        {"recipe": {"method": "random", "ratio": 0.5}},
+        {"images_key": "others"},
+        {"total": 999},
+        {"input_size": 32},
+    )
+    identities = {replace(DENSE, **change).identity for change in others}
+    assert len(identities | {DENSE.identity}) == 6
+    assert (
+        from_json(to_json([design_row(StudentSpec(), 64)]))[0].identity
+        == design_row(StudentSpec(), 64).identity
+    )
+
+
+@pytest.mark.parametrize("column", ["file_bytes", "zipped_bytes", "parameters", "nonzero", "mult_adds", "ms"])
+def test_each_quantity_stands_in_its_own_column(column: str) -> None:
+    field = {"parameters": "params"}.get(column, column)
+    one, other = ledger_table([DENSE]), ledger_table([replace(DENSE, **{field: 17})])
+    numbers = ["parameters", "nonzero", "mult_adds", "file_bytes", "zipped_bytes", "ms"]
+    changed = [name for name in numbers if not one[name].equals(other[name])]
+    assert changed == [column]
+    assert other[column].tolist() == [17]
+
+
+def test_rows_of_other_images_or_sizes_are_told_apart_where_it_matters() -> None:
+    size, share = AXIS["parameters"], AXIS["accuracy"]
+    fewer = replace(DENSE, title="on fewer", correct=90, total=100)
+    elsewhere = replace(DENSE, images_key="others")
+    small = replace(DENSE, input_size=32)
+    assert (
+        explain_differences([DENSE, replace(DENSE, title="again", images="called otherwise")], size, share)
+        == ()
+    )
+    for other in (fewer, elsewhere):
+        (sentence,) = explain_differences([DENSE, other], size, share)
+        assert "different images" in sentence
+        assert explain_differences([DENSE, other], size, AXIS["mult_adds"]) == ()
+    (sentence,) = explain_differences([DENSE, small], AXIS["mult_adds"], share)
+    assert "inputs of 32, 64 pixels" in sentence
+    assert explain_differences([DENSE, DESIGN], size, share) == (), "a design has no accuracy"
+
+
+@pytest.mark.parametrize("size", [32, 33, 64])
+def test_a_design_is_counted_at_every_size(size: int) -> None:
+    row = design_row(StudentSpec(8, (8, 16, 32, 18)), size)
+    assert row.input_size == size
+    assert row.mult_adds > 0
+    assert row.mult_adds != design_row(StudentSpec(8, (8, 16, 32, 18)), 2 * size).mult_adds
+    assert row.weights == ""

@@ -11,7 +11,7 @@ from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
-from explorer.ledger import of_design
+from explorer.ledger import design_row
 from explorer.networks import StudentSpec, cost_of, widths_text
 from explorer.ui import address
 
@@ -40,7 +40,7 @@ def main() -> None:
     with view:
         _verdict(costs, limit)
         _ways_out(spec, limit, costs)
-        ui.pin("architecture", lambda: of_design(spec, size))
+        ui.pin("architecture", lambda: design_row(spec, size))
         _steps(spec, size)
     design = Design(spec, size, costs)
     for name, tab in address.tabs("architecture_tab", tuple(TABS)):

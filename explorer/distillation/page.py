@@ -10,7 +10,7 @@ from explorer import palette, ui
 from explorer.distillation import page_bugs, page_evidence, page_loss, page_try, soften
 from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
 from explorer.distillation.selection import DistillationSelection
-from explorer.ledger import State, of_network
+from explorer.ledger import LedgerRow, network_row
 from explorer.measure import accuracy
 
 TABS: dict[str, Callable[[DistillationSelection], None]] = {
@@ -118,21 +118,22 @@ def _show_softening(selection: DistillationSelection) -> None:
         ui.pin("distillation", lambda: _row(selection))
 
 
-def _row(selection: DistillationSelection) -> State:
+def _row(selection: DistillationSelection) -> LedgerRow:
     """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
     name = selection.student_name or selection.teacher_name
-    found, card = accuracy(selection.student_logits, selection.images.targets()), ui.networks()[name]
+    card, images = ui.networks()[name], selection.images
     origin, where = ui.origin_of_logits(name)
-    return of_network(
+    return network_row(
         card.title,
         "distillation",
         ui.shared_model(name),
-        selection.images.input_size,
-        found,
-        selection.images.name,
+        images.input_size,
+        accuracy(selection.student_logits, images.targets()),
+        images.name,
+        images.key,
+        weights=card.sha256,
         origin=origin,
         where=where,
-        recipe=ui.workspace().source(name).recipe,
     )
 
 

@@ -4,22 +4,24 @@ The lessons write rows and the report reads them, so the ledger is part of the f
 """
 
 from explorer.ledger.carry import from_json, from_link, to_json, to_link
-from explorer.ledger.pin import counts, of_design, of_network
-from explorer.ledger.state import AXES, Axis, Lesson, Origin, State, front, table
+from explorer.ledger.compare import AXES, Axis, explain_differences, ledger_table, pareto_front
+from explorer.ledger.make import count_network, design_row, network_row
+from explorer.ledger.row import LedgerRow, Lesson, Origin
 
 __all__ = [
     "AXES",
     "Axis",
+    "LedgerRow",
     "Lesson",
     "Origin",
-    "State",
-    "counts",
+    "count_network",
+    "design_row",
+    "explain_differences",
     "from_json",
     "from_link",
-    "front",
-    "of_design",
-    "of_network",
-    "table",
+    "ledger_table",
+    "network_row",
+    "pareto_front",
     "to_json",
     "to_link",
 ]

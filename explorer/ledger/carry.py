@@ -9,21 +9,21 @@ from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from explorer.errors import ExplorerError
-from explorer.ledger.state import Lesson, Origin, State
+from explorer.ledger.row import LedgerRow, Lesson, Origin
 
-VERSION = 1
+VERSION = 2  # of 1 the rows did not say of which weights and images they are
 MOST_ROWS = 100
 MOST_BYTES = 1_000_000
 
 
-def to_json(states: Sequence[State]) -> str:
+def to_json(rows: Sequence[LedgerRow]) -> str:
     """The ledger as the text of a file."""
     return json.dumps(
-        {"compression_explorer_ledger": VERSION, "rows": [asdict(state) for state in states]}, indent=1
+        {"compression_explorer_ledger": VERSION, "rows": [asdict(row) for row in rows]}, indent=1
     )
 
 
-def from_json(text: str | bytes) -> tuple[State, ...]:
+def from_json(text: str | bytes) -> tuple[LedgerRow, ...]:
     """The rows of a file that ``to_json`` wrote; each is marked as carried.
 
     Raises:
@@ -37,18 +37,20 @@ def from_json(text: str | bytes) -> tuple[State, ...]:
     except (ValueError, KeyError, TypeError) as error:
         raise ExplorerError("This is not a ledger: open a JSON file that was downloaded here.") from error
     if version != VERSION:
-        raise ExplorerError(f"This ledger is of version {version!r}; this explorer reads version {VERSION}.")
+        raise ExplorerError(
+            f"This ledger is of version {version!r}; this explorer reads version {VERSION}: pin its rows again."
+        )
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
         raise ExplorerError(f"A ledger is a list of at most {MOST_ROWS} rows.")
-    return tuple(_state(row, number) for number, row in enumerate(rows, start=1))
+    return tuple(_row(row, number) for number, row in enumerate(rows, start=1))
 
 
-def to_link(states: Sequence[State]) -> str:
-    """The ledger as one value for a link; about 150 bytes a row."""
-    return base64.urlsafe_b64encode(zlib.compress(to_json(states).encode(), 9)).decode().rstrip("=")
+def to_link(rows: Sequence[LedgerRow]) -> str:
+    """The ledger as one value for a link; about 200 bytes a row."""
+    return base64.urlsafe_b64encode(zlib.compress(to_json(rows).encode(), 9)).decode().rstrip("=")
 
 
-def from_link(value: str) -> tuple[State, ...]:
+def from_link(value: str) -> tuple[LedgerRow, ...]:
     """The rows in a link's value, marked as carried; errors as for ``from_json``."""
     try:
         packed = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
@@ -69,11 +71,12 @@ _WHOLE = (
     "correct",
     "total",
 )
-_TEXT = ("title", "network", "where", "images", "link")
+_TEXT = ("title", "network", "where", "images", "images_key", "link")
+_SHA256 = re.compile(r"[0-9a-f]{64}|")
 
 
-def _state(row: Any, number: int) -> State:
-    known = {entry.name: entry for entry in fields(State)}
+def _row(row: Any, number: int) -> LedgerRow:
+    known = {entry.name: entry for entry in fields(LedgerRow)}
     required = {
         "title",
         "lesson",
@@ -92,7 +95,9 @@ def _state(row: Any, number: int) -> State:
             raise ExplorerError(f"Row {number} of the ledger has an impossible {name}: {str(value)[:40]!r}.")
     if row.get("correct") is not None and not row["correct"] <= (row.get("total") or 0):
         raise ExplorerError(f"Row {number} of the ledger has more right answers than images.")
-    return State(**row | {"origin": "carried"})
+    if row.get("correct") is not None and not row.get("images_key"):
+        raise ExplorerError(f"Row {number} of the ledger does not say on which images it was counted.")
+    return LedgerRow(**row | {"origin": "carried"})
 
 
 def _possible(name: str, value: Any) -> bool:
@@ -106,6 +111,8 @@ def _possible(name: str, value: Any) -> bool:
         return value in get_args(Lesson if name == "lesson" else Origin)
     if name == "recipe":
         return isinstance(value, dict)
+    if name == "weights":
+        return isinstance(value, str) and bool(_SHA256.fullmatch(value))
     if name == "link":
         # Never an address of another host, or a script.
         return isinstance(value, str) and (not value or bool(_LINK.fullmatch(value)))

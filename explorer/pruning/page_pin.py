@@ -1,9 +1,11 @@
 """A network of the sweep as a row of the ledger."""
 
+from typing import Any
+
 import streamlit as st
 
 from explorer import ui
-from explorer.ledger import Origin, State
+from explorer.ledger import LedgerRow, Origin
 from explorer.networks import describe
 from explorer.pruning.scene import Scene
 from explorer.pruning.sweep import SweepRow
@@ -28,7 +30,7 @@ def row(scene: Scene, rows: list[SweepRow], seed: int, origin: Origin, where: st
         help="To compare with states of the other lessons.",
     )
     with right:
-        ui.pin("pruning", lambda: _state(scene, names[name], seed, origin, where))
+        ui.pin("pruning", lambda: _ledger_row(scene, names[name], seed, origin, where))
 
 
 def _name(each: SweepRow) -> str:
@@ -36,15 +38,13 @@ def _name(each: SweepRow) -> str:
     return f"{each.title}, {each.ratio:.0%}{after}"
 
 
-def _state(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str) -> State:
-    # What was trained again, or runs in another precision, cannot be rebuilt from the checkpoint alone.
-    plain = pruned.recovery == "none" and pruned.precision == "float32"
-    recipe = (
-        scene.source.recipe | {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
-        if plain and scene.source.recipe
-        else {}
-    )
-    return State(
+def _ledger_row(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str) -> LedgerRow:
+    recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
+    if pruned.recovery != "none":
+        recipe["recovery"] = pruned.recovery
+    if pruned.precision != "float32":
+        recipe["precision"] = pruned.precision
+    return LedgerRow(
         f"{scene.title}, {_name(pruned)}",
         "pruning",
         describe(scene.network),
@@ -54,14 +54,16 @@ def _state(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str
         scene.images.input_size,
         origin,
         where,
-        pruned.file_bytes,
-        pruned.zipped_bytes,
-        pruned.ms,
-        pruned.ms_low,
-        pruned.ms_high,
-        pruned.batch,
-        pruned.correct,
-        pruned.total,
-        scene.images.name,
+        weights=scene.source.card.sha256,
         recipe=recipe,
+        file_bytes=pruned.file_bytes,
+        zipped_bytes=pruned.zipped_bytes,
+        ms=pruned.ms,
+        ms_low=pruned.ms_low,
+        ms_high=pruned.ms_high,
+        batch=pruned.batch,
+        correct=pruned.correct,
+        total=pruned.total,
+        images=scene.images.name,
+        images_key=scene.images.whole,
     )

@@ -30,7 +30,7 @@ def svg(chart: Any) -> str:
 def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetChart:
     """The ledger's states on two axes; those that nothing beats are joined by a line.
 
-    ``rows`` is ``ledger.table`` with the boolean columns ``front`` and ``named``: whose title is written.
+    ``rows`` is ``ledger_table`` with the boolean columns ``front`` and ``named``: whose title is written.
     """
 
     def position(channel: type[alt.X] | type[alt.Y], axis: Axis) -> Any:

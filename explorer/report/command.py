@@ -13,7 +13,7 @@ from explorer import terminal
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
-from explorer.ledger import State, from_json
+from explorer.ledger import LedgerRow, from_json
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
 from explorer.pruning.sweep import SweepPlan, sweep
@@ -75,11 +75,11 @@ def _report(options: argparse.Namespace) -> int:
     pruned = Pruned(name)
     if options.measure or workspace.evidence is None:
         pruned = _measured(workspace, name, options)
-    states: tuple[State, ...] = ()
+    rows: tuple[LedgerRow, ...] = ()
     if options.ledger is not None:
         if not options.ledger.is_file():
             raise ExplorerError(f"There is no ledger {options.ledger}.")
-        states = from_json(options.ledger.read_bytes())
+        rows = from_json(options.ledger.read_bytes())
     state = homework(
         ArchitectureState(spec, options.size, options.limit),
         taught,
@@ -87,7 +87,7 @@ def _report(options: argparse.Namespace) -> int:
         workspace,
     )
     found = answers(state)
-    document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), states)
+    document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), rows)
     content = render(document)
     options.out.write_bytes(content if isinstance(content, bytes) else content.encode())
     if options.json:

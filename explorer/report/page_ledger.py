@@ -9,10 +9,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, Axis, State
+from explorer.ledger import AXES, Axis, LedgerRow
 from explorer.report import charts, rebuild
-from explorer.report.receipt import receipt
+from explorer.report.receipt import receipt, why_no_receipt
 from explorer.ui import address
+from explorer.work.progress import follow
 
 BY_COLUMN = {axis.column: axis for axis in AXES}
 
@@ -31,33 +32,28 @@ def ledger_tab() -> None:
         default=any(card.measured for card in ui.networks().values()),
         help="The trained ones, from their cards.",
     )
-    states = [*(_shipped() if shipped else ()), *pinned]
-    if not states:
+    rows = [*(_shipped() if shipped else ()), *pinned]
+    if not rows:
         st.info("Nothing is pinned yet: every lesson has a button for it.", icon=":material/keep:")
         return
-    rows = ledger.table(states)
-    front, mine = ledger.front(rows, x, y), len(states) - len(pinned)
+    table = ledger.ledger_table(rows)
+    front, first_pinned = ledger.pareto_front(table, x, y), len(rows) - len(pinned)
     # Where something is pinned only that is named, so that titles do not lie on each other.
-    rows = rows.assign(front=front, named=rows.index >= mine if pinned else front)
-    known = rows.dropna(subset=[x.column, y.column])
+    table = table.assign(front=front, named=table.index >= first_pinned if pinned else front)
+    known = table.dropna(subset=[x.column, y.column])
     best = ", ".join(known[known["front"]]["title"].head(4))
     ui.chart(
-        charts.pareto(rows, x, y),
+        charts.pareto(table, x, y),
         f"{y.title} against {x.title} of {len(known)} states; nothing beats {best or 'none'}.",
         f"No other state is as good on both axes and better on one: **{best or 'none'}** (joined by the dashed "
-        f"line). {len(rows) - len(known)} of {len(rows)} states lack one of the two figures.",
+        f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",
     )
-    sets = {state.images for state in states if state.images}
-    if len(sets) > 1 and "accuracy" in (x.column, y.column):
-        st.warning(
-            f"These accuracies were counted on different images ({'; '.join(sorted(sets))}): compare only those of the "
-            "same set.",
-            icon=":material/compare:",
-        )
+    for sentence in ledger.explain_differences(rows, x, y):
+        st.warning(sentence, icon=":material/compare:")
     ui.provenance("computed", "each row says where its figures come from, in its last columns.")
     _edit(pinned)
-    _keep(states, pinned)
-    _receipts(states)
+    _keep(rows, pinned)
+    _offer_receipt(rows)
 
 
 def _axis(key: str, label: str, column: DeltaGenerator, default: Axis) -> Axis:
@@ -74,11 +70,12 @@ def _axis(key: str, label: str, column: DeltaGenerator, default: Axis) -> Axis:
 
 
 @st.cache_data(show_spinner="Counting the shipped networks")
-def _shipped() -> tuple[State, ...]:
-    return rebuild.shipped()
+def _shipped() -> tuple[LedgerRow, ...]:
+    workspace = ui.shipped()
+    return tuple(rebuild.card_row(source, workspace.data) for source in workspace.sources.values())
 
 
-def _edit(pinned: list[State]) -> None:
+def _edit(pinned: list[LedgerRow]) -> None:
     """The pinned rows as a table whose titles can be changed and whose rows can be deleted."""
     st.subheader("Pinned here")
     if not pinned:
@@ -86,13 +83,13 @@ def _edit(pinned: list[State]) -> None:
             "Nothing is pinned yet: every lesson has a button for it. Open a ledger below, or go on with one."
         )
         return
-    rows = ledger.table(pinned)
-    rows.insert(0, "row", range(len(rows)))
+    table = ledger.ledger_table(pinned)
+    table.insert(0, "row", range(len(table)))
     edited = st.data_editor(
-        rows,
+        table,
         num_rows="delete",
         hide_index=True,
-        disabled=[column for column in rows.columns if column != "title"],
+        disabled=[column for column in table.columns if column != "title"],
         column_config=ui.COLUMNS
         | {
             "row": None,
@@ -111,11 +108,11 @@ def _edit(pinned: list[State]) -> None:
         st.rerun()
 
 
-def _keep(states: list[State], pinned: list[State]) -> None:
+def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
     """Downloads, the link, a file to open, and recomputing what was carried here."""
     csv, saved, clear = st.columns(3)
     with csv:
-        ui.download("Ledger as CSV", ledger.table(states), "ledger.csv")
+        ui.download("Ledger as CSV", ledger.ledger_table(rows), "ledger.csv")
     saved.download_button(
         "Ledger as JSON",
         ledger.to_json(pinned),
@@ -140,7 +137,7 @@ def _keep(states: list[State], pinned: list[State]) -> None:
         ui.session().ledger_file = upload.file_id
         if _add(ledger.from_json, upload.getvalue()):
             st.rerun()
-    carried = [state for state in pinned if state.origin == "carried"]
+    carried = [row for row in pinned if row.origin == "carried"]
     if carried:
         st.caption(
             f"{len(carried)} rows came in a file or link: their figures are whatever it says, until recomputed here."
@@ -149,17 +146,20 @@ def _keep(states: list[State], pinned: list[State]) -> None:
             _recompute(pinned)
 
 
-def _recompute(pinned: list[State]) -> None:
+def _recompute(pinned: list[LedgerRow]) -> None:
+    workspace, shipped = ui.workspace(), ui.shipped()
+    sources = (*workspace.sources.values(), *shipped.sources.values())
     with ui.heavy_work():
         bar, problems = st.progress(0.0, "Rebuilding"), []
-        for number, state in enumerate(pinned):
-            bar.progress((number + 1) / len(pinned), f"Rebuilding {state.title}")
-            if state.origin != "carried":
+        for number, row in enumerate(pinned):
+            bar.progress((number + 1) / len(pinned), f"Rebuilding {row.title}")
+            if row.origin != "carried":
                 continue
             try:
-                pinned[number] = rebuild.recompute(state)
+                steps = rebuild.recompute(row, sources, (workspace.data, shipped.data))
+                pinned[number] = follow(steps, lambda update: None)
             except ExplorerError as error:
-                problems.append(f"{state.title}: {error}")
+                problems.append(f"{row.title}: {error}")
             ui.set_pinned(pinned)
         bar.empty()
     if problems:
@@ -177,7 +177,7 @@ def _open_link() -> None:
     _add(ledger.from_link, value)
 
 
-def _add(read: Callable[[Any], tuple[State, ...]], content: object) -> bool:
+def _add(read: Callable[[Any], tuple[LedgerRow, ...]], content: object) -> bool:
     """Pin what a file or link holds; what cannot be read is said, and the pinned rows stay."""
     try:
         ui.set_pinned([*ui.pinned(), *read(content)])
@@ -187,17 +187,24 @@ def _add(read: Callable[[Any], tuple[State, ...]], content: object) -> bool:
     return True
 
 
-def _receipts(states: list[State]) -> None:
+def _offer_receipt(rows: list[LedgerRow]) -> None:
     st.subheader("Receipt")
     st.markdown(
         "A short script that rebuilds one state from its checkpoint or widths and asserts its numbers."
     )
-    possible = {f"{number}. {state.title}": state for number, state in enumerate(states, 1) if state.recipe}
+    shipped = list(ui.shipped().sources.values())
+    # Chosen by its number: two rows may have the same title.
+    possible = [number for number, row in enumerate(rows) if not why_no_receipt(row, shipped)]
     if not possible:
         st.caption("None of these rows can be rebuilt from a checkpoint.")
         return
-    title = st.selectbox("State", list(possible), key="r_receipt", help="Rows that say how they were made.")
-    text = receipt(possible[title])
+    chosen = st.selectbox(
+        "State",
+        possible,
+        format_func=lambda number: f"{number + 1}. {rows[number].title}",
+        help="Rows that say how they were made.",
+    )
+    text = receipt(rows[chosen], shipped)
     st.download_button(
         "receipt.py", text, "receipt.py", "text/x-python", on_click="ignore", icon=":material/download:"
     )

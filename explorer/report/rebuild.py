@@ -1,45 +1,67 @@
-"""From a ledger's row back to the network: rebuilt from its recipe, counted and measured again.
+"""From a ledger's row back to the network: rebuilt from its weights and recipe, counted and measured again.
 
-A recipe is plain values: ``{"spec": {...}}`` for a design that was not trained, or
-``{"checkpoint": name, "sha256": ...}`` for a trained network, with ``method``, ``ratio`` and ``seed``
-if it was pruned.
+Weights are looked up by their sha256, images by their key. A recipe is plain values: ``{"spec": {...}}`` for a
+design that was not trained; nothing for a network as it is; ``method``, ``ratio`` and ``seed`` for one that
+was pruned, with ``recovery`` or ``precision`` where it was trained again or measured in another one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from explorer.checkpoints import SHIPPED, card, catalogue, load
-from explorer.data import BUNDLED, USES
+from explorer.data import USES, DataSet, ImageSet
 from explorer.errors import ExplorerError
-from explorer.ledger import State, counts, of_network
-from explorer.measure import Accuracy, accuracy, logits, state_bytes
+from explorer.ledger import LedgerRow, count_network, network_row
+from explorer.measure import Accuracy, accuracy, logit_batches, state_bytes
 from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
+from explorer.work.progress import Update
+from explorer.workspace import NetworkSource
 
-BUNDLED_USES = {BUNDLED.name_of(use): use for use in USES}
-"""What the image sets that every copy of the explorer has are for, by their names."""
 
-
-def rebuild(recipe: Mapping[str, Any], folder: Path = SHIPPED) -> nn.Module:
-    """The network of a recipe, in eval mode.
+def find_weights(weights: str, sources: Iterable[NetworkSource]) -> NetworkSource:
+    """The network whose weights have this sha256.
 
     Raises:
-        ExplorerError: the recipe is not complete, or its checkpoint is not here or has other weights.
+        ExplorerError: none of these has.
     """
-    if "spec" in recipe:
+    for source in sources:
+        if source.card.sha256 == weights:
+            return source
+    raise ExplorerError(
+        f"This row cannot be rebuilt: no network here has its weights (sha256 {weights[:8] or 'not given'})."
+    )
+
+
+def why_not_rebuilt(recipe: Mapping[str, Any]) -> str:
+    """Why what was done cannot be done again from the checkpoint alone, as a sentence; empty if it can."""
+    if recipe.get("recovery"):
+        return f"This row cannot be rebuilt: after the pruning it was {recipe['recovery']}."
+    if recipe.get("precision"):
+        return f"This row cannot be rebuilt: it was measured in {recipe['precision']}."
+    return ""
+
+
+def rebuild(weights: str, recipe: Mapping[str, Any], sources: Iterable[NetworkSource]) -> nn.Module:
+    """The network of a row, in eval mode.
+
+    Args:
+        weights: sha256 of its checkpoint; empty for a design that was not trained.
+        recipe: what was done with it.
+        sources: the networks at hand.
+
+    Raises:
+        ExplorerError: its checkpoint is not among them, or the recipe is not one of ours.
+    """
+    if not weights and "spec" in recipe:
         return StudentNet(_spec(recipe["spec"])).eval()
-    name = recipe.get("checkpoint")
-    if not isinstance(name, str):
-        raise ExplorerError("This row cannot be rebuilt: it does not say from which checkpoint.")
-    expected = recipe.get("sha256")
-    if expected is not None and card(name, folder).sha256 != expected:
-        raise ExplorerError(f"The checkpoint {name!r} here has other weights than the one in this row.")
-    model, method = load(name, folder), recipe.get("method")
+    refusal = why_not_rebuilt(recipe)
+    if refusal:
+        raise ExplorerError(refusal)
+    model, method = find_weights(weights, sources).load(), recipe.get("method")
     if method is None:
         return model
     ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
@@ -59,32 +81,50 @@ def _spec(values: Any) -> StudentSpec:
         ) from error
 
 
-def recompute(state: State, folder: Path = SHIPPED) -> State:
-    """The row with its counts, and its accuracy if it had one, computed here from its recipe.
+def find_images(row: LedgerRow, data_sets: Iterable[DataSet]) -> Generator[Update, None, ImageSet]:
+    """The very images that a row was counted on; yields updates while files are decoded.
+
+    Raises:
+        ExplorerError: no data set here has them.
+    """
+    for data in data_sets:
+        for use in USES:
+            if data.key_of(use) == row.images_key:
+                images = yield from data.read(use)
+                return images.select(slice(row.total))
+    raise ExplorerError(f"Its images, {row.images!r}, are not here.")
+
+
+def recompute(
+    row: LedgerRow, sources: Sequence[NetworkSource], data_sets: Sequence[DataSet]
+) -> Generator[Update, None, LedgerRow]:
+    """The row with its counts, and its accuracy if it had one, computed here; yields updates.
 
     Milliseconds belong to the machine they were measured on, so they are dropped.
 
     Raises:
-        ExplorerError: as for ``rebuild``, or its images are not bundled.
+        ExplorerError: as for ``rebuild`` and ``find_images``.
     """
-    model = rebuild(state.recipe, folder)
-    trained = "checkpoint" in state.recipe
+    model = rebuild(row.weights, row.recipe, sources)
     file_bytes, zipped_bytes = state_bytes(model.state_dict())
-    params, nonzero, mult_adds = counts(model, state.input_size)
+    params, nonzero, mult_adds = count_network(model, row.input_size)
     correct = total = None
-    if state.total is not None:
-        if state.images not in BUNDLED_USES:
-            raise ExplorerError(f"{state.title}: the images {state.images!r} are not here.")
-        images = BUNDLED.load(BUNDLED_USES[state.images]).select(slice(state.total))
-        found = accuracy(logits(model, images.inputs()), images.targets())
-        correct, total = found.correct, found.total
+    if row.total is not None:
+        images = yield from find_images(row, data_sets)
+        correct, total = 0, len(images)
+        counted = 0
+        for scores in logit_batches(model, images.batches()):
+            correct += accuracy(scores, images.targets()[counted : counted + len(scores)]).correct
+            counted += len(scores)
+            yield Update("counting right answers", counted, total)
     return replace(
-        state,
+        row,
         params=params,
         nonzero=nonzero,
         mult_adds=mult_adds,
         file_bytes=file_bytes,
-        zipped_bytes=zipped_bytes if trained else None,
+        # Of a network that was never trained it would be that of random numbers.
+        zipped_bytes=zipped_bytes if row.weights else None,
         ms=None,
         ms_low=None,
         ms_high=None,
@@ -92,26 +132,27 @@ def recompute(state: State, folder: Path = SHIPPED) -> State:
         correct=correct,
         total=total,
         origin="computed",
-        where="recomputed here from its recipe",
+        where="recomputed here from its weights" if row.weights else "recomputed here from its widths",
     )
 
 
-def shipped(folder: Path = SHIPPED) -> tuple[State, ...]:
-    """The shipped networks as rows: counts and bytes computed here, test accuracies from their cards."""
-    states = []
-    for name, entry in catalogue(folder).items():
-        model = load(name, folder)
-        states.append(
-            of_network(
-                entry.title,
-                "distillation",
-                model,
-                entry.input_size,
-                Accuracy(round(entry.test_accuracy * entry.images), entry.images),
-                entry.measured_on,
-                origin="precomputed",
-                where=f"test accuracy from its card, torch {entry.torch}",
-                recipe={"checkpoint": name, "sha256": entry.sha256},
-            )
-        )
-    return tuple(states)
+def card_row(source: NetworkSource, data: DataSet) -> LedgerRow:
+    """A trained network as a row: counts and bytes computed here, the test accuracy from its card.
+
+    Args:
+        source: a network whose card has a test accuracy.
+        data: the data set that was measured on.
+    """
+    card = source.card
+    return network_row(
+        card.title,
+        "distillation",
+        source.load(),
+        card.input_size,
+        Accuracy(round(card.test_accuracy * card.images), card.images),
+        card.measured_on,
+        data.key_of("test"),
+        weights=card.sha256,
+        origin="precomputed",
+        where=f"test accuracy from its card, torch {card.torch}",
+    )

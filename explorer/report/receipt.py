@@ -1,25 +1,31 @@
-"""The receipt of a state: a short script that rebuilds it and asserts its numbers."""
+"""The receipt of a row: a short script that rebuilds its network and asserts its numbers."""
 
+from collections.abc import Iterable
 from pprint import pformat
 
 from explorer.checkpoints import SHIPPED
+from explorer.data import BUNDLED, USES
 from explorer.errors import ExplorerError
-from explorer.ledger import State
-from explorer.report.rebuild import BUNDLED_USES
+from explorer.ledger import LedgerRow
+from explorer.report.rebuild import why_not_rebuilt
+from explorer.workspace import NetworkSource
 
-_IMPORTS = '''"""Rebuilds one state and asserts its numbers. Run it in the explorer's folder: python receipt.py"""
+_IMPORTS = '''"""Rebuilds a row of the ledger and asserts its numbers; in the explorer's folder: python receipt.py"""
 
 from pathlib import Path
 {more}
-from explorer.ledger import counts
+from explorer.ledger import count_network
 from explorer.report.rebuild import rebuild
+from explorer.workspace import networks_in
 '''
 
 _COUNTS = """
+WEIGHTS = {weights!r}
 RECIPE = {recipe}
 
-model = rebuild(RECIPE, Path({folder!r}))
-params, nonzero, mult_adds = counts(model, {size})
+networks, _ = networks_in(Path({folder!r}))
+model = rebuild(WEIGHTS, RECIPE, networks)
+params, nonzero, mult_adds = count_network(model, {size})
 print(f"{{params:,}} parameters, {{nonzero:,}} not zero, {{mult_adds:,}} multiply-adds")
 assert params == {params}
 assert nonzero == {nonzero}
@@ -29,11 +35,11 @@ assert mult_adds == {mult_adds}
 _ACCURACY = """
 images = BUNDLED.load({use!r}).select(slice({total}))
 scores = logits(model, images.inputs())
-found, best = accuracy(scores, images.targets()), scores.topk(2, dim=1).values
-print(f"{{found.correct:,}} of {{found.total:,}} right, accuracy {{found.value:.4f}}")
+right, best = accuracy(scores, images.targets()), scores.topk(2, dim=1).values
+print(f"{{right.correct:,}} of {{right.total:,}} right, accuracy {{right.value:.4f}}")
 # Another processor rounds differently and may turn answers whose two best logits are this close.
 close = int((best[:, 0] - best[:, 1] < 1e-3).sum())
-assert abs(found.correct - {correct}) <= close
+assert abs(right.correct - {correct}) <= close
 """
 
 _MEASURE = """
@@ -41,27 +47,39 @@ from explorer.data import BUNDLED
 from explorer.measure import accuracy, logits"""
 
 
-def receipt(state: State, folder: str = SHIPPED.name) -> str:
-    """A script of fewer than 60 lines that ends with status 0 only if the state's numbers are reproduced.
+def why_no_receipt(row: LedgerRow, shipped: Iterable[NetworkSource]) -> str:
+    """Why not every copy of the explorer can rebuild this row, as a sentence; empty if each can."""
+    if not row.weights:
+        return "" if "spec" in row.recipe else "This row has no receipt: it does not say how it was made."
+    if all(source.card.sha256 != row.weights for source in shipped):
+        return "This row has no receipt: its weights do not ship with the explorer."
+    return why_not_rebuilt(row.recipe)
 
-    ``folder`` is that of the checkpoints, relative to where the script is run. Milliseconds are not
-    in it: they belong to one machine.
+
+def receipt(row: LedgerRow, shipped: Iterable[NetworkSource], folder: str = SHIPPED.name) -> str:
+    """A script of fewer than 60 lines that ends with status 0 only if the row's numbers are reproduced.
+
+    ``folder`` is that of the shipped checkpoints, relative to where the script is run. Milliseconds are not
+    in it: they belong to one machine. Right answers are, if they were counted on images that ship.
 
     Raises:
-        ExplorerError: the state does not say how it was made.
+        ExplorerError: not every copy of the explorer can rebuild the row.
     """
-    if not state.recipe:
-        raise ExplorerError(f"{state.title} has no receipt: its row does not say how it was made.")
-    counted = state.correct is not None and state.images in BUNDLED_USES
+    refusal = why_no_receipt(row, shipped)
+    if refusal:
+        raise ExplorerError(refusal)
+    use = next((use for use in USES if BUNDLED.key_of(use) == row.images_key), None)
+    counted = row.correct is not None and use is not None
     text = _IMPORTS.format(more=_MEASURE if counted else "")
     text += _COUNTS.format(
-        recipe=pformat(state.recipe, sort_dicts=False),
+        weights=row.weights,
+        recipe=pformat(row.recipe, sort_dicts=False),
         folder=folder,
-        size=state.input_size,
-        params=state.params,
-        nonzero=state.nonzero,
-        mult_adds=state.mult_adds,
+        size=row.input_size,
+        params=row.params,
+        nonzero=row.nonzero,
+        mult_adds=row.mult_adds,
     )
     if counted:
-        text += _ACCURACY.format(use=BUNDLED_USES[state.images], total=state.total, correct=state.correct)
+        text += _ACCURACY.format(use=use, total=row.total, correct=row.correct)
     return text

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from explorer import ledger
-from explorer.ledger import AXES, Axis, State
+from explorer.ledger import AXES, Axis, LedgerRow
 from explorer.report import charts
 from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, facts
 
@@ -23,19 +23,19 @@ CAPTIONS = {True: "holds", False: "does not hold"}
 
 @dataclass(frozen=True)
 class Document:
-    """What is rendered: the answers, when and with what they were computed, and the ledger's states."""
+    """What is rendered: the answers, when and with what they were computed, and the ledger's rows."""
 
     answers: tuple[Answer, ...]
     date: str
     torch: str
-    states: tuple[State, ...] = field(default=())
+    rows: tuple[LedgerRow, ...] = field(default=())
     axes: tuple[Axis, Axis] = (AXES[0], AXES[-1])
 
     @property
     def ledger(self) -> pd.DataFrame:
-        """The states' table with its columns ``front`` and ``named``."""
-        rows = ledger.table(self.states)
-        return rows.assign(front=ledger.front(rows, *self.axes), named=True)
+        """The rows' table with its columns ``front`` and ``named``."""
+        table = ledger.ledger_table(self.rows)
+        return table.assign(front=ledger.pareto_front(table, *self.axes), named=True)
 
 
 def number(value: object, how: str = "") -> str:
@@ -91,7 +91,7 @@ def figures(document: Document) -> dict[str, str]:
         for block in answer.blocks
         if isinstance(block, Figure)
     }
-    if document.states:
+    if document.rows:
         drawn["ledger.svg"] = charts.svg(charts.pareto(document.ledger, *document.axes))
     return drawn
 
@@ -104,7 +104,7 @@ def markdown(document: Document) -> str:
         parts += [_markdown_block(answer, block) for block in answer.blocks]
         parts.append(f"*The seed report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}")
         parts.append(f"<small>{answer.where.origin}: {answer.where.text}</small>")
-    if document.states:
+    if document.rows:
         alt = f"{document.axes[1].title} against {document.axes[0].title} of the pinned states"
         parts += ["## Ledger", f"![{alt}](figures/ledger.svg)", _markdown_table(ledger_rows(document))]
     return "\n\n".join(parts) + "\n"
@@ -171,7 +171,7 @@ def html(document: Document) -> str:
         figures=drawn,
         facts=facts(document.answers).to_dict("records"),
         number=lambda value: number(value, "," if float(value).is_integer() else ".6g"),
-        ledger_rows=ledger_rows(document) if document.states else None,
+        ledger_rows=ledger_rows(document) if document.rows else None,
         ledger_alt=f"{document.axes[1].title} against {document.axes[0].title} of the pinned states",
         captions=CAPTIONS,
     )

@@ -6,30 +6,30 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from explorer.ledger import Lesson, State
+from explorer.ledger import LedgerRow, Lesson
 from explorer.ui import address
 from explorer.ui.session import session
 
 
-def pinned() -> list[State]:
-    """The states pinned in this session, in order; a copy."""
+def pinned() -> list[LedgerRow]:
+    """The rows pinned in this session, in order; a copy."""
     return list(session().pinned)
 
 
-def set_pinned(states: list[State]) -> None:
-    """Replace the pinned states of this session."""
-    session().pinned = tuple(states)
+def set_pinned(rows: list[LedgerRow]) -> None:
+    """Replace the pinned rows of this session."""
+    session().pinned = tuple(rows)
 
 
-def pin(lesson: Lesson, state: Callable[[], State]) -> None:
-    """A button that pins what the page shows, with a link to the page as it is; ``state`` makes the row."""
+def pin(lesson: Lesson, make_row: Callable[[], LedgerRow]) -> None:
+    """A button that pins what the page shows, with a link to the page as it is; ``make_row`` makes the row."""
     if st.button(
         "Pin to the ledger",
         icon=":material/keep:",
         key=f"pin_{lesson}",
         help="Adds this network as a row to compare with others, on the page Ledger and report.",
     ):
-        row = replace(state(), link=_address(lesson))
+        row = replace(make_row(), link=_address(lesson))
         set_pinned([*pinned(), row])
         st.toast(f"Pinned: {row.title}", icon=":material/keep:")
 

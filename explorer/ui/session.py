@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data import BUNDLED
-from explorer.ledger import State
+from explorer.ledger import LedgerRow
 from explorer.measure import Accuracy
 from explorer.networks import StudentSpec
 from explorer.work.identity import Identity
@@ -70,7 +70,7 @@ class Session:
         self.refused_uploads: tuple[str, ...] = ()
         self.trained: dict[str, NetworkSource] = {}
         self.accuracies: dict[tuple[str, str], Accuracy] = {}
-        self.pinned: tuple[State, ...] = ()
+        self.pinned: tuple[LedgerRow, ...] = ()
         self.ledger_file: str | None = None
         self.ledger_link: str | None = None
         self.runs: dict[tuple[str, str, str], Identity] = {}

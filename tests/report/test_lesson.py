@@ -5,7 +5,8 @@ from dataclasses import replace
 from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
-from explorer.ledger import State, to_link
+from explorer.data import BUNDLED
+from explorer.ledger import LedgerRow, to_link
 from tests.test_ledger import DENSE, DESIGN
 
 STUDENT = replace(
@@ -15,14 +16,15 @@ STUDENT = replace(
     correct=20,
     total=30,
     images="Fashion-MNIST, test",
-    recipe={"checkpoint": "student-60k", "sha256": card("student-60k").sha256},
+    images_key=BUNDLED.key_of("test"),
+    weights=card("student-60k").sha256,
 )
 
 
-def opened(*states: State, **link: str) -> AppTest:
+def opened(*rows: LedgerRow, **link: str) -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=300)
     app.run()
-    app.session_state["session"].pinned = states
+    app.session_state["session"].pinned = rows
     for key, value in link.items():
         app.query_params[key] = value
     app.switch_page("explorer/report/page.py").run()
@@ -75,8 +77,19 @@ def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
 
 
 def test_accuracies_on_different_images_are_not_compared_in_silence() -> None:
-    elsewhere = replace(DENSE, title="mine", images="dishes, validation")
-    app = opened(STUDENT, elsewhere)
-    assert any("different images" in warning.value for warning in app.warning)
-    app = opened(STUDENT)
+    app = opened(replace(DENSE, title="mine"), shipped="no")
     assert not app.warning
+    app = opened(STUDENT, DENSE, shipped="no")
+    assert ["different images" in warning.value for warning in app.warning] == [True]
+    app = opened(DENSE, replace(DENSE, input_size=32), shipped="no", across="mult_adds")
+    assert ["inputs of 32, 64 pixels" in warning.value for warning in app.warning] == [True]
+
+
+def test_two_rows_of_one_title_have_each_its_own_receipt() -> None:
+    halved = replace(STUDENT, recipe={"method": "global-l1", "ratio": 0.5, "seed": 0})
+    app = opened(STUDENT, halved, shipped="no")
+    box = next(box for box in app.selectbox if box.label == "State")
+    assert box.options == ["1. a student", "2. a student"]
+    assert "RECIPE = {}" in app.code[-1].value
+    box.select_index(1).run()
+    assert "'ratio': 0.5" in app.code[-1].value

@@ -4,22 +4,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
-from explorer.checkpoints import card
+from explorer.checkpoints import card, load
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
-from explorer.ledger import State, counts
+from explorer.ledger import LedgerRow, count_network
+from explorer.measure import accuracy, logits
 from explorer.networks import StudentSpec, parameter_count
-from explorer.report.rebuild import rebuild, recompute, shipped
-from explorer.report.receipt import receipt
+from explorer.report import rebuild as rebuilding
+from explorer.report.receipt import receipt, why_no_receipt
+from explorer.work.progress import follow
+from explorer.workspace import NetworkSource, open_workspace, trained_network
 
 ROOT = Path(__file__).parent.parent.parent
-SHA = card("student-60k").sha256
+SHIPPED = tuple(open_workspace(BUNDLED).sources.values())
+STUDENT = card("student-60k").sha256
 
 
-def state(recipe: dict, total: int | None = 30) -> State:
+def row(recipe: dict, total: int | None = 30, weights: str = STUDENT) -> LedgerRow:
     """A row of wrong numbers; recomputing it makes them right."""
-    return State(
-        "a state",
+    return LedgerRow(
+        "a row",
         "pruning",
         "StudentNet",
         1,
@@ -28,20 +34,30 @@ def state(recipe: dict, total: int | None = 30) -> State:
         64,
         "carried",
         "a file",
+        weights="" if "spec" in recipe else weights,
+        recipe=recipe,
         ms=1.0,
         batch=32,
         correct=0 if total else None,
         total=total,
-        images="Fashion-MNIST, test" if total else "",
-        recipe=recipe,
+        images="called anything" if total else "",
+        images_key=BUNDLED.key_of("test") if total else "",
     )
+
+
+def recompute(of: LedgerRow, sources: tuple[NetworkSource, ...] = SHIPPED) -> LedgerRow:
+    return follow(rebuilding.recompute(of, sources, (BUNDLED,)), lambda update: None)
+
+
+def rebuild(recipe: dict, weights: str = STUDENT) -> nn.Module:
+    return rebuilding.rebuild("" if "spec" in recipe else weights, recipe, SHIPPED)
 
 
 RECIPES: list[dict] = [
     {"spec": StudentSpec(8, (8, 16, 32, 18), conv_bias=True).to_dict()},
-    {"checkpoint": "student-60k", "sha256": SHA},
-    {"checkpoint": "student-60k", "sha256": SHA, "method": "layer-l1", "ratio": 0.5, "seed": 0},
-    {"checkpoint": "student-60k", "sha256": SHA, "method": "channels-random", "ratio": 0.3, "seed": 2},
+    {},
+    {"method": "layer-l1", "ratio": 0.5, "seed": 0},
+    {"method": "channels-random", "ratio": 0.3, "seed": 2},
 ]
 
 
@@ -49,10 +65,10 @@ RECIPES: list[dict] = [
 def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong(
     recipe: dict, tmp_path: Path
 ) -> None:
-    right = recompute(state(recipe, None if "spec" in recipe else 30))
-    text = receipt(right)
+    right = recompute(row(recipe, None if "spec" in recipe else 30))
+    text = receipt(right, SHIPPED)
     assert len(text.splitlines()) < 60
-    for script, status in ((text, 0), (receipt(replace(right, nonzero=right.nonzero + 1)), 1)):
+    for script, status in ((text, 0), (receipt(replace(right, nonzero=right.nonzero + 1), SHIPPED), 1)):
         path = tmp_path / "receipt.py"
         path.write_text(script, encoding="utf-8")
         done = subprocess.run(
@@ -62,60 +78,101 @@ def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong
 
 
 def test_recomputing_drops_the_milliseconds_and_says_so() -> None:
-    found = recompute(state(RECIPES[2]))
-    assert found.ms is None
-    assert found.batch is None
-    assert found.origin == "computed"
-    assert found.nonzero < found.params == 59_026
-    assert found.correct is not None
-    assert 0 < found.correct <= 30
+    pruned = recompute(row(RECIPES[2]))
+    assert pruned.ms is None
+    assert pruned.batch is None
+    assert pruned.origin == "computed"
+    assert pruned.nonzero < pruned.params == 59_026
+    assert pruned.correct is not None
+    assert 0 < pruned.correct <= 30
+
+
+def test_right_answers_are_those_of_a_plain_loop_over_the_first_images() -> None:
+    images = BUNDLED.load("test").select(slice(270))  # more than one batch
+    expected = accuracy(logits(rebuild({}), images.inputs()), images.targets())
+    again = recompute(row({}, 270))
+    assert (again.correct, again.total) == (expected.correct, 270)
+
+
+def test_a_row_is_looked_up_by_its_weights_and_never_by_a_name() -> None:
+    """Two networks of one title: each row gets the figures of its own weights."""
+    sources = []
+    for name in ("student-5k", "student-5k-kd"):  # of the same widths too
+        sources.append(trained_network("student.ckpt", load(name), input_size=64, trained_on="some images"))
+    both = tuple(sources)
+    rights = {}
+    for source in both:
+        mine = row({}, 200, source.card.sha256)
+        images = BUNDLED.load("test").select(slice(200))
+        expected = accuracy(logits(source.load(), images.inputs()), images.targets()).correct
+        for order in (both, both[::-1]):
+            assert recompute(mine, order).correct == expected
+        rights[source.card.sha256] = expected
+    assert len(set(rights.values())) == 2, "two inputs, two outputs"
+    with pytest.raises(ExplorerError, match="no network here has its weights"):
+        recompute(row({}, 200, both[0].card.sha256), both[1:])
+
+
+def test_images_are_looked_up_by_their_key() -> None:
+    validation = replace(row({}), images_key=BUNDLED.key_of("validation"), images="Fashion-MNIST, test")
+    images = BUNDLED.load("validation").select(slice(30))
+    expected = accuracy(logits(rebuild({}), images.inputs()), images.targets()).correct
+    assert recompute(validation).correct == expected
+    with pytest.raises(ExplorerError, match="'my lunch', are not here"):
+        recompute(replace(row({}), images="my lunch", images_key="of my lunch"))
+    assert f"BUNDLED.load('validation').select(slice({validation.total}))" in receipt(validation, SHIPPED)
 
 
 def test_counts_are_those_of_the_network() -> None:
     model = rebuild(RECIPES[3])
-    params, nonzero, mult_adds = counts(model, 64)
+    params, nonzero, mult_adds = count_network(model, 64)
     assert params == parameter_count(model) < 59_026
     assert nonzero == sum(int((part != 0).sum()) for part in model.parameters())
-    assert mult_adds < counts(rebuild(RECIPES[1]), 64)[2]
+    assert mult_adds < count_network(rebuild(RECIPES[1]), 64)[2]
     assert not any(part.is_meta for part in model.parameters()), "the model itself is left alone"
 
 
 @pytest.mark.parametrize(
-    ("recipe", "sentence"),
+    ("weights", "recipe", "sentence"),
     [
-        ({}, "does not say from which checkpoint"),
-        ({"checkpoint": 3}, "does not say from which checkpoint"),
-        ({"checkpoint": "nobody"}, "no checkpoint 'nobody'"),
-        ({"checkpoint": "student-60k", "sha256": "other"}, "other weights"),
-        (
-            {"checkpoint": "student-60k", "method": "magic", "ratio": 0.5},
-            "no method 'magic'; there are global-l1",
-        ),
-        ({"checkpoint": "student-60k", "method": ["random"], "ratio": 0.5}, "its method is no name"),
-        ({"checkpoint": "student-60k", "method": "random", "ratio": "half"}, "ratio or seed no number"),
-        ({"checkpoint": "student-60k", "method": "random", "ratio": 2}, "from 0 to below 1"),
-        ({"spec": {"stem": 0}}, "not those of a StudentNet"),
-        ({"spec": {"stem": 0, "widths": [1, 1, 1, 1]}}, "between 1 and"),
+        ("", {}, "sha256 not given"),
+        ("ab" * 32, {}, "sha256 abababab"),
+        (STUDENT, {"method": "magic", "ratio": 0.5}, "no method 'magic'; there are global-l1"),
+        (STUDENT, {"method": ["random"], "ratio": 0.5}, "its method is no name"),
+        (STUDENT, {"method": "random", "ratio": "half"}, "ratio or seed no number"),
+        (STUDENT, {"method": "random", "ratio": 2}, "from 0 to below 1"),
+        (STUDENT, {"method": "random", "ratio": 0.5, "recovery": "fine-tuned"}, "it was fine-tuned"),
+        (STUDENT, {"method": "random", "ratio": 0.5, "precision": "bfloat16"}, "measured in bfloat16"),
+        ("", {"spec": {"stem": 0}}, "not those of a StudentNet"),
+        ("", {"spec": {"stem": 0, "widths": [1, 1, 1, 1]}}, "between 1 and"),
     ],
 )
-def test_what_cannot_be_rebuilt_is_told(recipe: dict, sentence: str) -> None:
+def test_what_cannot_be_rebuilt_is_told(weights: str, recipe: dict, sentence: str) -> None:
     with pytest.raises(ExplorerError, match=sentence):
-        rebuild(recipe)
+        rebuild(recipe, weights)
 
 
-def test_a_row_on_unknown_images_or_without_a_recipe_is_told() -> None:
-    with pytest.raises(ExplorerError, match="are not here"):
-        recompute(replace(state(RECIPES[1]), images="my lunch"))
-    with pytest.raises(ExplorerError, match="has no receipt"):
-        receipt(replace(state(RECIPES[1]), recipe={}))
+@pytest.mark.parametrize(
+    ("weights", "recipe", "sentence"),
+    [
+        ("", {}, "does not say how it was made"),
+        ("ab" * 32, {}, "do not ship"),
+        (STUDENT, {"recovery": "recalibrated", "method": "random", "ratio": 0.5}, "it was recalibrated"),
+    ],
+)
+def test_what_not_every_copy_can_rebuild_has_no_receipt(weights: str, recipe: dict, sentence: str) -> None:
+    without = row(recipe, weights=weights)
+    assert sentence in why_no_receipt(without, SHIPPED)
+    with pytest.raises(ExplorerError, match=sentence):
+        receipt(without, SHIPPED)
 
 
-def test_the_shipped_rows_are_their_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "explorer.report.rebuild.catalogue", lambda folder: {"student-60k": card("student-60k")}
-    )
-    (row,) = shipped()
-    assert (row.params, row.total) == (59_026, 10_000)
-    assert row.accuracy is not None
-    assert row.accuracy.value == card("student-60k").test_accuracy
-    assert row.file_bytes == card("student-60k").bytes
+def test_a_shipped_row_is_its_card() -> None:
+    source = next(source for source in SHIPPED if source.card.name == "student-60k")
+    shipped = rebuilding.card_row(source, BUNDLED)
+    assert (shipped.params, shipped.total) == (59_026, 10_000)
+    assert shipped.accuracy is not None
+    assert shipped.accuracy.value == source.card.test_accuracy
+    assert shipped.file_bytes == source.card.bytes
+    assert (shipped.weights, shipped.images_key) == (source.card.sha256, BUNDLED.key_of("test"))
+    assert why_no_receipt(shipped, SHIPPED) == ""
