@@ -58,6 +58,15 @@ def test_what_the_lesson_gave_before_costs_came_from_the_graph() -> None:
     assert fit_to_limit(StudentSpec(conv_bias=True, kernel=5), 20_000).channels == (23, 23, 45, 91, 50)
     assert grow_to_limit(StudentSpec(), 100_000).channels == (64, 64, 129, 257, 142)
     assert grow_to_limit(StudentSpec(8, (8, 16, 32, 18)), 60_000).channels == (48, 48, 96, 193, 109)
+    uneven = StudentSpec(41, (30, 80, 7, 77), 7)
+    assert scale_to_limit(uneven, 32_224).channels == (75, 55, 147, 13, 142)
+    assert grow_to_limit(uneven, 32_224).channels == (75, 55, 148, 13, 146)
+
+
+@pytest.mark.parametrize(("width", "larger"), [(7, 31), (11, 8), (13, 9)])
+def test_a_factor_that_floating_point_puts_below_a_half_is_not_missed(width: int, larger: int) -> None:
+    wanted = StudentSpec(larger, (larger,) * 4)
+    assert scale_to_limit(StudentSpec(width, (width,) * 4), cost_of(wanted).params) == wanted
 
 
 def test_everything_but_the_widths_is_kept() -> None:

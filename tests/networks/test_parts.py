@@ -40,6 +40,15 @@ def test_a_chain_without_blocks_has_its_layers_for_parts() -> None:
     assert parts_of(model)["cnn.5"] == "cnn.4"
 
 
+def test_a_module_that_holds_less_than_half_of_the_layers_is_a_block() -> None:
+    inner = nn.Sequential(*(nn.Sequential(nn.Conv2d(4, 4, 1)) for _ in range(2)))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1), inner, nn.Sequential(nn.Conv2d(4, 4, 1)), nn.Flatten(), nn.Linear(4 * 9, 2)
+    )
+    assert in_order(model) == ["stem", "block 1", "block 2", "head"]
+    assert parts_of(model)["1.1.0"] == "block 1"
+
+
 class SideBySide(nn.Module):
     """Blocks with shortcuts that are modules beside them; the second shortcut is run before its block."""
 

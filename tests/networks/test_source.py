@@ -208,6 +208,40 @@ def test_names_that_need_care() -> None:
     assert not torch.equal(other(images), other(images)), "dropout drops while it trains"
 
 
+class InOrder(nn.Module):
+    """Runs its layers in the order in which they stand, but is no Sequential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(4, 4, 1), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.conv(x))
+
+
+class Tapped(nn.Module):
+    """A Sequential out of which a value is taken on the way, one of others, and one inside another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tapped = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+        self.of_others = nn.Sequential(InOrder(), InOrder())
+        self.outer = nn.Sequential(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()))
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.tapped[0](x)
+        x = self.tapped[1](x) + x
+        return self.fc(self.outer(self.of_others(x)).mean((2, 3)))
+
+
+def test_only_a_sequential_that_is_run_through_is_called_as_one() -> None:
+    model = trained_like(Tapped)
+    text = source_code(model)
+    assert_the_same(text, model, torch.randn(2, 3, 16, 16))
+    assert "        x = self.outer(x)\n" in text
+
+
 def test_a_sequential_is_a_network_too() -> None:
     model = trained_like(
         lambda: nn.Sequential(
