@@ -17,7 +17,7 @@ from explorer.ledger import (
     to_json,
     to_link,
 )
-from explorer.networks import StudentSpec
+from explorer.networks import ResNetSpec, StudentSpec, cost_model_of_spec, parameter_count
 
 DENSE = LedgerRow(
     "teacher",
@@ -184,3 +184,11 @@ def test_a_design_is_counted_at_every_size(size: int) -> None:
     assert row.mult_adds > 0
     assert row.mult_adds != design_row(StudentSpec(8, (8, 16, 32, 18)), 2 * size).mult_adds
     assert row.weights == ""
+
+
+def test_a_design_of_any_kind_has_a_row() -> None:
+    spec = ResNetSpec(7, (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
+    row = design_row(spec, 64)
+    assert (row.network, row.params) == ("ResNet-18", parameter_count(spec.build()))
+    assert row.mult_adds == cost_model_of_spec(spec, 64).product_mult_adds(spec.channels)
+    assert row.identity != design_row(StudentSpec(), 64).identity

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from explorer.checkpoints import Card
+from explorer.networks import StudentSpec
 
 WAYS = ("labels alone", "distilled")
 
@@ -17,7 +18,7 @@ def family(cards: Iterable[Card]) -> pd.DataFrame:
     """
     rows = []
     for card in cards:
-        if card.network != "studentnet":
+        if card.network != StudentSpec.kind:
             continue
         low, high = card.test_interval
         rows.append(

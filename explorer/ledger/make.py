@@ -8,8 +8,7 @@ from torch import nn
 from explorer.ledger.row import LedgerRow, Lesson, Origin
 from explorer.measure import Accuracy, eval_mode, multiply_adds, state_bytes
 from explorer.networks import (
-    StudentNet,
-    StudentSpec,
+    NetworkSpec,
     describe,
     nonzero_count,
     parameter_count,
@@ -25,12 +24,12 @@ def count_network(model: nn.Module, size: int) -> tuple[int, int, int]:
     return parameter_count(model), nonzero_count(model), mult_adds
 
 
-def design_row(spec: StudentSpec, size: int) -> LedgerRow:
-    """The row of a StudentNet that is not trained, at an input of ``size`` pixels.
+def design_row(spec: NetworkSpec, size: int) -> LedgerRow:
+    """The row of a network that is not trained, at an input of ``size`` pixels.
 
     All its parameters count as not zero; a compressed size would be that of random numbers, so there is none.
     """
-    model = StudentNet(spec)
+    model = spec.build()
     params, _, mult_adds = count_network(model, size)
     return LedgerRow(
         describe(model),
