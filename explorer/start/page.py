@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts as architecture_charts
+from explorer.architecture.audit import QUOTED
 from explorer.architecture.budget import LIMITS, budget
 from explorer.data import BUNDLED
 from explorer.distillation import charts as distillation_charts
@@ -47,7 +48,7 @@ def _architecture() -> None:
         architecture_charts.budget_bar(costs.part_table(), LIMIT),
         f"{costs.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
         f"The heaviest layer, **{costs.heaviest.name}**, is in the rows that the report's table leaves out."
-        if costs.heaviest.name.startswith("layer4")
+        if costs.heaviest in costs.layers[len(QUOTED) :]
         else f"The heaviest layer is **{costs.heaviest.name}**.",
     )
     ui.provenance("computed", "by torchinfo.")
