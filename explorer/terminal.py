@@ -2,12 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from explorer.data import BUNDLED, DataSet, decode, folder, open_data_set
+from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 from explorer.workspace import Workspace, open_workspace
+
+PartType = TypeVar("PartType")
 
 
 class Bars:
@@ -24,6 +28,19 @@ class Bars:
             self.bar = tqdm(desc=update.stage, total=update.total, initial=update.done - 1)
         self.bar.set_postfix(update.figures, refresh=False)
         self.bar.update(update.done - self.bar.n)
+
+
+def run_instrument(instrument: Instrument[Any, PartType], spec: InstrumentSpec[Any]) -> tuple[PartType, ...]:
+    """Run a spec to its end and give all parts, with a bar for them and others for what takes long in between."""
+    bars, parts = Bars(), []
+    with tqdm(desc=instrument.unit, total=instrument.steps(spec)) as bar:
+        for step in instrument.run(spec):
+            if isinstance(step, Update):
+                bars(step)
+            else:
+                parts.append(step)
+                bar.update()
+    return tuple(parts)
 
 
 def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False) -> None:

@@ -62,7 +62,7 @@ def test_a_link_opens_the_state_it_carries() -> None:
         ("distillation", "d_a", "7", 0.5),
         ("distillation", "d_t", "999", 4.0),
         ("distillation", "d_by", "nobody", "most ambiguous for the teacher"),
-        ("pruning", "images", "3", 500),
+        ("pruning", "images", "3", 1000),
     ],
 )
 def test_nonsense_in_a_link_opens_at_the_default_and_says_so(

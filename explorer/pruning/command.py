@@ -3,21 +3,23 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
-from explorer.checkpoints import MANIFEST, Card
+from explorer.checkpoints import MANIFEST
 from explorer.checkpoints.evidence import write_rows
-from explorer.data import BUNDLED, ImageSet
+from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
 from explorer.pruning.examine import IMAGES, examine
 from explorer.pruning.methods import METHODS, with_baselines
-from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
-from explorer.terminal import Bars, data_options, numbers, workspace_of
+from explorer.pruning.plan import SweepPlan, SweepSettings
+from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
+from explorer.terminal import Bars, data_options, numbers, run_instrument, workspace_of
+from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
 from explorer.workspace import open_workspace
 
@@ -80,8 +82,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.set_defaults(command=_examine)
 
 
-def _plan(options: argparse.Namespace) -> SweepPlan:
-    plan = SweepPlan(
+def _settings(options: argparse.Namespace, data: DataSet) -> SweepSettings:
+    settings = SweepSettings(
         tuple(options.method or SweepPlan().methods),
         _ratios(options.ratios) if options.ratios is not None else SweepPlan().ratios,
         options.device,
@@ -90,8 +92,10 @@ def _plan(options: argparse.Namespace) -> SweepPlan:
         options.precision,
         options.recalibrate,
         options.finetune,
+        options.images,
+        data.key_of("training") if options.recalibrate or options.finetune else "",
     )
-    return plan if options.no_baseline else replace(plan, methods=with_baselines(plan.methods))
+    return settings if options.no_baseline else replace(settings, methods=with_baselines(settings.methods))
 
 
 def _ratios(text: str) -> tuple[float, ...]:
@@ -102,23 +106,19 @@ def _ratios(text: str) -> tuple[float, ...]:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    plan = _plan(options)
     workspace = workspace_of(options)
+    settings = _settings(options, workspace.data)
     folder = options.checkpoints or workspace.data.checkpoints or Path()
     if options.evidence and not (folder / MANIFEST).exists():
         raise ExplorerError(
             "Only a sweep of a checkpoint with a card is stored as evidence: name a folder with a "
             f"{MANIFEST} as --checkpoints."
         )
-    name, whole = workspace.find(options.name), follow(workspace.images("test"), Bars())
+    source, whole = workspace.source(options.name), follow(workspace.images("test"), Bars())
     if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    images = whole.select(slice(options.images))
-    shard = follow(workspace.images("training"), Bars()) if len(plan.recoveries) > 1 else None
-    rows: list[SweepRow] = []
-    steps = sweep(workspace.network(name), images.inputs(), images.targets(), plan, shard=shard)
-    for row in tqdm(steps, desc="networks", total=plan.steps):
-        rows.append(row)
+    spec = InstrumentSpec(source, workspace.data, "test", whole.key, settings)
+    rows = run_instrument(SWEEP, spec)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
@@ -130,7 +130,7 @@ def _prune(options: argparse.Namespace) -> int:
             "the rest of their figures stands.",
             file=sys.stderr,
         )
-    return _store(rows, workspace.cards[name], images, folder) if options.evidence else 0
+    return _store(rows, spec, whole, folder) if options.evidence else 0
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
@@ -140,12 +140,16 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=["accuracy_low", "accuracy_high", "busy", *same]).dropna(axis=1, how="all")
 
 
-def _store(rows: list[SweepRow], card: Card, images: ImageSet, folder: Path) -> int:
+def _store(
+    rows: Sequence[SweepRow], spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
+) -> int:
     """Store a sweep that was timed throughout."""
     if any(row.ms is None for row in rows):
         print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
         return 1
-    write_rows("sweep", rows, card, images, folder)
+    settings = asdict(spec.settings)
+    counted = images.select(slice(settings.pop("images")))
+    write_rows("sweep", rows, spec.network.card, counted, folder, settings=settings)
     return 0
 
 

@@ -6,7 +6,7 @@ BatchNorm's shift of the dropped channels included. *Sliced* has the channels ph
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,10 +18,15 @@ from torch.nn.utils import prune
 
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
 from explorer.networks import Kept, parameter_count, remove, zero
+from explorer.pruning.amount import cost_when_pruned
+from explorer.pruning.masks import check_ratio
 from explorer.pruning.methods import METHODS
 from explorer.pruning.removal import kept_channels
+from explorer.work.identity import setting
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
 
-BATCH = 32
+BATCH, REPEATS = 32, 15
 METHOD = METHODS["channels-l1"]
 """Which channels are dropped; the stored forms are of this method."""
 
@@ -78,7 +83,7 @@ def masked(model: nn.Module, kept: Kept) -> nn.Module:
 
 
 def forms(
-    model: nn.Module, inputs: Tensor, targets: Tensor, ratio: float, repeats: int = 15
+    model: nn.Module, inputs: Tensor, targets: Tensor, ratio: float, repeats: int = REPEATS
 ) -> Iterator[Form]:
     """The dense network and the three forms, each as soon as it is measured.
 
@@ -101,15 +106,15 @@ def forms(
     batch = inputs[: at_once(inputs.shape[-1], BATCH)]
     times = dict(zip(networks, latencies(list(networks.values()), batch, repeats), strict=True))
     for name, network in networks.items():
-        found: Accuracy = accuracy(logits(network, inputs), targets)
+        right: Accuracy = accuracy(logits(network, inputs), targets)
         counted = torchinfo.summary(
             copy.deepcopy(network), (1, *inputs.shape[1:]), device="cpu", verbose=0
         ).total_params
         timed = times[name]
         yield Form(
             name,
-            found.correct,
-            found.total,
+            right.correct,
+            right.total,
             parameter_count(network),
             counted,
             multiply_adds(network, inputs),
@@ -121,7 +126,57 @@ def forms(
         )
 
 
-def form_table(found: list[Form]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class FormsSettings:
+    """How many of the images are counted, the first so many, and what share of each group's channels is dropped."""
+
+    images: int = setting("images", "{:,}".format)
+    ratio: float = setting("channels dropped", "{:.0%}".format)
+
+    def __post_init__(self) -> None:
+        check_ratio(self.ratio)
+
+
+class ThreeForms(Instrument[FormsSettings, Form]):
+    """Dense, masked, zeroed and sliced, measured in turn."""
+
+    key = "forms"
+    title = "the three forms"
+    unit = "networks"
+
+    def steps(self, spec: InstrumentSpec[FormsSettings]) -> int:
+        """The dense network and its three forms."""
+        del spec
+        return 4
+
+    def work(self, spec: InstrumentSpec[FormsSettings]) -> float:
+        """Every image, and the clock's passes, through three networks of full size and one that is smaller."""
+        together = 3 * cost_when_pruned(spec, 0.0) + cost_when_pruned(spec, spec.settings.ratio)
+        return (spec.settings.images + REPEATS * at_once(spec.data.input_size, BATCH)) * together
+
+    def run(
+        self, spec: InstrumentSpec[FormsSettings], done: Sequence[Form] = ()
+    ) -> Generator[Update | Form, None, None]:
+        """All four: they are timed in turn, so none can be left out."""
+        del done
+        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        yield from forms(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratio)
+
+    def describe(self, part: Form) -> str:
+        """Its name."""
+        return f"{part.name} is measured"
+
+    def unmeasured(self, parts: Sequence[Form]) -> str:
+        """Whether the clock could not be read."""
+        if not any(form.busy for form in parts):
+            return ""
+        return "Other programs used this machine's processors, so there are no milliseconds. The rest holds."
+
+
+FORMS = ThreeForms()
+
+
+def form_table(found: Sequence[Form]) -> pd.DataFrame:
     """The forms for people, one line each; bytes in megabytes of 10^6."""
     dense = found[0]
     return pd.DataFrame(
@@ -144,8 +199,8 @@ def form_table(found: list[Form]) -> pd.DataFrame:
     )
 
 
-def answer(found: list[Form], ratio: float) -> str:
-    """The answer to question 3-2 in one sentence, with the numbers measured here."""
+def answer(found: Sequence[Form], ratio: float) -> str:
+    """The answer to question 3-2 in one sentence, with the measured numbers."""
     times = {form.name: speed_up for form in found if (speed_up := _speed_up(form, found[0])) is not None}
     if len(times) < len(found):
         return (
@@ -154,9 +209,53 @@ def answer(found: list[Form], ratio: float) -> str:
         )
     return (
         f"With {ratio:.0%} of the channels dropped, masks alone run {times['masked']:.2f} times as fast as the "
-        f"dense network and baked-in zeros {times['zeroed']:.2f} times, since the machine still multiplies by "
-        f"every zero; with the channels physically removed it runs {times['sliced']:.2f} times as fast."
+        f"dense network: every zero is still multiplied by, and at each pass the masks into the weights. Baked-in "
+        f"zeros, still multiplied by, run {times['zeroed']:.2f} times as fast; with the channels physically removed "
+        f"it runs {times['sliced']:.2f} times as fast."
     )
+
+
+def explain_torchinfo(found: Sequence[Form]) -> str:
+    """What torchinfo makes of the masked network, and what that network really stores and takes, in sentences."""
+    named = {form.name: form for form in found}
+    dense, masked, sliced = (named[name] for name in ("dense", "masked", "sliced"))
+    speed = _speed_up(masked, dense)
+    size = "no smaller" if masked.file_bytes >= dense.file_bytes else "smaller"
+    time = "" if speed is None else f" and runs {speed:.2f} times as fast"
+    return (
+        "**The torchinfo trap**: of the masked network torchinfo counts only the weights that its masks leave, "
+        f"**{masked.torchinfo_params:,}**, while it stores **{masked.params:,}** and the masks beside them: its "
+        f"file is {masked.file_bytes / 1e6:.2f} MB, the dense one's {dense.file_bytes / 1e6:.2f} MB, the sliced "
+        f"one's {sliced.file_bytes / 1e6:.2f} MB. Fewer parameters on paper, for a network that is {size}{time}."
+    )
+
+
+def explain_accuracies(found: Sequence[Form], classes: int) -> str:
+    """What the accuracies say, in sentences: why masked and zeroed differ, and which are no better than chance."""
+    named = {form.name: form for form in found}
+    if not {"masked", "zeroed", "sliced"} <= set(named):
+        return ""
+    masked, zeroed, sliced = (named[name] for name in ("masked", "zeroed", "sliced"))
+    said = f"Zeroed and sliced get {sliced.correct:,} of {sliced.total:,} right"
+    if zeroed.correct != sliced.correct:
+        said = f"Zeroed gets {zeroed.correct:,} and sliced {sliced.correct:,} of {sliced.total:,} right"
+    sentences = [f"{said}, masked {masked.correct:,}"]
+    if masked.correct != zeroed.correct:
+        sentences[0] += (
+            ": masks leave BatchNorm's shift of the dropped channels in place, so these still pass on a constant, "
+            "which the other two forms do not"
+        )
+    guessing = [
+        form.name
+        for form in (masked, zeroed, sliced)
+        if (interval := Accuracy(form.correct, form.total).interval())[0] <= 1 / classes <= interval[1]
+    ]
+    if guessing:
+        sentences.append(
+            f"{' and '.join(guessing).capitalize()} cannot be told from chance, which is {1 / classes:.1%} for "
+            f"{classes} classes: at this share nothing is left to speed up without a recovery"
+        )
+    return ". ".join(sentences) + "."
 
 
 def _speed_up(form: Form, dense: Form) -> float | None:

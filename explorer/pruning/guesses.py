@@ -15,24 +15,32 @@ class Guess:
     """A committed guess.
 
     Attributes:
-        checkpoint: title of the network.
+        network: title of the network.
         method: how it is pruned, by key.
         ratio: the share.
         guess: the accuracy that was guessed, 0 to 1.
         measured: the accuracy that a sweep then counted; None before.
-        images: how many images that was counted on; 0 before.
+        counted_on: how many images that was counted on; 0 before.
+        weights: sha256 of the network's weights.
+        images: key of all the images that the question is about.
     """
 
-    checkpoint: str
+    network: str
     method: str
     ratio: float
     guess: float
     measured: float | None = None
-    images: int = 0
+    counted_on: int = 0
+    weights: str = ""
+    images: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.guess <= 1:
             raise ExplorerError(f"An accuracy is between 0 and 100 %, not {100 * self.guess:g} %.")
+
+    def is_about(self, weights: str, images: str) -> bool:
+        """Whether it is about this network on these images; a title says neither."""
+        return (self.weights, self.images) == (weights, images)
 
     @property
     def title(self) -> str:
@@ -56,14 +64,14 @@ class Guesses:
     committed: tuple[Guess, ...] = ()
 
 
-def settle(guesses: Sequence[Guess], checkpoint: str, rows: Sequence[SweepRow]) -> list[Guess]:
-    """The guesses, the open ones about this checkpoint settled by the rows that answer them."""
+def settle(guesses: Sequence[Guess], weights: str, images: str, rows: Sequence[SweepRow]) -> list[Guess]:
+    """The guesses, the open ones about this network on these images settled by the rows that answer them."""
     answers = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
     settled = []
     for guess in guesses:
         row = answers.get((guess.method, guess.ratio))
-        if guess.measured is None and guess.checkpoint == checkpoint and row is not None:
-            guess = replace(guess, measured=row.accuracy.value, images=row.total)
+        if guess.measured is None and guess.is_about(weights, images) and row is not None:
+            guess = replace(guess, measured=row.accuracy.value, counted_on=row.total)
         settled.append(guess)
     return settled
 
@@ -73,13 +81,13 @@ def guess_table(guesses: Sequence[Guess]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "checkpoint": guess.checkpoint,
+                "network": guess.network,
                 "method": guess.title,
                 "ratio": guess.ratio,
                 "guess": guess.guess,
                 "measured": guess.measured,
                 "error_points": guess.error,
-                "images": guess.images or None,
+                "images": guess.counted_on or None,
             }
             for guess in guesses
         ]
@@ -94,5 +102,5 @@ def verdict(guess: Guess) -> str:
     off = "exactly right" if guess.error == 0 else f"**{abs(guess.error):.1f} points {way}**"
     return (
         f"Your guess for {guess.title} at {guess.ratio:.0%}: guessed {guess.guess:.1%}, counted "
-        f"**{guess.measured:.1%}** on {guess.images:,} images: {off}."
+        f"**{guess.measured:.1%}** on {guess.counted_on:,} images: {off}."
     )

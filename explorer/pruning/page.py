@@ -7,12 +7,13 @@ import streamlit as st
 from explorer import ui
 from explorer.errors import ExplorerError
 from explorer.pruning import page_channels, page_export, page_forms, page_images, page_layers, page_sweep
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import USE, PruningSelection
 from explorer.ui import address
 
 COUNTS = (100, 250, 500, 1000, 2000, 5000)
+OPENS_WITH = 1000  # as many as the stored results were counted on
 
-TABS: dict[str, Callable[[Scene], None]] = {
+TABS: dict[str, Callable[[PruningSelection], None]] = {
     "Sweep": page_sweep.main,
     "Masked, zeroed, sliced": page_forms.main,
     "Sensitive layers": page_layers.main,
@@ -29,17 +30,18 @@ def main() -> None:
         "Does pruning make a network faster? Setting weights to zero and taking channels out are both called "
         "pruning, and do very different things to accuracy, size and milliseconds."
     )
-    scene = _scene()
+    selection = _select()
     for name, tab in address.tabs("pruning_tab", tuple(TABS)):
         with tab:
-            TABS[name](scene)
+            TABS[name](selection)
 
 
-def _scene() -> Scene:
-    cards = ui.networks()
+def _select() -> PruningSelection:
+    workspace = ui.workspace()
+    cards = workspace.cards
     if not cards:
         raise ExplorerError(
-            f"{ui.workspace().data.title} has no network to prune yet: add a checkpoint under Your data."
+            f"{workspace.data.title} has no network to prune yet: add a checkpoint under Your data."
         )
     left, right = st.columns(2, gap="large")
     name = address.choice(
@@ -50,18 +52,18 @@ def _scene() -> Scene:
         format_func=lambda name: cards[name].title,
         help="Only ever read: every pruning works on a copy.",
     )
-    images = ui.images("test")
-    steps = [*(count for count in COUNTS if count < len(images)), len(images)]
+    images = ui.images(USE)
     count = address.choice(
         "images",
-        "Images, the first so many",
-        steps,
+        f"{workspace.data.noun(USE).capitalize()}s, the first so many",
+        [*(count for count in COUNTS if count < len(images)), len(images)],
         draw=right.select_slider,
-        default=min(500, len(images)),
+        default=min(OPENS_WITH, len(images)),
         help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
-    source = ui.workspace().source(name)
-    return Scene(source, name, ui.shared_model(name), images.select(slice(count)))
+    return PruningSelection(
+        workspace.source(name), name, ui.shared_model(name), workspace.data, images.select(slice(count))
+    )
 
 
 main()

@@ -5,19 +5,19 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import charts, coupling
 from explorer.pruning.forms import METHOD
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
 
 MAP = "channel_map"
 
 
-def main(scene: Scene) -> None:
+def main(selection: PruningSelection) -> None:
     """The channels of a group as a map, the chosen one's chain, and the count."""
     st.markdown(
         "A channel cannot be removed alone: its BatchNorm entry goes with it, the depthwise filter that reads it, "
         "and an input channel of every layer after it. **Click a channel.**"
     )
-    network = scene.network
+    network = selection.network
     titles = coupling.by_title(network)
     left, right = st.columns([2, 1], gap="large")
     chosen = address.choice(
@@ -47,10 +47,10 @@ def main(scene: Scene) -> None:
     )
     st.caption(
         f"Channel **{channel}** takes a slice of **{layers} layers** along: **{total:,} parameters**, "
-        f"{total / scene.params:.2%} of the network. Darker is stronger (L1 norm within its layer); channel "
+        f"{total / selection.params:.2%} of the network. Darker is stronger (L1 norm within its layer); channel "
         f"**{coupling.weakest(network, group, METHOD)}** is the first that “{METHOD.title}” would take."
     )
-    ui.provenance("computed", f"from the weights and shapes of {scene.title}.")
+    ui.provenance("computed", f"from the weights and shapes of {selection.title}.")
     links = coupling.chain(network, group)
     st.graphviz_chart(coupling.chain_dot(links, slices), width="content")
     st.caption(

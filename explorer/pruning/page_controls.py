@@ -1,7 +1,7 @@
 """The controls of a sweep: which methods at which ratios, where, how precisely, with which recovery."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import get_args
 
 import streamlit as st
@@ -9,7 +9,8 @@ import streamlit as st
 from explorer.measure import devices, has_bfloat16
 from explorer.pruning.engine import Precision
 from explorer.pruning.methods import METHODS, get_method, with_baselines
-from explorer.pruning.sweep import SweepPlan
+from explorer.pruning.plan import SweepSettings
+from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
 
 RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -18,22 +19,36 @@ STEPS, CHOSEN = "steps", "chosen"
 WAYS = {STEPS: "a range in steps", CHOSEN: "chosen values"}
 DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
 
-# Name: methods, highest ratio, step, recalibration batches, fine-tuning steps, what it is for.
-PRESETS: dict[str, tuple[tuple[str, ...], float, float, int, int, str]] = {
-    "Masks against removal": (DEFAULT, 0.9, 0.1, 0, 0, "The lesson: what the page opens with."),
-    "Question 3-1": (("global-l1",), 0.9, 0.1, 0, 0, "Ratio against accuracy, as the homework asks."),
-    "Global or layer by layer": (("global-l1", "layer-l1"), 0.9, 0.1, 0, 0, "Where the ranking is done."),
-    "L1, L2 or at random": (("channels-l1", "channels-l2"), 0.6, 0.1, 0, 0, "Does the ranking matter?"),
-    "Bring it back": (("global-l1", "channels-l1"), 0.8, 0.2, 2, 0, "BatchNorm recalibrated after pruning."),
+
+@dataclass(frozen=True)
+class SweepPreset:
+    """What a button puts into the controls, and what it is for."""
+
+    methods: tuple[str, ...]
+    highest_ratio: float
+    ratio_step: float
+    purpose: str
+    recalibrate: int = 0
+    finetune: int = 0
+
+
+PRESETS = {
+    "Masks against removal": SweepPreset(DEFAULT, 0.9, 0.1, "The lesson: what the page opens with."),
+    "Question 3-1": SweepPreset(("global-l1",), 0.9, 0.1, "Ratio against accuracy, as the homework asks."),
+    "Global or layer by layer": SweepPreset(
+        ("global-l1", "layer-l1"), 0.9, 0.1, "Where the ranking is done."
+    ),
+    "L1, L2 or at random": SweepPreset(("channels-l1", "channels-l2"), 0.6, 0.1, "Does the ranking matter?"),
+    "Bring it back": SweepPreset(DEFAULT, 0.8, 0.2, "BatchNorm recalibrated after pruning.", recalibrate=2),
 }
 
 
-def controls() -> SweepPlan | None:
-    """The plan that the controls ask for; None, with a sentence, where it asks for nothing."""
+def controls(selection: PruningSelection) -> SweepSettings | None:
+    """What the controls ask for; None where they ask for nothing that can be measured."""
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for name, preset in PRESETS.items():
-            st.button(name, on_click=_take, args=preset[:-1], width="stretch", help=preset[-1])
-    methods = address.choices(
+            st.button(name, on_click=_take, args=(preset,), width="stretch", help=preset.purpose)
+    chosen = address.choices(
         "methods",
         "Methods",
         tuple(METHODS),
@@ -43,17 +58,21 @@ def controls() -> SweepPlan | None:
         f"The random baseline of each kind is always drawn.\n\n{METHODS_HELP}",
     )
     ratios = _ratios()
-    plan = replace(SweepPlan(), device=_device(), precision=_precision())
+    device, precision = _device(), _precision()
     recalibrate, finetune = _recovery()
-    if not methods or not ratios:
-        st.error("Choose at least one method and one ratio.")
+    if not chosen or not ratios:
         return None
-    return replace(
-        plan,
-        methods=with_baselines(methods),
+    measured = with_baselines(chosen)
+    return SweepSettings(
+        # In the order of lists, so that the order of clicks makes no other sweep of it.
+        methods=tuple(key for key in METHODS if key in measured),
         ratios=ratios,
+        device=device,
+        precision=precision,
         recalibrate=recalibrate,
         finetune=finetune,
+        images=len(selection.images),
+        training=selection.training_key(needed=recalibrate + finetune > 0),
     )
 
 
@@ -140,17 +159,12 @@ def _recovery() -> tuple[int, int]:
     return int(recalibrate), int(finetune)
 
 
-def _take(methods: tuple[str, ...], top: float, step: float, recalibrate: int, finetune: int) -> None:
+def _take(preset: SweepPreset) -> None:
     """Put a preset into the controls."""
-    for key, setting in (
-        ("methods", list(methods)),
-        ("ratios", STEPS),
-        ("highest_ratio", top),
-        ("ratio_step", step),
-        ("recalibrate", recalibrate),
-        ("finetune", finetune),
-    ):
-        address.put(key, setting)
+    address.put("methods", list(preset.methods))
+    address.put("ratios", STEPS)
+    for key in ("highest_ratio", "ratio_step", "recalibrate", "finetune"):
+        address.put(key, getattr(preset, key))
 
 
 def title_of(method: str) -> str:

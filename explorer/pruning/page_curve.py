@@ -1,17 +1,20 @@
 """What a sweep found: the curves with their captions, and the table."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, page_guess, reading
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.ui import address
 
 
-def show(scene: Scene, rows: list[SweepRow]) -> None:
+def show(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
-    data = reading.with_share(rows, scene.params)
+    data = reading.with_share(rows, selection.params)
     st.markdown(f"#### {reading.headline(rows)}")
     field = address.choice(
         "against",
@@ -27,6 +30,7 @@ def show(scene: Scene, rows: list[SweepRow]) -> None:
         for part in (
             reading.describe_cheap_ratios(rows),
             reading.recovered(rows),
+            reading.at_chance(rows, len(selection.data.classes)),
             charts.lines(data),
             "Bands and lines up and down are 95 % Wilson intervals.",
         )
@@ -36,11 +40,11 @@ def show(scene: Scene, rows: list[SweepRow]) -> None:
     if drawn.empty:
         st.info("None of these networks was timed: choose another axis.", icon=":material/timer_off:")
     ui.chart(
-        charts.accuracy_curve(drawn, field, page_guess.marks(scene)),
+        charts.accuracy_curve(drawn, field, page_guess.marks(selection)),
         f"{charts.ACROSS[field].name}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
-    page_guess.results(scene)
+    page_guess.results(selection)
     if data["speed_up"].notna().any():
         ui.chart(
             charts.speed_curve(data),
@@ -51,25 +55,24 @@ def show(scene: Scene, rows: list[SweepRow]) -> None:
         "**Ratio** means: masked, the share of all convolution and linear weights; removed, the share of each "
         "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share)."
     )
-    if busy := reading.untimed(rows):
-        st.warning(
-            f"Other programs used this machine's processors: {busy} of {len(rows)} networks could not be "
-            "timed, so their milliseconds are left out. The accuracies hold.",
-            icon=":material/warning:",
-        )
     if (share := reading.agreement(rows)) is not None:
         st.caption(
             f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions (first 500 images at most)."
         )
 
 
-def table(scene: Scene, rows: list[SweepRow]) -> None:
+def table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """Every network of the sweep, one line each, and as CSV."""
-    data = reading.with_share(rows, scene.params)
+    ui.download("Sweep as CSV", draw_table(selection, rows), "sweep.csv")
+
+
+def draw_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> pd.DataFrame:
+    """Draw a line for each network, without the columns that say nothing here, and give all columns."""
+    data = reading.with_share(rows, selection.params)
     same = {"recovery": "none", "precision": "float32"}
     unused = [name for name, value in same.items() if (data[name] == value).all()]
     unused += [
         name for name in ("agreement", "ms", "ms_low", "ms_high", "speed_up") if data[name].isna().all()
     ]
     st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=ui.COLUMNS)
-    ui.download("Sweep as CSV", data, "sweep.csv")
+    return data

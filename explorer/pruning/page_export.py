@@ -6,44 +6,63 @@ from torch import nn
 from explorer import ui
 from explorer.networks import parameter_count
 from explorer.pruning import export
-from explorer.pruning.page_choice import choose, provenance
-from explorer.pruning.scene import Scene
+from explorer.pruning.answers import AnswersSettings, pruned_network
+from explorer.pruning.export import Receipt
+from explorer.pruning.page_answers import provenance, show_answers
+from explorer.pruning.selection import PruningSelection
+from explorer.work.instrument import InstrumentSpec
+from explorer.work.progress import follow
 from explorer.workspace import trained_network
 
 
-def main(scene: Scene) -> None:
+def main(selection: PruningSelection) -> None:
     """Numbers of the chosen network, its file, its script, and a place for it in this session."""
-    choice = choose(scene)
-    if choice is None:
+    shown = show_answers(selection)
+    if shown is None:
         return
-    found = export.receipt(
-        choice.network,
-        choice.after,
-        choice.images.targets(),
-        scene.name,
-        choice.method.key,
-        choice.ratio,
-        choice.recalibrated,
+    settings = shown.settings
+    spec = selection.spec(settings)
+    how = (settings.method, f"{settings.ratio:g}", str(settings.recalibrate), settings.training)
+    network = _pruned_network((selection.weights, *how), spec)
+    receipt = export.receipt(
+        network,
+        shown.answers.pruned,
+        shown.images.targets(),
+        selection.source.card.name,
+        settings.method,
+        settings.ratio,
+        settings.recalibrate,
     )
     stored, nonzero, right = st.columns(3)
-    stored.metric("Parameters stored", f"{found.params:,}", border=True, help="Zeros included.")
+    stored.metric("Parameters stored", f"{receipt.params:,}", border=True, help="Zeros included.")
     nonzero.metric(
         "Not zero",
-        f"{found.nonzero:,}",
+        f"{receipt.nonzero:,}",
         border=True,
-        help=f"{found.nonzero / scene.params:.1%} of the dense network's parameters.",
+        help=f"{receipt.nonzero / selection.params:.1%} of the dense network's parameters.",
     )
     right.metric(
         "Accuracy",
-        f"{found.correct / found.images:.1%}",
+        f"{receipt.correct / receipt.images:.1%}",
         border=True,
-        help=f"{found.correct:,} of the first {found.images:,} images right.",
+        help=f"{receipt.correct:,} of the first {receipt.images:,} {selection.noun}s right.",
     )
-    provenance(choice)
-    content = export.to_file(choice.network)
+    provenance(shown)
+    _offer(selection, network, receipt, f"{selection.title}, {settings.title}")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Pruning a copy")
+def _pruned_network(identity: tuple[str, ...], _spec: InstrumentSpec[AnswersSettings]) -> nn.Module:
+    """The pruned network; shared by all visitors, so only ever read."""
+    del identity
+    return follow(pruned_network(_spec), lambda update: None)
+
+
+def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, title: str) -> None:
+    content = export.to_file(network)
     again = export.reopened(content)
-    name = export.stem(found)
-    left, middle, last = st.columns(3)
+    name = export.stem(receipt)
+    left, middle, right = st.columns(3)
     left.download_button(
         f"{name}.safetensors",
         content,
@@ -52,7 +71,8 @@ def main(scene: Scene) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    text = export.script(found) if scene.source.recipe else None
+    # Only of a network that everybody has, since the script begins with it.
+    text = export.script(receipt) if selection.source.recipe else None
     if text is not None:
         middle.download_button(
             f"{name}.py",
@@ -63,10 +83,10 @@ def main(scene: Scene) -> None:
             icon=":material/code:",
             width="stretch",
         )
-    last.button(
+    right.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(f"{scene.title}, {choice.title}", again, scene),
+        args=(title, again, selection),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
@@ -76,7 +96,7 @@ def main(scene: Scene) -> None:
         f"shapes as a {type(again).__name__} of {parameter_count(again):,} parameters."
     )
     if text is None:
-        st.info("There is no script: this network was made in this session, not shipped.")
+        st.info("There is no script: this network does not ship with the explorer, so nobody else has it.")
         return
     st.markdown(
         "**The script** rebuilds it from the shipped checkpoint, asserts these numbers and stores it."
@@ -84,9 +104,12 @@ def main(scene: Scene) -> None:
     st.code(text, "python")
 
 
-def _keep(title: str, network: nn.Module, scene: Scene) -> None:
-    kept = trained_network(
-        title, network, input_size=scene.images.input_size, trained_on=f"pruned here from {scene.title}"
+def _keep(title: str, network: nn.Module, selection: PruningSelection) -> None:
+    source = trained_network(
+        title,
+        network,
+        input_size=selection.images.input_size,
+        trained_on=f"pruned here from {selection.title}",
     )
-    ui.session().trained[kept.card.name] = kept
+    ui.session().trained[source.card.name] = source
     st.toast(f"Kept: {title}")

@@ -10,7 +10,7 @@ from explorer.pruning import guesses
 from explorer.pruning.guesses import Guess, Guesses
 from explorer.pruning.methods import METHODS
 from explorer.pruning.page_controls import METHODS_HELP, RATIOS, title_of
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.ui import address
 
@@ -22,28 +22,32 @@ def _all() -> tuple[Guess, ...]:
     return kept.committed if kept else ()
 
 
-def hidden(scene: Scene) -> bool:
+def _about(selection: PruningSelection) -> list[Guess]:
+    """The guesses about this network on these images."""
+    return [guess for guess in _all() if guess.is_about(selection.weights, selection.images.whole)]
+
+
+def hidden(selection: PruningSelection) -> bool:
     """Whether the curve is to stay hidden, because no guess about it has been committed yet."""
     hide = address.toggle(
         "hide_curve",
         "Hide the curve, guess first",
         help="For a class: send the link with this switched on. The curve appears once a guess is committed.",
     )
-    method, ratio = _question()
-    return hide and not any(
-        (guess.checkpoint, guess.method, guess.ratio) == (scene.title, method, ratio) for guess in _all()
-    )
+    asked = _question()
+    return hide and not any((guess.method, guess.ratio) == asked for guess in _about(selection))
 
 
 def _question() -> tuple[str, float]:
+    """The method and the ratio that are asked about."""
     return (
         address.value("guess_method", default=ASKED_METHOD, options=METHODS),
         address.value("guess_ratio", default=ASKED_RATIO, options=RATIOS),
     )
 
 
-def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
-    """The question, and the button that commits a guess; settles what the shown rows answer."""
+def ask(selection: PruningSelection) -> None:
+    """The question, and the button that commits a guess."""
     with st.expander(
         "Predict, then reveal",
         expanded=address.value("hide_curve"),
@@ -74,13 +78,31 @@ def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
         st.button(
             "Commit",
             on_click=_commit,
-            args=(scene.title, percent / 100),
+            args=(selection, percent / 100),
             icon=":material/lock:",
             help="A committed guess cannot be changed any more.",
         )
-    ui.session().keep(Guesses(tuple(guesses.settle(_all(), scene.title, rows))))
-    for guess in _all():
-        if guess.measured is None and guess.checkpoint == scene.title:
+
+
+def _commit(selection: PruningSelection, percentage: float) -> None:
+    method, ratio = _question()
+    guess = Guess(
+        selection.title,
+        method,
+        ratio,
+        percentage,
+        weights=selection.weights,
+        images=selection.images.whole,
+    )
+    ui.session().keep(Guesses((*_all(), guess)))
+
+
+def settle(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
+    """Settle the guesses that the shown rows answer, and say which ones wait for a run."""
+    settled = guesses.settle(_all(), selection.weights, selection.images.whole, rows)
+    ui.session().keep(Guesses(tuple(settled)))
+    for guess in _about(selection):
+        if guess.measured is None:
             st.info(
                 f"Committed: {guess.guess:.1%} for {guess.title} at {guess.ratio:.0%}. The shown sweep "
                 "has no such point: choose that method and ratio and run it here.",
@@ -88,22 +110,17 @@ def ask(scene: Scene, rows: Sequence[SweepRow]) -> None:
             )
 
 
-def _commit(checkpoint: str, guess: float) -> None:
-    method, ratio = _question()
-    ui.session().keep(Guesses((*_all(), Guess(checkpoint, method, ratio, guess))))
-
-
-def marks(scene: Scene) -> pd.DataFrame | None:
+def marks(selection: PruningSelection) -> pd.DataFrame | None:
     """The settled guesses about this network, for the curve; None where there are none."""
-    settled = [guess for guess in _all() if guess.measured is not None and guess.checkpoint == scene.title]
+    settled = [guess for guess in _about(selection) if guess.measured is not None]
     return guesses.guess_table(settled) if settled else None
 
 
-def results(scene: Scene) -> None:
+def results(selection: PruningSelection) -> None:
     """How far off the guesses were, and all of them as CSV."""
     if not _all():
         return
-    for guess in _all():
-        if guess.measured is not None and guess.checkpoint == scene.title:
+    for guess in _about(selection):
+        if guess.measured is not None:
             st.markdown(f":material/adjust: {guesses.verdict(guess)}")
     ui.download("Guesses as CSV", guesses.guess_table(_all()), "guesses.csv")

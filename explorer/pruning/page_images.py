@@ -4,8 +4,8 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, per_image
-from explorer.pruning.page_choice import Choice, choose, provenance
-from explorer.pruning.scene import Scene
+from explorer.pruning.page_answers import AnswersShown, provenance, show_answers
+from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
 
 SHOWN = 12
@@ -13,28 +13,30 @@ SIDE = 92  # pixels of a thumbnail
 TURNED = {"lost": "right, now wrong", "won": "wrong, now right"}
 
 
-def main(scene: Scene) -> None:
+def main(selection: PruningSelection) -> None:
     """Accuracy by class before and after, then the images that flipped."""
-    choice = choose(scene)
-    if choice is None:
+    shown = show_answers(selection)
+    if shown is None:
         return
-    labels, classes = choice.images.targets(), choice.images.classes
-    rows = per_image.per_class(choice.before, choice.after, labels, classes)
-    text = per_image.describe_classes(choice.before, choice.after, labels, classes)
+    before, after = shown.answers.dense, shown.answers.pruned
+    labels, classes = shown.images.targets(), shown.images.classes
+    rows = per_image.per_class(before, after, labels, classes)
+    text = per_image.describe_classes(before, after, labels, classes)
     ui.chart(
-        charts.class_points(rows, choice.color),
+        charts.class_points(rows, shown.method.kind_color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
         f"{text} Lines are 95 % Wilson intervals.",
     )
-    provenance(choice)
+    provenance(shown)
     ui.download("Classes as CSV", rows, "classes.csv")
     st.subheader("The images that flipped")
-    _flips(choice)
+    _flips(shown)
 
 
-def _flips(choice: Choice) -> None:
-    images, labels = choice.images, choice.images.targets()
-    turned = per_image.flips(choice.before, choice.after, labels)
+def _flips(shown: AnswersShown) -> None:
+    images, labels = shown.images, shown.images.targets()
+    before, after = shown.answers.dense, shown.answers.pruned
+    turned = per_image.flips(before, after, labels)
     positions_of = {"lost": turned.lost, "won": turned.won}
     which = address.choice(
         "turned",
@@ -46,17 +48,17 @@ def _flips(choice: Choice) -> None:
         help="The largest change of the true class's probability first.",
     )
     positions = positions_of[which]
-    table = per_image.flip_table(choice.before, choice.after, labels, images.classes)
+    table = per_image.flip_table(before, after, labels, images.classes)
     if not positions:
         st.info("No image turned this way at this ratio.", icon=":material/info:")
         return
-    says = choice.before.argmax(1), choice.after.argmax(1)
-    shown = positions[:SHOWN]
+    says = before.argmax(1), after.argmax(1)
+    first = positions[:SHOWN]
     st.image(
-        [images.images[position] for position in shown],
+        [images.images[position] for position in first],
         caption=[
             f"{position}: {images.classes[int(says[0][position])]} → {images.classes[int(says[1][position])]}"
-            for position in shown
+            for position in first
         ],
         width=SIDE,
     )
@@ -76,11 +78,11 @@ def _flips(choice: Choice) -> None:
             caption=f"{images.caption(position)}, labelled {label}",
         )
     with right:
-        rows = per_image.distributions(choice.before, choice.after, position, images.classes)
-        sure = [scores[position].softmax(0) for scores in (choice.before, choice.after)]
+        rows = per_image.distributions(before, after, position, images.classes)
+        sure = [scores[position].softmax(0) for scores in (before, after)]
         target = int(images.labels[position])
         ui.chart(
-            charts.probability_bars(rows, choice.color),
+            charts.probability_bars(rows, shown.method.kind_color),
             f"Probabilities of {images.noun} {position}, labelled {label}, dense and pruned.",
             f"**{label}** had {sure[0][target]:.1%} and has {sure[1][target]:.1%}; the dense network says "
             f"**{images.classes[int(says[0][position])]}**, the pruned one "

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, sensitivity
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sensitivity import Cell
 
 MOST = 1000  # images; a cell's interval is then about 3 points wide
@@ -13,14 +13,14 @@ MOST = 1000  # images; a cell's interval is then about 3 points wide
 class Scan:
     """The cells of a run so far; they survive a stop."""
 
-    def __init__(self, scene: Scene, steps: int) -> None:
-        self.title, self.images, self.steps = scene.title, scene.images.name, steps
+    def __init__(self, selection: PruningSelection, steps: int) -> None:
+        self.title, self.images, self.steps = selection.title, selection.images.name, steps
         self.cells: list[Cell] = []
 
 
-def main(scene: Scene) -> None:
+def main(selection: PruningSelection) -> None:
     """The heat map, measured here or precomputed."""
-    count = min(MOST, len(scene.images))
+    count = min(MOST, len(selection.images))
     st.markdown(
         "Which layer can give up its weights? Each one is masked **alone**, its smallest weights first, while all "
         "others stay dense."
@@ -35,11 +35,11 @@ def main(scene: Scene) -> None:
     )
     stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
     if run:
-        _run(scene, count)
+        _run(selection, count)
     scan = st.session_state.get("sensitivity")
     if (
         isinstance(scan, Scan)
-        and (scan.title, scan.images) == (scene.title, scene.images.name)
+        and (scan.title, scan.images) == (selection.title, selection.images.name)
         and scan.cells
     ):
         if len(scan.cells) < scan.steps:
@@ -52,28 +52,28 @@ def main(scene: Scene) -> None:
             )
         _show(scan.cells)
         ui.provenance(
-            "measured", f"on the first {scan.cells[0].total:,} of {scene.images.name}, in this session."
+            "measured", f"on the first {scan.cells[0].total:,} of {selection.images.name}, in this session."
         )
         return
-    stored = ui.workspace().find_rows("sensitivity", Cell, scene.name)
+    stored = ui.workspace().find_rows("sensitivity", Cell, selection.name)
     if stored is None:
         st.info("No map of this network ships: run it here.", icon=":material/play_arrow:")
         return
     _show(list(stored.rows))
     ui.provenance(
         "precomputed",
-        f"{stored.where}; first {stored.images:,} {scene.images.noun}s.",
+        f"{stored.where}; first {stored.images:,} {selection.images.noun}s.",
     )
 
 
-def _run(scene: Scene, count: int) -> None:
-    images, steps = scene.images.select(slice(count)), sensitivity.steps(scene.network)
-    scan = Scan(scene, steps)
+def _run(selection: PruningSelection, count: int) -> None:
+    images, steps = selection.images.select(slice(count)), sensitivity.steps(selection.network)
+    scan = Scan(selection, steps)
     st.session_state["sensitivity"] = scan
     with ui.heavy_work():
         bar, figure = st.progress(0.0, "Counting the dense network"), st.empty()
         with ui.stopwatch() as clock:
-            for cell in sensitivity.scan(scene.network, images.inputs(), images.targets()):
+            for cell in sensitivity.scan(selection.network, images.inputs(), images.targets()):
                 scan.cells.append(cell)
                 done = len(scan.cells) / steps
                 bar.progress(

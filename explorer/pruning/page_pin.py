@@ -1,5 +1,6 @@
 """A network of the sweep as a row of the ledger."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -7,11 +8,11 @@ import streamlit as st
 from explorer import ui
 from explorer.ledger import LedgerRow, Origin
 from explorer.networks import describe
-from explorer.pruning.scene import Scene
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 
 
-def row(scene: Scene, rows: list[SweepRow], seed: int, origin: Origin, where: str) -> None:
+def row(selection: PruningSelection, rows: Sequence[SweepRow], seed: int, origin: Origin, where: str) -> None:
     """Choose one of the sweep's networks, and pin it."""
     names = {_name(each): each for each in rows}
     telling = min(
@@ -30,7 +31,7 @@ def row(scene: Scene, rows: list[SweepRow], seed: int, origin: Origin, where: st
         help="To compare with states of the other lessons.",
     )
     with right:
-        ui.pin("pruning", lambda: _ledger_row(scene, names[name], seed, origin, where))
+        ui.pin("pruning", lambda: _ledger_row(selection, names[name], seed, origin, where))
 
 
 def _name(each: SweepRow) -> str:
@@ -38,23 +39,25 @@ def _name(each: SweepRow) -> str:
     return f"{each.title}, {each.ratio:.0%}{after}"
 
 
-def _ledger_row(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where: str) -> LedgerRow:
+def _ledger_row(
+    selection: PruningSelection, pruned: SweepRow, seed: int, origin: Origin, where: str
+) -> LedgerRow:
     recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
     if pruned.recovery != "none":
         recipe["recovery"] = pruned.recovery
     if pruned.precision != "float32":
         recipe["precision"] = pruned.precision
     return LedgerRow(
-        f"{scene.title}, {_name(pruned)}",
+        f"{selection.title}, {_name(pruned)}",
         "pruning",
-        describe(scene.network),
+        describe(selection.network),
         pruned.params,
         pruned.nonzero,
         pruned.mult_adds,
-        scene.images.input_size,
+        selection.images.input_size,
         origin,
         where,
-        weights=scene.source.card.sha256,
+        weights=selection.source.card.sha256,
         recipe=recipe,
         file_bytes=pruned.file_bytes,
         zipped_bytes=pruned.zipped_bytes,
@@ -64,6 +67,6 @@ def _ledger_row(scene: Scene, pruned: SweepRow, seed: int, origin: Origin, where
         batch=pruned.batch,
         correct=pruned.correct,
         total=pruned.total,
-        images=scene.images.name,
-        images_key=scene.images.whole,
+        images=selection.images.name,
+        images_key=selection.images.whole,
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from explorer.pruning.methods import METHODS, PruningMethod, get_method
-from explorer.pruning.sweep import SweepPlan, SweepRow, sweep_table
+from explorer.pruning.sweep import SweepRow, sweep_table
 
 
 def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
@@ -98,27 +98,20 @@ def agreement(rows: Sequence[SweepRow]) -> float | None:
     return min((row.agreement for row in rows if row.agreement is not None), default=None)
 
 
-def untimed(rows: Sequence[SweepRow]) -> int:
-    """How many networks could not be timed because other programs used the processors."""
-    return sum(row.busy for row in rows)
-
-
-def settings(title: str, plan: SweepPlan, images: int) -> dict[str, str]:
-    """What a run was asked to do, in words, by name of the setting."""
-    return {
-        "checkpoint": title,
-        "methods": ", ".join(get_method(method).title for method in plan.methods),
-        "ratios": ", ".join(f"{ratio:.0%}" for ratio in plan.ratios),
-        "images": f"{images:,}",
-        "device": plan.device,
-        "precision": plan.precision,
-        "recalibration": f"{plan.recalibrate} batches",
-        "fine-tuning": f"{plan.finetune} steps",
-    }
-
-
-def differences(shown: dict[str, str], asked: dict[str, str]) -> list[str]:
-    """The settings in which the shown run differs from the controls, as sentences without a stop."""
-    return [
-        f"{name}: shown {shown[name]}, asked {asked[name]}" for name in shown if shown[name] != asked[name]
-    ]
+def at_chance(rows: Sequence[SweepRow], classes: int) -> str:
+    """From which ratio on each method cannot be told from guessing, in one sentence; empty if none gets there."""
+    guessing: dict[str, float] = {}
+    for row in sorted((row for row in rows if row.recovery == "none"), key=lambda row: -row.ratio):
+        low, high = row.accuracy.interval()
+        if not low <= 1 / classes <= high:
+            continue
+        higher = [
+            r.ratio for r in rows if r.method == row.method and r.recovery == "none" and r.ratio > row.ratio
+        ]
+        # Only without a gap: a single ratio whose interval happens to hold chance says little.
+        if guessing.get(row.title, min(higher, default=row.ratio)) == min(higher, default=row.ratio):
+            guessing[row.title] = row.ratio
+    if not guessing:
+        return ""
+    listed = "; ".join(f"{title} from {ratio:.0%}" for title, ratio in guessing.items())
+    return f"Not to be told from chance ({1 / classes:.1%} for {classes} classes): {listed}."

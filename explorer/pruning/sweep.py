@@ -1,9 +1,9 @@
 """A sweep: one trained network pruned at several ratios, each measured on real images and a real clock."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 import torch
@@ -24,79 +24,18 @@ from explorer.measure import (
     state_bytes,
 )
 from explorer.networks import nonzero_count, parameter_count
+from explorer.pruning.amount import cost_when_pruned
 from explorer.pruning.engine import Precision, PrunedNetwork, Setting, prunings
-from explorer.pruning.masks import check_ratio
-from explorer.pruning.methods import get_method
-from explorer.pruning.recovery import finetune, recalibrate
+from explorer.pruning.methods import METHODS, get_method
+from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
+from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH, finetune, recalibrate
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
 
 TIMED_BATCH = 32
 AGREEMENT_IMAGES = 500  # enough to tell, few enough that bfloat16 still saves time
-MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
-
-Recovery = Literal["none", "recalibrated", "fine-tuned"]
-
-
-@dataclass(frozen=True)
-class SweepPlan:
-    """What a sweep measures.
-
-    Attributes:
-        methods: how to prune, by key.
-        ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
-        device: where the network runs.
-        repeats: timed forward passes per network; 0 for no clock at all.
-        seed: of the random methods.
-        precision: of weights and images in the passes that are counted and timed.
-        recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
-        finetune: SGD steps of a short fine-tuning, 0 to 500.
-    """
-
-    methods: tuple[str, ...] = ("global-l1", "random", "channels-l1")
-    ratios: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9)
-    device: str = "cpu"
-    repeats: int = 15
-    seed: int = 0
-    precision: Precision = "float32"
-    recalibrate: int = 0
-    finetune: int = 0
-
-    def __post_init__(self) -> None:
-        for method in self.methods:
-            get_method(method)  # refuses an unknown one
-        for ratio in self.ratios:
-            check_ratio(ratio)
-        if not self.methods or not self.ratios:
-            raise ExplorerError("A sweep needs at least one method and one ratio.")
-        _ = self.setting  # refuses what is not here
-        if self.repeats < 0:
-            raise ExplorerError("A network is timed 0 times or more.")
-        if not 0 <= self.recalibrate <= MAX_RECALIBRATE:
-            raise ExplorerError(f"BatchNorm is recalibrated on 0 to {MAX_RECALIBRATE} batches.")
-        if not 0 <= self.finetune <= MAX_FINETUNE:
-            raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
-
-    @property
-    def setting(self) -> Setting:
-        """Device and precision."""
-        return Setting(self.device, self.precision)
-
-    @property
-    def recoveries(self) -> tuple[Recovery, ...]:
-        """The states in which each pruned network is measured, in order.
-
-        >>> SweepPlan(recalibrate=1, finetune=50).recoveries
-        ('none', 'recalibrated', 'fine-tuned')
-        """
-        switched: tuple[tuple[Recovery, int], ...] = (
-            ("recalibrated", self.recalibrate),
-            ("fine-tuned", self.finetune),
-        )
-        return ("none", *(name for name, amount in switched if amount))
-
-    @property
-    def steps(self) -> int:
-        """How many networks are measured: the rows of the sweep."""
-        return len(self.methods) * len(self.ratios) * len(self.recoveries)
+TRAINING_PASSES = 3  # what a training step computes, in forward passes: its own, and two backward ones
+Row = tuple[str, float, Recovery]
 
 
 @dataclass(frozen=True)
@@ -148,9 +87,25 @@ class SweepRow:
     agreement: float | None = None
 
     @property
+    def row(self) -> Row:
+        """Which row of its sweep it is: method, ratio and recovery."""
+        return self.method, self.ratio, self.recovery
+
+    @property
     def title(self) -> str:
         """The method's name for people."""
         return get_method(self.method).title
+
+    @property
+    def described(self) -> str:
+        """How it was pruned, in words.
+
+        >>> row = SweepRow("channels-l1", 0.5, *[0] * 5, *[None] * 4, 1, 1, False, 0, 0, "recalibrated")
+        >>> row.described
+        '50% of the channels removed, recalibrated'
+        """
+        after = "" if self.recovery == "none" else f", {self.recovery}"
+        return f"{self.ratio:.0%} {get_method(self.method).share}{after}"
 
     @property
     def accuracy(self) -> Accuracy:
@@ -164,9 +119,17 @@ class SweepRow:
 
 
 def sweep(
-    model: nn.Module, inputs: Tensor, targets: Tensor, plan: SweepPlan, *, shard: ImageSet | None = None
-) -> Iterator[SweepRow]:
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    plan: SweepPlan,
+    *,
+    shard: ImageSet | None = None,
+    skip: Collection[Row] = (),
+) -> Iterator[SweepRow | Update]:
     """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
+
+    While one is fine-tuned there are updates in between.
 
     Args:
         model: in eval mode, on the CPU; it is only read, every pruning works on a copy.
@@ -174,6 +137,7 @@ def sweep(
         targets: labels (N,).
         plan: methods, ratios, recoveries, device, precision.
         shard: training images; the recoveries need them.
+        skip: rows that are not measured again.
 
     Raises:
         ExplorerError: the plan asks for a recovery and there are no training images.
@@ -183,27 +147,35 @@ def sweep(
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
     for method in plan.methods:
-        for pruned in prunings(model, get_method(method), plan.ratios, plan.seed, plan.setting):
-            yield meter.row(method, pruned, "none")
-            if shard is not None:
-                for recovery, network in _recovered(pruned, plan, shard):
-                    yield meter.row(method, network, recovery)
+        missing = {
+            ratio: [recovery for recovery in plan.recoveries if (method, ratio, recovery) not in skip]
+            for ratio in plan.ratios
+        }
+        ratios = [ratio for ratio in plan.ratios if missing[ratio]]
+        for pruned in prunings(model, get_method(method), ratios, plan.seed, plan.setting):
+            wanted = missing[pruned.ratio]
+            if "none" in wanted:
+                yield meter.row(method, pruned, "none")
+            if shard is not None and wanted != ["none"]:
+                for step in _recovered(pruned, plan, shard):
+                    if isinstance(step, Update):
+                        yield step
+                    elif step[0] in wanted:
+                        yield meter.row(method, step[1], step[0])
 
 
 def _recovered(
     pruned: PrunedNetwork, plan: SweepPlan, shard: ImageSet
-) -> Iterator[tuple[Recovery, PrunedNetwork]]:
+) -> Iterator[tuple[Recovery, PrunedNetwork] | Update]:
     """The pruned network after each recovery of the plan, one on top of the other, on a private copy."""
-    if len(plan.recoveries) == 1:
-        return
     # All ratios of a method are written into one network, so a recovery that trained it would train the rest.
     network = copy.deepcopy(pruned.plain())
     for recovery in plan.recoveries[1:]:
         if recovery == "recalibrated":
             recalibrate(network, shard, plan.recalibrate)
         else:
-            for _ in finetune(network, shard, plan.finetune, plan.seed):
-                pass
+            for done, _ in enumerate(finetune(network, shard, plan.finetune, plan.seed), start=1):
+                yield Update("steps of fine-tuning", done, plan.finetune)
         yield recovery, PrunedNetwork(pruned.ratio, plan.setting.ready(network), lambda: network)
 
 
@@ -262,6 +234,96 @@ class _Meter:
         return float((scores[: len(expected)].argmax(1) == expected).float().mean())
 
 
+class Sweep(Instrument[SweepSettings, SweepRow]):
+    """The sweep as an instrument: a row for each network."""
+
+    key = "sweep"
+    title = "the sweep"
+    unit = "networks"
+    resumes = True
+
+    def steps(self, spec: InstrumentSpec[SweepSettings]) -> int:
+        """A row for each method, ratio and recovery."""
+        return spec.settings.steps
+
+    def work(self, spec: InstrumentSpec[SweepSettings]) -> float:
+        """Every image through every pruned network, the clock's passes, and what the recoveries compute."""
+        settings = spec.settings
+        batch = at_once(spec.data.input_size, TIMED_BATCH)
+        dense = cost_when_pruned(spec, 0.0)
+        recovering = settings.recalibrate * RECALIBRATION_BATCH
+        recovering += TRAINING_PASSES * settings.finetune * FINETUNE_BATCH
+        whole = 0.0
+        for method in settings.methods:
+            for ratio in settings.ratios:
+                one = dense if get_method(method).kind == "mask" else cost_when_pruned(spec, ratio)
+                timed = settings.repeats * batch * (one + dense)
+                whole += len(settings.recoveries) * (settings.images * one + timed) + recovering * one
+        return whole
+
+    def run(
+        self, spec: InstrumentSpec[SweepSettings], done: Sequence[SweepRow] = ()
+    ) -> Generator[Update | SweepRow, None, None]:
+        """The rows that are not done yet."""
+        settings = spec.settings
+        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        shard = (yield from spec.data.read("training")) if len(settings.recoveries) > 1 else None
+        skip = {row.row for row in done}
+        model = spec.network.load()
+        yield from sweep(model, images.inputs(), images.targets(), settings, shard=shard, skip=skip)
+
+    def describe(self, part: SweepRow) -> str:
+        """What this network still gets right."""
+        return f"{part.title} at {part.ratio:.0%}: {part.accuracy.value:.1%} right"
+
+    def unmeasured(self, parts: Sequence[SweepRow]) -> str:
+        """How many networks could not be timed."""
+        busy = sum(row.busy for row in parts)
+        if not busy:
+            return ""
+        return (
+            f"Other programs used this machine's processors: {busy} of {len(parts)} networks could not be timed, "
+            "so their milliseconds are left out. The accuracies hold."
+        )
+
+
+SWEEP = Sweep()
+
+
+def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any]) -> SweepSettings:
+    """The settings with which stored rows were measured: what the rows tell, and what was written beside them.
+
+    Args:
+        rows: all rows of a sweep.
+        images: how many images they were counted on.
+        written: further settings by name; those of a plan that are not there are the plan's defaults.
+    """
+    known = {each.name for each in fields(SweepPlan)}
+    return SweepSettings(
+        **{
+            name: value
+            for name, value in written.items()
+            if name in known - {"methods", "ratios", "precision"}
+        },
+        methods=tuple(key for key in METHODS if any(row.method == key for row in rows)),
+        ratios=tuple(sorted({row.ratio for row in rows})),
+        precision=rows[0].precision,
+        images=images,
+    )
+
+
+def rows_asked_for(rows: Sequence[SweepRow], asked: SweepSettings) -> tuple[SweepRow, ...] | None:
+    """Of measured rows those that a plan asks for, if all are there; else None."""
+    there = {row.row: row for row in rows}
+    wanted = [
+        (method, ratio, recovery)
+        for method in asked.methods
+        for ratio in asked.ratios
+        for recovery in asked.recoveries
+    ]
+    return tuple(there[row] for row in wanted) if all(row in there for row in wanted) else None
+
+
 def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
     """The rows as a table for people: one line per network, accuracy with its 95 % interval."""
     lines = []
@@ -271,6 +333,7 @@ def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
             {
                 "method": row.title,
                 "ratio": row.ratio,
+                "pruned": row.described,
                 "accuracy": row.accuracy.value,
                 "accuracy_low": low,
                 "accuracy_high": high,

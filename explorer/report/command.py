@@ -1,13 +1,11 @@
 """The report from a terminal: ``report``, without a browser."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from explorer import terminal
 from explorer.architecture.budget import LIMITS
@@ -15,13 +13,15 @@ from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json
 from explorer.networks import StudentSpec
-from explorer.pruning.forms import forms
-from explorer.pruning.sweep import SweepPlan, sweep
+from explorer.pruning.forms import FORMS, FormsSettings
+from explorer.pruning.plan import SweepPlan, SweepSettings
+from explorer.pruning.sweep import SWEEP
 from explorer.report.answers import answers
 from explorer.report.blocks import Where
 from explorer.report.current import Formed, Pruned, Swept, Taught, default_batch, homework
 from explorer.report.render import Document, archive, html, numbers
-from explorer.terminal import Bars, data_options, whole_numbers, workspace_of
+from explorer.terminal import Bars, data_options, run_instrument, whole_numbers, workspace_of
+from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
@@ -102,13 +102,13 @@ def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> P
     whole = follow(workspace.images("test"), Bars())
     if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    model, images = workspace.network(name), whole.select(slice(options.images))
-    inputs, targets = images.inputs(), images.targets()
-    plan = SweepPlan(ratios=options.ratios)
-    steps = sweep(model, inputs, targets, plan)
-    rows = tuple(tqdm(steps, desc="pruned networks", total=plan.steps, file=sys.stderr))
-    found = tuple(tqdm(forms(model, inputs, targets, RATIO), desc="forms", total=4, file=sys.stderr))
+    images, source = whole.select(slice(options.images)), workspace.source(name)
+    settings = SweepSettings(ratios=options.ratios, images=len(images))
+    rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", whole.key, settings))
+    forms = run_instrument(
+        FORMS, InstrumentSpec(source, workspace.data, "test", whole.key, FormsSettings(len(images), RATIO))
+    )
     where = Where(
         "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."
     )
-    return Pruned(name, sweep=Swept(rows, where), forms=Formed(found, RATIO, where))
+    return Pruned(name, sweep=Swept(rows, where), forms=Formed(forms, RATIO, where))

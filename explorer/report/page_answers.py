@@ -11,7 +11,7 @@ from explorer import ui
 from explorer.architecture import page_controls as architecture
 from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
-from explorer.pruning.scene import FormsShown, SweepShown
+from explorer.pruning.selection import FormsShown, SweepShown
 from explorer.report import charts
 from explorer.report.answers import answers
 from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
@@ -81,10 +81,11 @@ def _state() -> Homework:
         key = ("report", workspace.data.key, workspace.teachers[0], workspace.default_student or "")
         taught = Taught(batch=ui.prepare(key, lambda: default_batch(workspace)))
     pruned = Pruned()
-    if swept is not None and swept.name in workspace.cards:
-        pruned = Pruned(swept.name, swept.title, Swept(swept.rows, Where(swept.origin, swept.where)))
-        if formed is not None and formed.name == swept.name:
-            forms = Formed(formed.rows, formed.ratio, Where("measured", formed.where))
+    if swept is not None and swept.measured.is_in(workspace):
+        subject = swept.measured
+        pruned = Pruned(subject.name, subject.title, Swept(swept.rows, Where(swept.origin, swept.where)))
+        if formed is not None and formed.measured == subject:
+            forms = Formed(formed.rows, formed.ratio, Where(formed.origin, formed.where))
             pruned = replace(pruned, forms=forms)
     return homework(architecture.current(), taught, pruned, workspace)
 

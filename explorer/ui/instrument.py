@@ -185,10 +185,9 @@ class Panel(Generic[PartType]):
         if self._wants_to_run():
             self._run(grow)
         kept = self._to_show()
+        self._say_stopped(kept)
         if kept is None:
             return self._show_stored()
-        if not kept.finished:
-            self._say_stopped(kept)
         asked = self._spec.settings if self._spec else kept.identity.settings
         self._say_other_settings("This run has", differences(kept.identity.settings, asked))
         missing = self._instrument.unmeasured(kept.parts)
@@ -305,16 +304,23 @@ class Panel(Generic[PartType]):
             other = results().latest(*self._identity.subject)
         return next((kept for kept in (exact, other) if kept is not None and kept.parts), None)
 
-    def _say_stopped(self, kept: KeptResult) -> None:
-        what = f"{len(kept.parts):,} of {kept.steps:,} {self._instrument.unit}"
-        st.info(f"Stopped after {what}; they are kept.", icon=":material/stop_circle:")
-        if self._starts_itself and kept.identity in session().stopped:
+    def _say_stopped(self, kept: KeptResult | None) -> None:
+        # What is shown may be another run than the one that its visitor stopped before it brought anything.
+        stopped = self._starts_itself and self._identity in session().stopped
+        if kept is not None and not kept.finished:
+            what = f"{len(kept.parts):,} of {kept.steps:,} {self._instrument.unit}"
+            st.info(f"Stopped after {what}; they are kept.", icon=":material/stop_circle:")
+        elif stopped:
+            st.info(
+                f"Stopped before the first of the {self._instrument.unit}.", icon=":material/stop_circle:"
+            )
+        if stopped:
             st.button(
                 "Go on",
                 key=f"go_on_{self._instrument.key}",
                 icon=":material/play_arrow:",
                 on_click=session().stopped.discard,
-                args=(kept.identity,),
+                args=(self._identity,),
             )
 
     def _say_other_settings(self, who: str, others: tuple[Difference, ...]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.pruning import examine
-from explorer.pruning.sweep import MAX_FINETUNE, MAX_RECALIBRATE
+from explorer.pruning.plan import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
 from tests.pruning.app import charts, downloads, press, pruning, said
 
@@ -31,7 +31,7 @@ def test_the_three_forms_are_measured_on_the_page() -> None:
     assert said(app, "torchinfo counts only the weights")
     assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
     app.slider(key="dropped").set_value(0.8).run()
-    assert said(app, "measured at 50% on 100 images, the controls ask for 80% on 100")
+    assert said(app, "This run has other settings than the controls (channels dropped: shown 50%, asked 80%)")
 
 
 def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
@@ -45,7 +45,7 @@ def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
     assert said(app, "measured here")
     assert not said(app, "other settings than the controls")
     app.multiselect(key="chosen_ratios").set_value([0.0, 0.8]).run()
-    assert said(app, "ratios: shown 0%, 50%, asked 0%, 80%")
+    assert said(app, "ratios: shown 0 %, 50 %, asked 0 %, 80 %")
     app.multiselect(key="methods").set_value([]).run()
     assert "at least one method" in app.error[0].value
     assert len(app.dataframe[0].value) == 8, "what was measured stays"
@@ -55,7 +55,7 @@ def test_a_preset_sets_the_controls() -> None:
     app = pruning()
     press(app, "Question 3-1")
     assert app.multiselect(key="methods").value == ["global-l1"]
-    assert said(app, "20 networks on 100 images")
+    assert said(app, "20 networks, about ")
 
 
 def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from explorer.errors import ExplorerError
 from explorer.pruning import guesses, reading
 from explorer.pruning.guesses import Guess
 from explorer.pruning.methods import METHODS, PruningMethod, baseline
-from explorer.pruning.sweep import Recovery, SweepPlan, SweepRow
+from explorer.pruning.plan import Recovery, SweepSettings
+from explorer.pruning.sweep import SWEEP, SweepRow
+from explorer.work.identity import differences
 
 
 def row(
@@ -36,7 +40,8 @@ def test_what_a_sweep_says() -> None:
     )
     assert "40.0% becomes **70.0%** (masked, global L1 at 90%)" in reading.recovered(ROWS)
     assert reading.recovered(ROWS[:3]) == ""
-    assert reading.untimed(ROWS) == 1
+    assert "1 of 5 networks could not be timed" in SWEEP.unmeasured(ROWS)
+    assert SWEEP.unmeasured(ROWS[:4]) == ""
     assert reading.agreement(ROWS) is None
     assert reading.with_share(ROWS, 1000)["gone"].round(2).tolist() == [0, 0.8, 0.9, 0.9, 0.5]
 
@@ -69,27 +74,46 @@ def test_every_method_has_its_headline(method: PruningMethod) -> None:
     assert reading.headline(rows[:1]) == "A sweep, measured", "ratio 0 is no pruning"
 
 
-def test_a_run_that_is_not_what_the_controls_ask_for_is_told_apart() -> None:
-    plan = SweepPlan(ratios=(0.0, 0.5))
-    shown = reading.settings("teacher", plan, 500)
-    assert reading.differences(shown, shown) == []
-    asked = reading.settings("teacher", SweepPlan(ratios=(0.0, 0.5), recalibrate=2), 1000)
-    assert reading.differences(shown, asked) == [
-        "images: shown 500, asked 1,000",
+def test_the_ratio_from_which_nothing_is_told_from_chance_is_named_without_a_gap() -> None:
+    rows = [
+        row("global-l1", 0.0, 90),
+        row("global-l1", 0.3, 11),
+        row("global-l1", 0.5, 60),
+        row("global-l1", 0.8, 12),
+        row("global-l1", 0.9, 10),
+        row("random", 0.9, 50),
+    ]
+    said = reading.at_chance(rows, 10)
+    assert said == "Not to be told from chance (10.0% for 10 classes): masked, global L1 from 80%."
+    assert (
+        reading.at_chance(rows, 2)
+        == "Not to be told from chance (50.0% for 2 classes): masked at random from 90%."
+    )
+    assert reading.at_chance(rows[:1], 10) == ""
+
+
+def test_settings_tell_two_runs_apart_in_words() -> None:
+    shown = SweepSettings(ratios=(0.0, 0.5))
+    asked = replace(shown, recalibrate=2, training="abcdefgh", images=1000)
+    assert [str(each) for each in differences(shown, asked)] == [
         "recalibration: shown 0 batches, asked 2 batches",
+        "images: shown 500, asked 1,000",
+        "training images: shown none, asked those of key abcdef",
     ]
 
 
 def test_a_guess_is_settled_once_by_the_row_that_answers_it() -> None:
-    open_ones = [Guess("teacher", "global-l1", 0.8, 0.5), Guess("other", "global-l1", 0.8, 0.5)]
-    settled = guesses.settle(open_ones, "teacher", ROWS)
+    asked = Guess("Student", "global-l1", 0.8, 0.5, weights="abc", images="test")
+    others = [replace(asked, weights="def"), replace(asked, images="other"), replace(asked, ratio=0.35)]
+    settled = guesses.settle([asked, *others], "abc", "test", ROWS)
     assert settled[0].measured == 0.89
-    assert settled[1].measured is None
+    assert settled[1:] == others, "another network, images or ratio of the same title is another question"
     assert "**39.0 points too low**" in guesses.verdict(settled[0])
     assert "No sweep" in guesses.verdict(settled[1])
-    later = guesses.settle(settled, "teacher", [row("global-l1", 0.8, 1)])
+    later = guesses.settle(settled, "abc", "test", [row("global-l1", 0.8, 1)])
     assert later == settled, "a later run does not change what was revealed"
     rows = guesses.guess_table(settled)
     assert rows["error_points"].round(6).tolist()[0] == -39.0
+    assert rows["images"].tolist()[0] == 100
     with pytest.raises(ExplorerError, match="between 0 and 100 %"):
         Guess("teacher", "global-l1", 0.8, 1.2)

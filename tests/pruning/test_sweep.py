@@ -1,6 +1,6 @@
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,15 @@ from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
 from explorer.networks import StudentNet, StudentSpec, maskable_weights
 from explorer.pruning.methods import Kind, baseline
-from explorer.pruning.sweep import SweepPlan, SweepRow, sweep, sweep_table
+from explorer.pruning.plan import SweepPlan
+from explorer.pruning.sweep import SweepRow, sweep, sweep_table
+from explorer.work.progress import Update
 from explorer.workspace import open_workspace
+
+
+def rows_of(steps: Iterable[SweepRow | Update]) -> list[SweepRow]:
+    return [step for step in steps if isinstance(step, SweepRow)]
+
 
 QUICK = SweepPlan(("global-l1", "random", "channels-l1"), (0.0, 0.5), repeats=2)
 
@@ -99,7 +106,7 @@ def test_a_recovery_changes_nothing_of_the_next_ratio(method: str, shard: ImageS
     test = BUNDLED.load("test").select(slice(100))
     plan = SweepPlan((method,), (0.5, 0.2), repeats=0, recalibrate=1, finetune=2)
     model = load("student-60k")
-    rows = list(sweep(model, test.inputs(), test.targets(), plan, shard=shard))
+    rows = rows_of(sweep(model, test.inputs(), test.targets(), plan, shard=shard))
     assert [(row.ratio, row.recovery) for row in rows[::3]] == [(0.5, "none"), (0.2, "none")]
     for row, recalibrated, tuned in (rows[:3], rows[3:]):
         alone = replace(plan, ratios=(row.ratio,), recalibrate=0, finetune=0)
@@ -138,7 +145,7 @@ def test_every_recovery_adds_a_row_after_the_pruned_network(shard: ImageSet) -> 
     plan = SweepPlan(("global-l1", "channels-l1"), (0.6,), repeats=0, recalibrate=1, finetune=3)
     model = load("student-60k")
     before = copy.deepcopy(model.state_dict())
-    rows = list(sweep(model, images.inputs(), images.targets(), plan, shard=shard))
+    rows = rows_of(sweep(model, images.inputs(), images.targets(), plan, shard=shard))
     assert [row.recovery for row in rows] == 2 * ["none", "recalibrated", "fine-tuned"]
     assert len(rows) == plan.steps
     pruned, recalibrated, tuned = rows[:3]

@@ -9,7 +9,8 @@ from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.networks import StudentSpec
 from explorer.pruning.forms import forms
-from explorer.pruning.sweep import SweepPlan, sweep
+from explorer.pruning.plan import SweepPlan
+from explorer.pruning.sweep import sweep
 from explorer.report.blocks import Where
 from explorer.report.current import Formed, Homework, Pruned, Swept, Taught, homework
 

@@ -62,7 +62,7 @@ OTHER: dict[str, Any] = {
     "up": "mult_adds",
     "shipped": False,
     "checkpoint": "student-60k-kd",
-    "images": 1000,
+    "images": 500,
     "pruning_tab": "Coupled channels",
     "methods": ["lamp", "channels-l2"],
     "ratios": "chosen",

@@ -147,6 +147,16 @@ def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it(
     assert COUNTING.started == [0, 1]
 
 
+def test_work_that_was_stopped_before_it_brought_anything_can_go_on() -> None:
+    spec = spec_of(2)
+    app = AppTest.from_function(page, args=(2, 10**9, "one", False, True))
+    app.session_state["session"] = stopped_session(COUNTING.identity(spec))
+    app.run()
+    assert "Stopped before the first of the numbers" in app.info[0].value
+    press(app, "Go on")
+    assert texts(app) == ["measured: [0, 1], 2 of 2."]
+
+
 def stopped_session(identity: Identity) -> object:
     from explorer.ui.session import Session
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from explorer.__main__ import main
@@ -15,7 +14,9 @@ from explorer.pruning import charts, export, reading
 from explorer.pruning.engine import prune_network
 from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS
-from explorer.pruning.sweep import SweepPlan, sweep, sweep_table
+from explorer.pruning.plan import SweepPlan
+from explorer.pruning.sweep import sweep, sweep_table
+from tests.pruning.app import pruning
 
 LAMP = METHODS["lamp"]
 
@@ -62,12 +63,6 @@ def test_it_is_not_global_l1_and_empties_no_layer() -> None:
     assert all(mask.any() for mask in lamp.values())
 
 
-def controls() -> None:
-    from explorer.pruning.page_controls import controls
-
-    controls()
-
-
 def test_the_terminal_the_page_the_charts_the_headline_and_the_export_know_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -78,9 +73,9 @@ def test_the_terminal_the_page_the_charts_the_headline_and_the_export_know_it(
     assert main([*arguments, "--repeats", "0", "--json"]) == 0
     assert [row["method"] for row in json.loads(capsys.readouterr().out)] == ["lamp", "random"]
 
-    app = AppTest.from_function(controls, default_timeout=60).run()
-    assert LAMP.title in app.multiselect(key="p_m").options
-    assert LAMP.sentence in app.multiselect(key="p_m").help
+    app = pruning()
+    assert LAMP.title in app.multiselect(key="methods").options
+    assert LAMP.sentence in app.multiselect(key="methods").help
 
     plan = SweepPlan(("lamp",), (0.0, 0.8), repeats=0)
     rows = list(sweep(load("student-60k"), torch.zeros(2, 3, 64, 64), torch.zeros(2), plan))

@@ -18,8 +18,9 @@ from explorer.pruning import charts
 from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS, PruningMethod, baseline, entry, get_method
 from explorer.pruning.methods.entry import KINDS, collect, discover
+from explorer.pruning.plan import SweepPlan
 from explorer.pruning.removal import kept_channels
-from explorer.pruning.sweep import SweepPlan, sweep, sweep_table
+from explorer.pruning.sweep import sweep, sweep_table
 
 SHIPPED = ("global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random")
 NEW = PruningMethod("new", "a new one", "mask", METHODS["random"].score, palette.MAGENTA, "It is new.")

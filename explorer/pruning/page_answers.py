@@ -1,0 +1,91 @@
+"""One pruned network and its answers beside the dense one's, for the tabs that look at single images."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer import ui
+from explorer.data import ImageSet
+from explorer.pruning.answers import ANSWERS, AnswersSettings, PrunedAnswers
+from explorer.pruning.methods import METHODS, PruningMethod
+from explorer.pruning.page_controls import METHODS_HELP, title_of
+from explorer.pruning.selection import USE, PruningSelection
+from explorer.ui import address
+from explorer.ui.instrument import Panel
+
+OPENS_WITH = "global-l1"
+
+
+@dataclass(frozen=True, eq=False)
+class AnswersShown:
+    """The answers of a selection's network, dense and pruned, and where they come from."""
+
+    selection: PruningSelection
+    answers: PrunedAnswers
+    where: str
+
+    @property
+    def settings(self) -> AnswersSettings:
+        """How the network was pruned; after a stop not always as the controls now ask for."""
+        return self.answers.settings
+
+    @property
+    def images(self) -> ImageSet:
+        """The images that were answered."""
+        return ui.images(USE).select(slice(len(self.answers)))
+
+    @property
+    def method(self) -> PruningMethod:
+        """How it was pruned."""
+        return METHODS[self.settings.method]
+
+
+def show_answers(selection: PruningSelection) -> AnswersShown | None:
+    """Draw the controls, and get both networks' answers; None as long as there are none."""
+    left, middle, right = st.columns([2, 2, 1], gap="large")
+    method = address.choice(
+        "method",
+        "Method",
+        tuple(METHODS),
+        draw=left.selectbox,
+        default=OPENS_WITH,
+        format_func=title_of,
+        help=f"How the network is pruned.\n\n{METHODS_HELP}",
+    )
+    ratio = address.slider(
+        "ratio",
+        "Ratio",
+        at=middle,
+        step=0.05,
+        format="percent",
+        help="Share of weights that is masked, or of each layer's channels that is removed.",
+    )
+    batches = int(
+        address.slider(
+            "recalibrate_one",
+            "Recalibrate",
+            at=right,
+            help="Batches of 100 training images for BatchNorm, after the pruning; 0 for none.",
+        )
+    )
+    settings = AnswersSettings(
+        len(selection.images),
+        method,
+        round(ratio, 4),
+        batches,
+        selection.training_key(needed=batches > 0),
+    )
+    shown = Panel(ANSWERS, selection.spec(settings), starts_itself=True).result(
+        lambda spec, parts: (
+            f"both networks on the first {sum(len(part.dense) for part in parts):,} {selection.noun}s: "
+            f"{selection.title}, {spec.settings.title}."
+        )
+    )
+    if shown is None:
+        return None
+    return AnswersShown(selection, PrunedAnswers.joined(shown.settings, shown.parts), shown.where)
+
+
+def provenance(shown: AnswersShown) -> None:
+    """Where the answers come from."""
+    ui.provenance("computed", shown.where)

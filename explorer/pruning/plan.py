@@ -1,0 +1,96 @@
+"""What a sweep is asked to measure: which networks, where, how precisely, with which recovery."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from explorer.errors import ExplorerError
+from explorer.pruning.engine import Precision, Setting
+from explorer.pruning.masks import check_ratio
+from explorer.pruning.methods import get_method
+from explorer.work.identity import percentages, setting
+
+MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
+
+Recovery = Literal["none", "recalibrated", "fine-tuned"]
+
+
+def _titles(methods: tuple[str, ...]) -> str:
+    return ", ".join(get_method(method).title for method in methods)
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What a sweep measures, on whatever images.
+
+    Attributes:
+        methods: how to prune, by key.
+        ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
+        device: where the network runs.
+        repeats: timed forward passes per network; 0 for no clock at all.
+        seed: of the random methods.
+        precision: of weights and images in the passes that are counted and timed.
+        recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
+        finetune: SGD steps of a short fine-tuning, 0 to 500.
+    """
+
+    methods: tuple[str, ...] = setting("methods", _titles, default=("global-l1", "random", "channels-l1"))
+    ratios: tuple[float, ...] = setting("ratios", percentages, default=(0.0, 0.2, 0.4, 0.6, 0.8, 0.9))
+    device: str = setting("device", default="cpu")
+    repeats: int = setting("timed passes", default=15)
+    seed: int = setting("seed", default=0)
+    precision: Precision = setting("precision", default="float32")  # noqa: RUF009 (a field)
+    recalibrate: int = setting("recalibration", "{} batches".format, default=0)
+    finetune: int = setting("fine-tuning", "{} steps".format, default=0)
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            get_method(method)  # refuses an unknown one
+        for ratio in self.ratios:
+            check_ratio(ratio)
+        if not self.methods or not self.ratios:
+            raise ExplorerError("A sweep needs at least one method and one ratio.")
+        _ = self.setting  # refuses what is not here
+        if self.repeats < 0:
+            raise ExplorerError("A network is timed 0 times or more.")
+        if not 0 <= self.recalibrate <= MAX_RECALIBRATE:
+            raise ExplorerError(f"BatchNorm is recalibrated on 0 to {MAX_RECALIBRATE} batches.")
+        if not 0 <= self.finetune <= MAX_FINETUNE:
+            raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
+
+    @property
+    def setting(self) -> Setting:
+        """Device and precision."""
+        return Setting(self.device, self.precision)
+
+    @property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """The states in which each pruned network is measured, in order.
+
+        >>> SweepPlan(recalibrate=1, finetune=50).recoveries
+        ('none', 'recalibrated', 'fine-tuned')
+        """
+        switched: tuple[tuple[Recovery, int], ...] = (
+            ("recalibrated", self.recalibrate),
+            ("fine-tuned", self.finetune),
+        )
+        return ("none", *(name for name, amount in switched if amount))
+
+    @property
+    def steps(self) -> int:
+        """How many networks are measured: the rows of the sweep."""
+        return len(self.methods) * len(self.ratios) * len(self.recoveries)
+
+
+@dataclass(frozen=True)
+class SweepSettings(SweepPlan):
+    """A plan together with the images it is measured on: everything that the figures depend on but the network.
+
+    Attributes:
+        images: how many of the images are counted, the first so many.
+        training: key of the training images that a recovery takes; empty without a recovery.
+    """
+
+    images: int = setting("images", "{:,}".format, default=500)
+    training: str = setting(
+        "training images", lambda key: f"those of key {key[:6]}" if key else "none", default=""
+    )
