@@ -76,7 +76,7 @@ def drag_states() -> int:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
-        page.goto(f"{address}/distillation?d_t=1")
+        page.goto(f"{address}/distillation?temperature=1")
         slider, bar = page.locator("#temperature"), page.locator("#bars .bar").first
         slider.wait_for(timeout=90_000)
         page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=90_000)

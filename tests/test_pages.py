@@ -59,9 +59,9 @@ def test_a_link_opens_the_state_it_carries() -> None:
     [
         ("architecture", "stem", "0", 64),
         ("architecture", "block2", "wide", 128),
-        ("distillation", "d_a", "7", 0.5),
-        ("distillation", "d_t", "999", 4.0),
-        ("distillation", "d_by", "nobody", "most ambiguous for the teacher"),
+        ("distillation", "alpha", "7", 0.5),
+        ("distillation", "temperature", "999", 4.0),
+        ("distillation", "image_by", "nobody", "most ambiguous for the teacher"),
         ("pruning", "images", "3", 1000),
     ],
 )
@@ -83,7 +83,7 @@ def test_nonsense_in_a_link_opens_at_the_default_and_says_so(
 def test_every_tab_of_the_distillation_lesson_draws(tab: str) -> None:
     app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     app.run()
-    app.query_params["d_tab"] = tab
+    app.query_params["distillation_tab"] = tab
     app.switch_page("explorer/distillation/page.py").run()
     assert not app.exception
     assert not app.error
@@ -93,21 +93,21 @@ def test_every_tab_of_the_distillation_lesson_draws(tab: str) -> None:
 def test_alpha_rewrites_the_formula_and_says_what_has_no_influence() -> None:
     app = opened("distillation")
     before = app.latex[0].value
-    assert not app.number_input(key="d_t").disabled
-    app.slider(key="d_a").set_value(1.0).run()
+    assert not app.number_input(key="temperature").disabled
+    app.slider(key="alpha").set_value(1.0).run()
     assert app.latex[0].value != before
     assert any("labels have no influence" in info.value for info in app.info)
-    assert not app.number_input(key="d_t").disabled
-    app.toggle(key="d_conv").set_value(True).run()
+    assert not app.number_input(key="temperature").disabled
+    app.toggle(key="hard_alpha").set_value(True).run()
     assert any("teacher and T have no influence" in info.value for info in app.info)
-    assert app.number_input(key="d_t").disabled
-    assert "hard term" in app.slider(key="d_a").label
+    assert app.number_input(key="temperature").disabled
+    assert "hard term" in app.slider(key="alpha").label
 
 
 def test_the_switches_rewrite_formula_labels_and_numbers() -> None:
-    app = opened("distillation", d_t="1")
+    app = opened("distillation", temperature="1")
     table, gradients = app.dataframe[0].value, charts(app)[0].spec
-    app.toggle(key="d_rev").set_value(True).run()
+    app.toggle(key="reverse").set_value(True).run()
     assert r"\mathrm{KL}(q_{student} \| p_{teacher})" in app.latex[0].value
     assert "alpha T\\u00b2 KL(student || teacher)" in charts(app)[0].spec.replace("²", "\\u00b2")
     assert charts(app)[0].spec != gradients
@@ -118,7 +118,7 @@ def test_the_switches_rewrite_formula_labels_and_numbers() -> None:
 def test_the_quiz_reveals_only_what_was_committed() -> None:
     app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     app.run()
-    app.query_params["d_tab"] = "Quiz"
+    app.query_params["distillation_tab"] = "Quiz"
     app.switch_page("explorer/distillation/page.py").run()
     commit = next(button for button in app.button if "Commit" in button.label)
     assert commit.disabled
@@ -135,8 +135,8 @@ def test_a_network_distilled_on_the_page_is_kept_for_the_other_lessons() -> None
     app = AppTest.from_file("../streamlit_app.py", default_timeout=300)
     app.run()
     app.session_state["session"].design = StudentSpec(2, (2, 3, 4, 4), classes=10)
-    app.query_params["d_tab"] = "Distil it now"
-    app.query_params["d_ep"] = "2"
+    app.query_params["distillation_tab"] = "Distil it now"
+    app.query_params["epochs"] = "2"
     app.switch_page("explorer/distillation/page.py").run()
     next(button for button in app.button if button.label == "Distil it now").click().run()
     assert not app.exception
@@ -147,11 +147,11 @@ def test_a_network_distilled_on_the_page_is_kept_for_the_other_lessons() -> None
         "Trained here, distilled",
     ]
     # A second run of another length makes two more, and all four can be chosen.
-    app.slider(key="d_ep").set_value(3).run()
+    app.slider(key="epochs").set_value(3).run()
     next(button for button in app.button if button.label == "Distil it now").click().run()
     assert not app.exception
     digests = [source.card.sha256 for source in app.session_state["session"].trained.values()]
     assert len(set(digests)) == len(digests) == 4
     app.run()
     for digest in digests:
-        assert any(digest[:6] in option for option in app.selectbox(key="d_s").options)
+        assert any(digest[:6] in option for option in app.selectbox(key="student").options)

@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LESSONS = ("architecture", "distillation", "pruning")
 # Names of what a generator may yield besides frozen dataclasses of ours: it cannot change, or is made for the caller.
-PLAIN = {"str", "int", "float", "bool", "None", "bytes", "Path", "Tensor", "Module", "NDArray", "Split"}
+PLAIN = {"str", "int", "float", "bool", "None", "bytes", "Path", "Tensor", "Module", "NDArray"}
 
 
 @cache
@@ -143,7 +143,7 @@ def values(root: Path) -> Iterator[str]:
         for module in everything
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef)
-    }
+    } | dict.fromkeys(literals(everything), True)
     for module in everything:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ClassDef) and is_frozen(node) is False:
@@ -152,6 +152,14 @@ def values(root: Path) -> Iterator[str]:
                 for name in yielded(node):
                     if classes.get(name, name in PLAIN or None) is not True and not is_type_variable(name):
                         yield f"{module.name}: {node.name} yields {name}, which is no frozen dataclass"
+
+
+def literals(everything: list[Module]) -> Iterator[str]:
+    """The names of types that are one of a few words."""
+    for module in everything:
+        for node in module.tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal["):
+                yield from (ast.unparse(target) for target in node.targets)
 
 
 def is_frozen(node: ast.ClassDef) -> bool | None:

@@ -12,6 +12,7 @@ from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
 from explorer.distillation.selection import DistillationSelection
 from explorer.ledger import LedgerRow, network_row
 from explorer.measure import accuracy
+from explorer.ui import address
 
 TABS: dict[str, Callable[[DistillationSelection], None]] = {
     "Loss": page_loss.show_loss,
@@ -44,16 +45,12 @@ def main() -> None:
     view, side = st.columns([2, 1], gap="large")
     with side:
         selection = choose()
-    ui.session().keep(selection)
     with view:
         _show_softening(selection)
     names = list(TABS) if selection.student_name else list(TEACHER_ALONE)
-    for name, tab in zip(
-        names, st.tabs(names, key="d_tab", on_change="rerun", bind="query-params"), strict=True
-    ):
-        if tab.open:
-            with tab:
-                TABS[name](selection)
+    for name, tab in address.tabs("distillation_tab", names):
+        with tab:
+            TABS[name](selection)
 
 
 @st.cache_resource(show_spinner=False)
@@ -66,15 +63,14 @@ def _component() -> Any:
 
 
 def _released() -> None:
-    st.session_state["d_t"] = float(st.session_state["d_bars"]["temperature"])
+    address.put("temperature", float(st.session_state["d_bars"]["temperature"]))
 
 
 def _show_softening(selection: DistillationSelection) -> None:
     images, position = selection.images, selection.position
-    log = st.toggle(
+    log = address.toggle(
+        "log_scale",
         "Log scale",
-        key="d_log",
-        bind="query-params",
         help="Shows the small probabilities, where the dark knowledge sits at T = 1.",
     )
     networks = [

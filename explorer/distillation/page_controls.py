@@ -1,5 +1,6 @@
 """The controls of the distillation lesson; each is bound to the address."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -8,6 +9,7 @@ from explorer import ui
 from explorer.distillation import soften
 from explorer.distillation.selection import DistillationSelection
 from explorer.distillation.soften import ImageOrder
+from explorer.ui import address
 
 TEMPERATURE_STEPS: tuple[float, ...] = (
     *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
@@ -23,20 +25,17 @@ def choose() -> DistillationSelection:
     name = _student()
     student = ui.validation_logits(name) if name else teacher
     orders: list[ImageOrder] = list(ImageOrder)
-    order = st.selectbox(
+    order = address.choice(
+        "image_by",
         "Image",
         orders,
-        key="d_by",
-        bind="query-params",
         help=f"How to choose one of the {len(images):,} {images.noun}s.",
     )
     positions = soften.order_images(order, teacher, student, images.targets())
-    rank = st.number_input(
+    rank = address.integer_input(
+        "image_rank",
         "Index" if order is ImageOrder.INDEX else "Place in that order",
-        0,
-        len(images) - 1,
-        key="d_n",
-        bind="query-params",
+        high=len(images) - 1,
         help="0 is the most telling one.",
     )
     if rank >= len(positions):
@@ -63,35 +62,34 @@ def choose() -> DistillationSelection:
 
 def _temperature(*, greyed: bool) -> float:
     """T, greyed out where it has no influence on the loss."""
-    temperature = st.number_input(
+    return address.number_input(
+        "temperature",
         "Temperature T, exactly",
-        TEMPERATURE_STEPS[0],
-        TEMPERATURE_STEPS[-1],
-        4.0,
-        0.1,
+        step=0.1,
         format="%g",
-        key="d_t",
-        bind="query-params",
         disabled=greyed,
         help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
         "The slider beside the bars sets the same T.",
     )
-    return float(temperature)
 
 
 def _teacher() -> str:
     """The teacher; a choice only where there are several."""
-    titles = {ui.networks()[name].title: name for name in ui.workspace().teachers}
-    if len(titles) == 1:
-        return next(iter(titles.values()))
-    help_text = "ResNet-18s with as many classes as the images have."
-    return titles[st.selectbox("Teacher", list(titles), key="d_te", bind="query-params", help=help_text)]
+    names = ui.workspace().teachers
+    if len(names) == 1:
+        return names[0]
+    return address.choice(
+        "teacher",
+        "Teacher",
+        names,
+        format_func=_titles(names),
+        help="ResNet-18s with as many classes as the images have.",
+    )
 
 
 def _student() -> str:
     """The student; empty where there is none yet."""
-    titles = {ui.networks()[name].title: name for name in ui.workspace().students}
-    names = list(titles.values())
+    names = ui.workspace().students
     if not names:
         st.info(
             "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
@@ -99,30 +97,33 @@ def _student() -> str:
             icon=":material/person_off:",
         )
         return ""
-    title = st.selectbox(
+    return address.choice(
+        "student",
         "Student",
-        list(titles),
-        index=names.index(default) if (default := ui.workspace().default_student) else 0,
-        key="d_s",
-        bind="query-params",
+        names,
+        default=ui.workspace().default_student,
+        format_func=_titles(names),
         help="All of them were really trained; the shipped ones have their cards under Evidence.",
     )
-    return titles[title]
+
+
+def _titles(names: Sequence[str]) -> Callable[[str], str]:
+    """What networks are called on screen; looked up now, since a label may be asked for outside of a page."""
+    titles = {name: ui.networks()[name].title for name in names}
+    return lambda name: titles[name]
 
 
 def _conventions() -> tuple[bool, bool]:
     """Whether the KL is reversed, and whether alpha weighs the hard term."""
     with st.expander("Conventions: what alpha weighs, which way the KL goes"):
-        reverse = st.toggle(
+        reverse = address.toggle(
+            "reverse",
             "Reverse KL(student || teacher)",
-            key="d_rev",
-            bind="query-params",
             help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
         )
-        other = st.toggle(
+        other = address.toggle(
+            "hard_alpha",
             "alpha weighs the hard term",
-            key="d_conv",
-            bind="query-params",
             help="The course, and half the literature, lets alpha weigh the soft term; the rest does not.",
         )
     return reverse, other
@@ -130,14 +131,10 @@ def _conventions() -> tuple[bool, bool]:
 
 def _alpha(other: bool) -> float:
     """The weight of the soft term, whatever the convention calls it; says what has no influence."""
-    alpha = st.slider(
+    alpha = address.slider(
+        "alpha",
         f"alpha, the weight of the {'hard' if other else 'soft'} term",
-        0.0,
-        1.0,
-        0.5,
-        0.05,
-        key="d_a",
-        bind="query-params",
+        step=0.05,
         help="How much of the loss comes from the labels."
         if other
         else "How much of the loss comes from the teacher.",

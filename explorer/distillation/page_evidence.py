@@ -12,6 +12,7 @@ from explorer.distillation import charts, grid, knowledge, soften
 from explorer.distillation.calibration import calibrate
 from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
+from explorer.ui import address
 
 PAIR_PIXELS = 112  # side on screen of an example image
 
@@ -37,8 +38,12 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
     """The images of a chosen pair, for those who cannot hover."""
     names = [f"{row.true}, also seen as {row.other}" for row in rows.itertuples()]
     choice, shown = st.columns([1, 2], vertical_alignment="bottom")
-    name = choice.selectbox(
-        "Pair", names, key="d_pair", bind="query-params", help="The strongest pair first; type to search."
+    name = address.choice(
+        "pair",
+        "Pair",
+        names,
+        draw=choice.selectbox,
+        help="The strongest pair first; type to search.",
     )
     row = rows.iloc[names.index(name)]
     given = soften.soften(selection.teacher_logits, selection.temperature)[

@@ -13,6 +13,7 @@ from explorer.distillation.live import PairStep, TrainedPair, TrainingPairSpec, 
 from explorer.distillation.selection import DistillationSelection
 from explorer.measure import spared, spared_core
 from explorer.networks import StudentSpec, describe
+from explorer.ui import address
 from explorer.workspace import trained_network
 
 
@@ -37,9 +38,9 @@ def show_live_training(selection: DistillationSelection) -> None:
         "explorer/architecture/page.py", label="Design another network", icon=":material/account_tree:"
     )
     left, right = st.columns(2)
-    epochs = left.slider("Epochs", 2, 20, 8, key="d_ep", bind="query-params", help="Length of the schedule.")
-    seconds = right.slider(
-        "At most, seconds", 10, 300, 90, 10, key="d_sec", bind="query-params", help="It stops after that."
+    epochs = address.integer_slider("epochs", "Epochs", at=left, help="Length of the schedule.")
+    seconds = address.integer_slider(
+        "seconds", "At most, seconds", at=right, step=10, help="It stops after that."
     )
     start, stop = st.columns(2)
     started = start.button("Distil it now", type="primary", icon=":material/play_arrow:", width="stretch")

@@ -1,21 +1,16 @@
 """Sensitive layers: each layer pruned alone, as a heat map."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, sensitivity
 from explorer.pruning.selection import PruningSelection
-from explorer.pruning.sensitivity import Cell
+from explorer.pruning.sensitivity import SENSITIVITY, Cell, SensitivitySettings
+from explorer.ui.instrument import Panel, StoredResult
 
 MOST = 1000  # images; a cell's interval is then about 3 points wide
-
-
-class Scan:
-    """The cells of a run so far; they survive a stop."""
-
-    def __init__(self, selection: PruningSelection, steps: int) -> None:
-        self.title, self.images, self.steps = selection.title, selection.images.name, steps
-        self.cells: list[Cell] = []
 
 
 def main(selection: PruningSelection) -> None:
@@ -25,72 +20,37 @@ def main(selection: PruningSelection) -> None:
         "Which layer can give up its weights? Each one is masked **alone**, its smallest weights first, while all "
         "others stay dense."
     )
-    start, stop, _ = st.columns([1, 1, 2])
-    run = start.button(
-        "Run it here",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        help=f"On the first {count:,} images (at most {MOST:,}).",
+    panel = Panel(SENSITIVITY, selection.spec(SensitivitySettings(count)), stored=_stored(selection))
+    with st.columns([1, 2])[0]:
+        panel.controls(help=f"On the first {count:,} images (at most {MOST:,}).")
+    shown = panel.result(
+        lambda spec, _: f"on the first {spec.settings.images:,} of {selection.images.name}.", grow=_grow
     )
-    stop.button("Stop", icon=":material/stop:", width="stretch", help="Ends the run and keeps what is there.")
-    if run:
-        _run(selection, count)
-    scan = st.session_state.get("sensitivity")
-    if (
-        isinstance(scan, Scan)
-        and (scan.title, scan.images) == (selection.title, selection.images.name)
-        and scan.cells
-    ):
-        if len(scan.cells) < scan.steps:
-            st.info(f"Stopped after {len(scan.cells)} of {scan.steps} cells.", icon=":material/stop_circle:")
-        if scan.cells[0].total != count:
-            st.warning(
-                f"This map was counted on {scan.cells[0].total:,} images, the control asks for {count:,}: run it "
-                "here again.",
-                icon=":material/sync_problem:",
-            )
-        _show(scan.cells)
-        ui.provenance(
-            "measured", f"on the first {scan.cells[0].total:,} of {selection.images.name}, in this session."
-        )
-        return
+    if shown is not None:
+        _show(shown.parts)
+        ui.provenance(shown.origin, shown.where)
+
+
+def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:
     stored = ui.workspace().find_rows("sensitivity", Cell, selection.name)
     if stored is None:
-        st.info("No map of this network ships: run it here.", icon=":material/play_arrow:")
-        return
-    _show(list(stored.rows))
-    ui.provenance(
-        "precomputed",
+        return None
+    ratios = tuple(sorted({cell.ratio for cell in stored.rows}))
+    return StoredResult(
+        stored.rows,
+        SensitivitySettings(stored.images, ratios),
         f"{stored.where}; first {stored.images:,} {selection.images.noun}s.",
     )
 
 
-def _run(selection: PruningSelection, count: int) -> None:
-    images, steps = selection.images.select(slice(count)), sensitivity.steps(selection.network)
-    scan = Scan(selection, steps)
-    st.session_state["sensitivity"] = scan
-    with ui.heavy_work():
-        bar, figure = st.progress(0.0, "Counting the dense network"), st.empty()
-        with ui.stopwatch() as clock:
-            for cell in sensitivity.scan(selection.network, images.inputs(), images.targets()):
-                scan.cells.append(cell)
-                done = len(scan.cells) / steps
-                bar.progress(
-                    done,
-                    f"{cell.layer}, {cell.ratio:.0%}: {cell.drop:.1f} points lost; "
-                    f"about {clock() / done - clock():.0f} s left",
-                )
-                if len(scan.cells) % len(sensitivity.RATIOS) == 0:
-                    figure.altair_chart(
-                        charts.sensitivity_map(sensitivity.sensitivity_table(scan.cells)),
-                        alt="Points lost by layer and ratio, growing layer by layer",
-                    )
-        bar.empty()
-        figure.empty()
+def _grow(cells: Sequence[Cell]) -> None:
+    st.altair_chart(
+        charts.sensitivity_map(sensitivity.sensitivity_table(cells)),
+        alt="Points lost by layer and ratio, growing layer by layer",
+    )
 
 
-def _show(cells: list[Cell]) -> None:
+def _show(cells: Sequence[Cell]) -> None:
     rows, text = sensitivity.sensitivity_table(cells), sensitivity.describe_sensitivity(cells)
     ui.chart(
         charts.sensitivity_map(rows),

@@ -6,17 +6,22 @@ predictions are those of whole forward passes.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from explorer.measure import BATCH, Accuracy
+from explorer.measure import BATCH, Accuracy, multiply_adds
 from explorer.networks import Piece, maskable_weights, pieces
 from explorer.pruning.masks import check_ratio
+from explorer.work.identity import percentages, setting
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
+from explorer.work.results import Shelf
 
 RATIOS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
@@ -49,7 +54,11 @@ class Cell:
 
 @torch.inference_mode()
 def scan(
-    model: nn.Module, inputs: Tensor, targets: Tensor, ratios: tuple[float, ...] = RATIOS
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    ratios: tuple[float, ...] = RATIOS,
+    skip: Collection[tuple[str, float]] = (),
 ) -> Iterator[Cell]:
     """Mask each layer alone at each ratio, the lowest L1 first; a cell as soon as it is counted.
 
@@ -58,6 +67,7 @@ def scan(
         inputs: images (N, 3, H, W).
         targets: labels (N,).
         ratios: shares of the layer's weights, 0 to below 1.
+        skip: layers and ratios that are not counted again.
     """
     for ratio in ratios:
         check_ratio(ratio)
@@ -69,15 +79,11 @@ def scan(
         # A layer that is used again in a later piece is masked there too: it belongs to the first that holds it.
         for layer in (each for each in piece.layers if each in weights):
             weight = weights.pop(layer)
-            for ratio in _masked_in_turn(weight, ratios):
+            wanted = tuple(ratio for ratio in ratios if (layer, ratio) not in skip)
+            for ratio in _masked_in_turn(weight, wanted):
                 correct = _correct(sequence[number:], batches, targets)
                 yield Cell(layer, ratio, weight.numel(), correct, dense, len(targets))
         batches = [piece.run(batch) for batch in batches]
-
-
-def steps(model: nn.Module, ratios: tuple[float, ...] = RATIOS) -> int:
-    """How many cells ``scan`` yields."""
-    return len(maskable_weights(model)) * len(ratios)
 
 
 def _masked_in_turn(weight: Tensor, ratios: tuple[float, ...]) -> Iterator[float]:
@@ -102,7 +108,83 @@ def _correct(sequence: Sequence[Piece], batches: list[Tensor], targets: Tensor) 
     return int((torch.cat(predictions) == targets).sum())
 
 
-def sensitivity_table(cells: list[Cell]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class SensitivitySettings:
+    """How many of the images are counted, the first so many, and at which ratios each layer is masked."""
+
+    images: int = setting("images", "{:,}".format)
+    ratios: tuple[float, ...] = setting("ratios", percentages, default=RATIOS)
+
+
+class SensitivityMap(Instrument[SensitivitySettings, Cell]):
+    """The sensitivity of every layer, cell by cell."""
+
+    key = "sensitivity"
+    title = "the sensitivity of each layer"
+    unit = "cells"
+    resumes = True
+
+    def steps(self, spec: InstrumentSpec[SensitivitySettings]) -> int:
+        """A cell for each layer and ratio."""
+        return len(_work_behind(spec)) * len(spec.settings.ratios)
+
+    def work(self, spec: InstrumentSpec[SensitivitySettings]) -> float:
+        """One pass of the dense network, then for each cell what comes from its layer on."""
+        behind, settings = _work_behind(spec), spec.settings
+        return settings.images * (max(behind) + len(settings.ratios) * sum(behind))
+
+    def run(
+        self, spec: InstrumentSpec[SensitivitySettings], done: Sequence[Cell] = ()
+    ) -> Generator[Update | Cell, None, None]:
+        """The cells that are not done yet."""
+        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        skip = {(cell.layer, cell.ratio) for cell in done}
+        yield from scan(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratios, skip)
+
+    def describe(self, part: Cell) -> str:
+        """What this cell costs."""
+        return f"{part.layer} at {part.ratio:.0%}: {part.drop:.1f} points lost"
+
+
+SENSITIVITY = SensitivityMap()
+
+_counted: Shelf[tuple[str, int], tuple[int, ...]] = Shelf(32)
+
+
+def _work_behind(spec: InstrumentSpec[Any]) -> tuple[int, ...]:
+    """For each layer that is masked the multiply-adds of one image from its piece of the network to the end."""
+    key = spec.network.card.sha256, spec.data.input_size
+    counted = _counted.get(key)
+    if counted is None:
+        network = spec.network.load()
+        weights, sequence = set(maskable_weights(network)), pieces(network)
+        x, costs = torch.zeros(1, 3, spec.data.input_size, spec.data.input_size), []
+        with torch.inference_mode():
+            for piece in sequence:
+                costs.append(multiply_adds(_Runs(piece), x))
+                x = piece.run(x)
+        behind = []
+        for number, piece in enumerate(sequence):
+            for layer in (each for each in piece.layers if each in weights):
+                weights.discard(layer)  # it is masked with the first piece that holds it
+                behind.append(sum(costs[number:]))
+        counted = tuple(behind)
+        _counted.put(key, counted)
+    return counted
+
+
+class _Runs(nn.Module):
+    """A piece as a module of its own, for a counter that wants one."""
+
+    def __init__(self, piece: Piece) -> None:
+        super().__init__()
+        self.network, self.piece = piece.model, piece
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.piece.run(x)
+
+
+def sensitivity_table(cells: Sequence[Cell]) -> pd.DataFrame:
     """The cells for people, one line each, accuracy with its 95 % interval."""
     lines = []
     for cell in cells:
@@ -122,7 +204,7 @@ def sensitivity_table(cells: list[Cell]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def describe_sensitivity(cells: list[Cell]) -> str:
+def describe_sensitivity(cells: Sequence[Cell]) -> str:
     """Which layer suffers most and which least at one ratio, with the numbers."""
     ratio = min((cell.ratio for cell in cells), key=lambda each: abs(each - 0.8))
     there = [cell for cell in cells if cell.ratio == ratio]

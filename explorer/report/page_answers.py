@@ -9,14 +9,15 @@ import torch
 
 from explorer import ui
 from explorer.architecture import page_controls as architecture
-from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
-from explorer.pruning.selection import FormsShown, SweepShown
+from explorer.pruning.selection import FormsShown, MeasuredNetwork, SweepShown
 from explorer.report import charts
 from explorer.report.answers import answers
 from explorer.report.blocks import Answer, Block, Code, Figure, Prose, Rows, Verdict, Where
-from explorer.report.current import Batch, Formed, Homework, Pruned, Swept, Taught, default_batch, homework
+from explorer.report.current import Batch, Formed, Homework, Pruned, Swept, Taught, homework
 from explorer.report.render import Document, archive, cells, html, numbers
+from explorer.ui import address
+from explorer.workspace import Workspace
 
 
 def answers_tab() -> None:
@@ -66,28 +67,50 @@ def answers_tab() -> None:
 
 
 def _state() -> Homework:
-    """What the address and the lessons of this session say; for what they do not, the shipped state."""
-    # Without a teacher of the user's the report is about what ships, all of it: never a mixture.
+    """What the address says of every lesson, and what was measured of it in this session; else the shipped state."""
+    # Without a teacher of the user's the report is about what ships, all of it: no mixture of both.
     workspace = ui.workspace() if ui.workspace().teachers else ui.shipped()
-    selection = ui.session().last(DistillationSelection)
+    return homework(architecture.current(), _taught(workspace), _pruned(workspace), workspace)
+
+
+def _taught(workspace: Workspace) -> Taught:
+    teacher = address.value("teacher", options=workspace.teachers)
+    student = (
+        address.value("student", options=workspace.students, default=workspace.default_student)
+        if workspace.students
+        else teacher
+    )
+    images, alpha = ui.images("validation", workspace), address.value("alpha")
+    batch = Batch(
+        ui.validation_logits(teacher, workspace),
+        ui.validation_logits(student, workspace),
+        images.targets(),
+        f"the {len(images):,} {images.noun}s of {workspace.data.name}",
+        ui.origin_of_logits(teacher, student, within=workspace)[0],
+    )
+    temperature = address.value("temperature")
+    return Taught(
+        1 - alpha if address.value("hard_alpha") else alpha,
+        # The homework asks at T = 1; only a T that was chosen, and so stands in the address, is another.
+        temperature if address.is_set("temperature") else Taught.temperature,
+        batch,
+    )
+
+
+def _pruned(workspace: Workspace) -> Pruned:
+    name = address.value("checkpoint", options=tuple(workspace.cards))
+    pruned = Pruned(name)
+
+    def is_of_it(measured: MeasuredNetwork) -> bool:
+        return measured.name == name and measured.is_in(workspace)
+
     swept, formed = ui.session().last(SweepShown), ui.session().last(FormsShown)
-    if selection is not None and selection.images.whole == workspace.data.key_of("validation"):
-        images = selection.images
-        source = f"the {len(images):,} {images.noun}s of {workspace.data.name}"
-        origin, _ = ui.origin_of_logits(*selection.names, within=workspace)
-        batch = Batch(selection.teacher_logits, selection.student_logits, images.targets(), source, origin)
-        taught = Taught(selection.alpha, selection.temperature, batch)
-    else:
-        key = ("report", workspace.data.key, workspace.teachers[0], workspace.default_student or "")
-        taught = Taught(batch=ui.prepare(key, lambda: default_batch(workspace)))
-    pruned = Pruned()
-    if swept is not None and swept.measured.is_in(workspace):
-        subject = swept.measured
-        pruned = Pruned(subject.name, subject.title, Swept(swept.rows, Where(swept.origin, swept.where)))
-        if formed is not None and formed.measured == subject:
-            forms = Formed(formed.rows, formed.ratio, Where(formed.origin, formed.where))
-            pruned = replace(pruned, forms=forms)
-    return homework(architecture.current(), taught, pruned, workspace)
+    if swept is not None and is_of_it(swept.measured):
+        pruned = Pruned(name, swept.measured.title, Swept(swept.rows, Where(swept.origin, swept.where)))
+    if formed is not None and is_of_it(formed.measured):
+        forms = Formed(formed.rows, formed.ratio, Where(formed.origin, formed.where))
+        pruned = replace(pruned, forms=forms)
+    return pruned
 
 
 def _draw(answer: Answer) -> None:

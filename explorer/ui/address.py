@@ -11,6 +11,7 @@ the address is read here before the controls are drawn, and written after them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
@@ -99,12 +100,30 @@ TABLE: Mapping[str, Key] = {
         ),
         Key("bias", "architecture", "switch", False, "the convolutions' bias", carried=_REPORT),
         Key("architecture_tab", "architecture", "choice", None, "the tab"),
+        Key("teacher", "distillation", "choice", None, "the teacher", carried=_REPORT),
+        Key("student", "distillation", "choice", None, "the student", carried=_REPORT),
+        Key("image_by", "distillation", "choice", None, "how the image is chosen"),
+        Key("image_rank", "distillation", "whole number", 0, "the image", low=0),
+        Key("alpha", "distillation", "number", 0.5, "alpha", low=0.0, high=1.0, carried=_REPORT),
+        Key(
+            *("temperature", "distillation", "number", 4.0, "the temperature"),
+            low=0.5,
+            high=20.0,
+            carried=_REPORT,
+        ),
+        Key("reverse", "distillation", "switch", False, "the direction of the KL"),
+        Key("hard_alpha", "distillation", "switch", False, "what alpha weighs", carried=_REPORT),
+        Key("log_scale", "distillation", "switch", False, "the scale of the bars"),
+        Key("distillation_tab", "distillation", "choice", None, "the tab"),
+        Key("pair", "distillation", "choice", None, "the pair of classes"),
+        Key("epochs", "distillation", "whole number", 8, "the epochs", low=2, high=20),
+        Key("seconds", "distillation", "whole number", 90, "the seconds at most", low=10, high=300),
         Key("report_tab", "report", "choice", None, "the tab"),
         Key("across", "report", "choice", None, "the quantity across"),
         Key("up", "report", "choice", None, "the quantity upwards"),
         Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
         Key("ledger", "report", "text", "", "the ledger"),
-        Key("checkpoint", "pruning", "choice", None, "the network to prune"),
+        Key("checkpoint", "pruning", "choice", None, "the network to prune", carried=_REPORT),
         Key("images", "pruning", "choice", None, "how many images are counted"),
         Key("pruning_tab", "pruning", "choice", None, "the tab"),
         Key("methods", "pruning", "choices", None, "the methods of the sweep"),
@@ -159,9 +178,7 @@ def arrive(page: str, pages: Sequence[str]) -> None:
         # A whole address: what it does not name is at its default. A click in the navigation names nothing,
         # and finds the page as this visitor left it.
         state.asked |= {key: () for key in known if key not in asked}
-    # The lessons that still bind their controls themselves know their own keys.
-    converted = page in {entry.page for entry in TABLE.values()}
-    state.unknown = tuple(key for key in asked if key not in known) if converted else ()
+    state.unknown = tuple(key for key in asked if key not in known)
     state.notices = tuple(f"The link has a {key}, which this page does not know." for key in state.unknown)
     state.written = None
 
@@ -270,10 +287,16 @@ def _value(entry: Key) -> Any:
     return setting
 
 
+def is_set(key: str) -> bool:
+    """Whether a key stands in the address, so that it is not at its default."""
+    return bool(session().address.texts.get(key))
+
+
 def put(key: str, setting: Any) -> None:
     """Set the control of a key, from a callback of another one."""
     session().address.asked.pop(key, None)
-    st.session_state[key] = setting
+    if key in st.session_state:  # else it is not on the page now, and begins with what is recorded here
+        st.session_state[key] = setting
     _record(TABLE[key], setting)
 
 
@@ -343,14 +366,27 @@ def _allowed(entry: Key, setting: Any) -> bool:
 # place of the table's: default, low, high, options. Everything else is a setting of Streamlit's own control.
 
 
-def _control(entry: Key, draw: Callable[[str], Any]) -> Any:
-    """Draw a control of the table: it opens where the address says, and the address follows it."""
-    key = entry.key
-    asked, setting = key in session().address.asked, _value(entry)
-    # What is drawn already was set by the visitor's hand since, unless that is not possible any more.
-    if asked or key not in st.session_state or st.session_state[key] != setting:
-        st.session_state[key] = setting
-    setting = draw(key)
+def _control(entry: Key, draw: Callable[..., Any], begins: Callable[[Any], dict[str, Any]]) -> Any:
+    """Draw a control of the table: it opens where the address says, and the address follows it.
+
+    Args:
+        entry: what it stands for.
+        draw: draws it, with its key and what ``begins`` gives.
+        begins: the settings with which Streamlit draws a new control at a value.
+    """
+    key, state = entry.key, session().address
+    asked, setting = key in state.asked, _value(entry)
+    # With other bounds or options it is another control to Streamlit, which begins anew.
+    new = key not in st.session_state or state.drawn.get(key) != entry
+    state.drawn[key] = entry
+    settings, moves = begins(setting), asked or st.session_state.get(key) != setting
+    if (moves and not new) or not settings:
+        # It is on the page already, at another value: on Back, or where its value is not possible any more. In all
+        # other runs the hand may be further than this run, and setting it here would undo that.
+        if moves or new:
+            st.session_state[key] = setting
+        settings = {}
+    setting = draw(key=key, **settings)
     _record(entry, setting)
     return setting
 
@@ -368,28 +404,28 @@ def integer_input(
     """A box for a whole number."""
     entry = _entry(key, default=default, low=low, high=high)
     bounds = {"min_value": _whole(entry.low), "max_value": _whole(entry.high)}
-    return int(_control(entry, lambda key: at.number_input(label, key=key, **bounds, **settings)))
+    return int(_control(entry, partial(at.number_input, label, **bounds, **settings), _value_of))
 
 
 def number_input(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
     """A box for a number."""
     entry = _entry(key)
     bounds = {"min_value": entry.low, "max_value": entry.high}
-    return float(_control(entry, lambda key: at.number_input(label, key=key, **bounds, **settings)))
+    return float(_control(entry, partial(at.number_input, label, **bounds, **settings), _value_of))
 
 
 def integer_slider(key: str, label: str, *, at: Any = st, **settings: Any) -> int:
     """A slider over whole numbers."""
     entry = _entry(key)
     bounds = {"min_value": _whole(entry.low), "max_value": _whole(entry.high)}
-    return int(_control(entry, lambda key: at.slider(label, key=key, **bounds, **settings)))
+    return int(_control(entry, partial(at.slider, label, **bounds, **settings), _value_of))
 
 
 def slider(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
     """A slider over numbers."""
     entry = _entry(key)
     bounds = {"min_value": entry.low, "max_value": entry.high}
-    return float(_control(entry, lambda key: at.slider(label, key=key, **bounds, **settings)))
+    return float(_control(entry, partial(at.slider, label, **bounds, **settings), _value_of))
 
 
 def _whole(bound: float | None) -> int | None:
@@ -399,7 +435,11 @@ def _whole(bound: float | None) -> int | None:
 def toggle(key: str, label: str, *, at: Any = st, default: bool | None = None, **settings: Any) -> bool:
     """A switch."""
     entry = _entry(key, default=default)
-    return bool(_control(entry, lambda key: at.toggle(label, key=key, **settings)))
+    return bool(_control(entry, partial(at.toggle, label, **settings), _value_of))
+
+
+def _value_of(setting: Any) -> dict[str, Any]:
+    return {"value": setting}
 
 
 def choice(
@@ -417,7 +457,12 @@ def choice(
     or of the page.
     """
     entry = _entry(key, default=default, options=None if options is None else tuple(options))
-    chosen: OptionType = _control(entry, lambda key: draw(label, entry.options, key=key, **settings))
+
+    def begins(setting: Any) -> dict[str, Any]:
+        named = {"selectbox": "index", "select_slider": "value"}.get(draw.__name__, "default")
+        return {named: entry.options.index(setting) if named == "index" else setting}
+
+    chosen: OptionType = _control(entry, partial(draw, label, entry.options, **settings), begins)
     return chosen
 
 
@@ -437,7 +482,9 @@ def choices(
         options=None if options is None else tuple(options),
     )
     chosen: list[OptionType] = _control(
-        entry, lambda key: at.multiselect(label, entry.options, key=key, **settings)
+        entry,
+        partial(at.multiselect, label, entry.options, **settings),
+        lambda setting: {"default": setting},
     )
     return chosen
 
@@ -450,5 +497,6 @@ def tabs(key: str, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
         drawn.extend(st.tabs(list(names), key=key, on_change="rerun"))
         return next((name for name, tab in zip(names, drawn, strict=True) if tab.open), names[0])
 
-    _control(_entry(key, options=tuple(names)), draw)
+    # Streamlit takes tabs with another default for other tabs.
+    _control(_entry(key, options=tuple(names)), draw, lambda setting: {})
     return ((name, tab) for name, tab in zip(names, drawn, strict=True) if tab.open)

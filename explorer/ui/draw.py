@@ -58,7 +58,7 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
         pages: those of all pages.
     """
     address.arrive(name, pages)
-    asked, notice = st.query_params.to_dict(), st.container()
+    notice = st.container()
     try:
         yield
     except ExplorerError as error:
@@ -66,32 +66,6 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
     address.write()
     for sentence in session().address.notices:
         notice.warning(sentence, icon=":material/link_off:")
-    # A rerun may still report the address the page was opened with, so each address is checked once.
-    if asked != st.session_state.get("checked_address"):
-        st.session_state["checked_address"] = asked
-        for key, text in asked.items():
-            if (
-                key not in address.TABLE
-                and key in st.session_state
-                and not _means(text, st.session_state[key])
-            ):
-                notice.warning(
-                    f"The link asks for {key} = {text}, which is not possible here; "
-                    f"this page opens with {st.session_state[key]}.",
-                    icon=":material/link_off:",
-                )
-
-
-def _means(text: str, value: object) -> bool:
-    """Whether a text from the address stands for this widget value, or for one of its values."""
-    if isinstance(value, list | tuple):
-        return any(_means(text, each) for each in value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return float(text) == value
-        except ValueError:
-            return text == f"{value:.0%}"  # how a choice among ratios stands in the address
-    return text.lower() == str(value).lower()
 
 
 def networks_table() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -29,19 +28,6 @@ def pin(lesson: Lesson, make_row: Callable[[], LedgerRow]) -> None:
         key=f"pin_{lesson}",
         help="Adds this network as a row to compare with others, on the page Ledger and report.",
     ):
-        row = replace(make_row(), link=_address(lesson))
+        row = replace(make_row(), link=address.link(lesson))
         set_pinned([*pinned(), row])
         st.toast(f"Pinned: {row.title}", icon=":material/keep:")
-
-
-def _address(lesson: Lesson) -> str:
-    """The lesson's page with the values its own controls have in the address."""
-    if any(entry.page == lesson for entry in address.TABLE.values()):
-        return address.link(lesson)
-    asked = [
-        (key, value)
-        for key in st.query_params
-        if key.startswith(f"{lesson[0]}_")
-        for value in st.query_params.get_all(key)
-    ]
-    return f"{lesson}?{urlencode(asked)}" if asked else lesson

@@ -24,6 +24,7 @@ class AddressState:
         asked: texts from the browser's address that no control has taken yet, by key; none for the default.
         values: what each key now stands for.
         texts: how each key that is not at its default is written.
+        drawn: what each control was made of when it was drawn last.
         unknown: keys of the browser's address that this page does not know.
         notices: sentences on what could not be opened as asked for.
         written: the query that was last sent to the browser; None after the browser's has been read.
@@ -37,6 +38,7 @@ class AddressState:
         self.asked: dict[str, tuple[str, ...]] = {}
         self.values: dict[str, Any] = {}
         self.texts: dict[str, tuple[str, ...]] = {}
+        self.drawn: dict[str, Any] = {}
         self.unknown: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
         self.written: str | None = None

@@ -40,7 +40,7 @@ def test_a_moved_slider_is_in_the_address_and_the_address_opens_the_same_state(v
     slider = visit.page.get_by_role("slider", name="alpha").first
     slider.focus()
     slider.press("ArrowRight")
-    visit.page.wait_for_url(re.compile(r"d_a=0\.55"))
+    visit.page.wait_for_url(re.compile(r"alpha=0\.55"))
     visit.settle()
     shown = visit.page.locator(".katex").first.inner_text()
     again = visit.page.url.removeprefix(visit.address).lstrip("/")
@@ -50,7 +50,7 @@ def test_a_moved_slider_is_in_the_address_and_the_address_opens_the_same_state(v
 
 
 def test_the_bars_move_while_t_is_dragged_and_the_address_keeps_where_it_ends(visit: Visit) -> None:
-    visit.open("distillation?d_t=1")
+    visit.open("distillation?temperature=1")
     page = visit.page
     slider = page.locator("#temperature")
     slider.wait_for()
@@ -66,20 +66,24 @@ def test_the_bars_move_while_t_is_dragged_and_the_address_keeps_where_it_ends(vi
     for step in range(1, 13):
         page.mouse.move(start + step * box["width"] * 0.05, middle)
         states.append(bar.get_attribute("data-probability"))
-        assert "d_t=1" in page.url or "d_t" not in page.url, "no rerun while the hand is on the slider"
+        assert "temperature=1" in page.url or "temperature" not in page.url, (
+            "no rerun while the hand is on the slider"
+        )
     page.mouse.up()
     assert len(set(states)) >= 5
-    page.wait_for_url(re.compile(r"d_t=[\d.]+"))
-    page.wait_for_function("!location.search.includes('d_t=1&') && !location.search.endsWith('d_t=1')")
+    page.wait_for_url(re.compile(r"temperature=[\d.]+"))
+    page.wait_for_function(
+        "!location.search.includes('temperature=1&') && !location.search.endsWith('temperature=1')"
+    )
     visit.settle()
-    ended = float(re.search(r"d_t=([\d.]+)", page.url).group(1))
+    ended = float(re.search(r"temperature=([\d.]+)", page.url).group(1))
     assert page.locator("#value").inner_text() == f"{ended:g}"
     assert visit.errors == []
 
 
 def test_the_bars_are_the_engines_softmax(visit: Visit) -> None:
     position = 7
-    visit.open(f"distillation?d_by=by+index&d_n={position}&d_t=3.5")
+    visit.open(f"distillation?image_by=by+index&image_rank={position}&temperature=3.5")
     visit.page.locator("#bars .bar").first.wait_for()
     visit.settle()
     for network, name in (("teacher", "teacher"), ("student", "student-60k-kd")):
@@ -112,12 +116,12 @@ def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> N
 def test_the_slider_of_the_bars_obeys_the_keyboard_and_the_five_temperatures_are_buttons(
     visit: Visit,
 ) -> None:
-    visit.open("distillation?d_t=4&d_by=by+index&d_n=7")
+    visit.open("distillation?temperature=4&image_by=by+index&image_rank=7")
     page = visit.page
     page.locator("#temperature").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("#value").inner_text() == "4.5"
-    page.wait_for_url(re.compile(r"d_t=4\.5"))
+    page.wait_for_url(re.compile(r"temperature=4\.5"))
     visit.settle()
     button = page.locator(".step[data-temperature='16']")
     expected = soften(stored_logits("student-60k-kd")[7], 16.0).tolist()
@@ -127,12 +131,12 @@ def test_the_slider_of_the_bars_obeys_the_keyboard_and_the_five_temperatures_are
     )
     button.focus()
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"d_t=16"))
+    page.wait_for_url(re.compile(r"temperature=16"))
     assert page.locator("#value").inner_text() == "16"
 
 
 def test_t_is_greyed_out_where_it_has_no_influence(visit: Visit) -> None:
-    visit.open("distillation?d_a=0&d_t=8")
+    visit.open("distillation?alpha=0&temperature=8")
     page = visit.page
     page.locator("#bars .bar").first.wait_for()
     visit.settle()
@@ -158,7 +162,7 @@ def _stop(visit: Visit) -> None:
 
 
 def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Browser) -> None:
-    place = "distillation?d_tab=Distil+it+now&d_ep=20&d_sec=90"
+    place = "distillation?distillation_tab=Distil+it+now&epochs=20&seconds=90"
     visit.open(place)
     context = browser.new_context()
     second = Visit(context.new_page(), visit.address)

@@ -108,7 +108,7 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
     )
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
     app.run()
-    app.query_params["d_tab"] = "Evidence"
+    app.query_params["distillation_tab"] = "Evidence"
     app.switch_page("explorer/distillation/page.py").run()
     assert not app.exception
     assert any("Students trained over alpha and T" in title.value for title in app.subheader)

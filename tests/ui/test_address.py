@@ -27,6 +27,16 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
         ),
     ),
     ("architecture", {}, ("limit",)),
+    (
+        "distillation",
+        {},
+        (
+            *("student", "image_by", "image_rank", "alpha", "temperature", "reverse", "hard_alpha"),
+            *("log_scale", "distillation_tab"),
+        ),
+    ),
+    ("distillation", {"distillation_tab": "Dark knowledge"}, ("pair",)),
+    ("distillation", {"distillation_tab": "Distil it now"}, ("epochs", "seconds")),
     ("report", {}, ("across", "up", "shipped")),
     ("report", {}, ("report_tab",)),
     (
@@ -51,12 +61,17 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
 )
 # Drawn on every page, where the app was started with a folder.
 SIDEBAR = ("images_of", "validation_images", "training_images", "side")
-# The ledger is no control, and what it holds is tested with it; most machines have one device.
-ELSEWHERE = {("report", "ledger"), ("pruning", "device")}
+# The ledger is no control, and what it holds is tested with it; most machines have one device, and the bundled
+# images one teacher.
+ELSEWHERE = {("report", "ledger"), ("pruning", "device"), ("distillation", "teacher")}
 # What can be chosen where the page says so, not the table.
 OTHER: dict[str, Any] = {
     "limit": "Spring 2022",
     "architecture_tab": "Code",
+    "student": "student-5k",
+    "image_by": "by index",
+    "distillation_tab": "Evidence",
+    "pair": "Coat, also seen as Pullover",
     "report_tab": "The six answers",
     "across": "accuracy",
     "up": "mult_adds",

@@ -68,7 +68,7 @@ def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_
     assert table["used as"].tolist() == ["teacher", "counted only"]
     assert "eleven.pt tells 11 classes apart and Fashion-MNIST, shipped has 10" in words(app)
     app.switch_page("explorer/distillation/page.py").run()
-    assert app.selectbox(key="d_te").options == ["Teacher, ResNet-18", "mine.ckpt"]
+    assert app.selectbox(key="teacher").options == ["Teacher, ResNet-18", "mine.ckpt"]
 
 
 class Exploit:
@@ -124,9 +124,9 @@ def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) ->
 @pytest.mark.parametrize("tab", ["Loss", "Why T²", "Dark knowledge", "Spot the bug", "Evidence", "Quiz"])
 def test_every_tab_draws_with_a_student_of_the_users(users: Path, tab: str) -> None:
     torch.save(StudentNet(STUDENT).state_dict(), users / "student.pt")
-    app = opened("distillation", d_tab=tab)
+    app = opened("distillation", distillation_tab=tab)
     assert not app.error
-    assert app.selectbox(key="d_s").options == ["student.pt"]
+    assert app.selectbox(key="student").options == ["student.pt"]
     assert all(alt.strip() for alt in alts(app))
 
 
@@ -134,20 +134,20 @@ def test_distil_it_now_trains_on_the_users_images_and_its_student_joins(users: P
     for index in range(12, 34):
         for name in ("soup", "bread", "rice"):
             (users / name / f"{index}.png").write_bytes((users / name / "1.png").read_bytes())
-    app = opened("distillation", d_tab="Distil it now", d_ep="2", d_sec="20")
+    app = opened("distillation", distillation_tab="Distil it now", epochs="2", seconds="20")
     assert "training images of dishes at 64 pixels" in words(app)
     press(app, "Distil it now")
     assert not app.error
     assert any(alt.startswith("Validation accuracy after each epoch") for alt in alts(app))
     app.run()
-    assert app.selectbox(key="d_s").options == ["Trained here, labels alone", "Trained here, distilled"]
+    assert app.selectbox(key="student").options == ["Trained here, labels alone", "Trained here, distilled"]
 
 
 def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(users: Path) -> None:
     app = opened("distillation")
     app.segmented_control(key="images_of").set_value("bundled").run()
     assert not app.exception
-    assert app.selectbox(key="d_s").value == "Student under 60,000, distilled"
+    assert app.selectbox(key="student").value == "student-60k-kd"
     app.segmented_control(key="images_of").set_value("folder").run()
     app.switch_page("explorer/start/page.py").run()
     assert not app.exception
@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_used_is_told_and_the_lessons_stay(
     app = opened("distillation")
     assert len(app.error) == 1
     assert sentence in app.error[0].value
-    assert app.selectbox(key="d_s").value == "Student under 60,000, distilled"
+    assert app.selectbox(key="student").value == "student-60k-kd"
 
 
 def test_without_a_teacher_the_lesson_says_what_is_missing(dishes: Path, monkeypatch) -> None:  # noqa: F811
