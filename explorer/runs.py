@@ -22,7 +22,7 @@ from explorer.work.progress import Update
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training: which network, on what recipe, with or without a teacher.
 
     ``finish`` is a second recipe that goes on from the weights of the first; the result is then the
@@ -74,7 +74,7 @@ SMALLER = {
 SHIPPED_RUNS = {
     run.name: run
     for run in (
-        Run(
+        TrainingRun(
             "teacher",
             "Teacher, ResNet-18",
             Recipe(
@@ -92,16 +92,16 @@ SHIPPED_RUNS = {
             network="resnet18",
             dtype=torch.float16,
         ),
-        Run("student-60k", "Student under 60,000, labels alone", STUDENT_RECIPE, spec=UNDER_60K),
-        Run(
+        TrainingRun("student-60k", "Student under 60,000, labels alone", STUDENT_RECIPE, spec=UNDER_60K),
+        TrainingRun(
             "student-60k-kd",
             "Student under 60,000, distilled",
             STUDENT_RECIPE,
             spec=UNDER_60K,
             teacher="teacher",
         ),
-        Run("report", "The report's StudentNet, labels alone", STUDENT_RECIPE, spec=REPORT),
-        Run(
+        TrainingRun("report", "The report's StudentNet, labels alone", STUDENT_RECIPE, spec=REPORT),
+        TrainingRun(
             "report-kd",
             "The report's StudentNet, distilled",
             STUDENT_RECIPE,
@@ -109,11 +109,13 @@ SHIPPED_RUNS = {
             teacher="teacher",
         ),
         *(
-            Run(f"student-{size}", f"Student of about {size}, labels alone", STUDENT_RECIPE, spec=spec)
+            TrainingRun(
+                f"student-{size}", f"Student of about {size}, labels alone", STUDENT_RECIPE, spec=spec
+            )
             for size, spec in SMALLER.items()
         ),
         *(
-            Run(
+            TrainingRun(
                 f"student-{size}-kd",
                 f"Student of about {size}, distilled",
                 STUDENT_RECIPE,
@@ -143,7 +145,7 @@ def recipe_for(data: DataSet, *, distilled: bool) -> Recipe:
 
 
 def execute(
-    run: Run,
+    run: TrainingRun,
     loss: Loss,
     images: ImageSet,
     validation: ImageSet,
@@ -217,7 +219,7 @@ def execute(
     return entry
 
 
-def finish_card(run: Run) -> dict[str, Any]:
+def finish_card(run: TrainingRun) -> dict[str, Any]:
     """What a card says of the second stage, if there is one."""
     if run.finish is None:
         return {}

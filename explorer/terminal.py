@@ -1,4 +1,4 @@
-"""What the terminal's commands share: progress bars, and the options that choose the data set."""
+"""What the terminal's commands share: how data, networks and images are named, progress bars, running an instrument."""
 
 import argparse
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from explorer.data import BUNDLED, DataSet, decode, folder, open_data_set
+from explorer.data import BUNDLED, DataSet, ImageSet, Use, decode, folder, open_data_set
+from explorer.errors import ExplorerError
 from explorer.work.instrument import Instrument, InstrumentSpec
-from explorer.work.progress import Update
+from explorer.work.progress import Update, follow
 from explorer.workspace import Workspace, open_workspace
 
 PartType = TypeVar("PartType")
@@ -30,6 +31,123 @@ class Bars:
         self.bar.update(update.done - self.bar.n)
 
 
+# --- How data, networks and images are named, the same in every command --------------------------------
+
+
+def data_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data``: which images the command works on."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="your folder of labelled images, or the original files of the bundled images; by default the folder "
+        f"that the environment variable {folder.VARIABLE} names, else the bundled images",
+    )
+
+
+def folder_options(parser: argparse.ArgumentParser) -> None:
+    """Add what bounds the images of a user's folder that a network learns from: ``--size``, ``--training-images``."""
+    parser.add_argument(
+        "--size", type=int, default=decode.SIZE, metavar="PIXELS", help="side of your images as fed"
+    )
+    parser.add_argument(
+        "--training-images",
+        type=int,
+        metavar="N",
+        help="of your training images at most so many; all by default",
+    )
+
+
+def images_option(parser: argparse.ArgumentParser, measured: int | None = None) -> None:
+    """Add ``--images``: how many images are measured on, or of a user's folder are used at all."""
+    said = (
+        "of your validation images at most so many"
+        if measured is None
+        else "measure on the first so many images"
+    )
+    default = folder.VALIDATION if measured is None else measured
+    parser.add_argument(
+        "--images", type=int, default=default, metavar="N", help=f"{said}; by default {default:,}"
+    )
+
+
+def checkpoints_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--checkpoints``: where the networks are."""
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the networks; by default the one that belongs to the images",
+    )
+
+
+def folder_of_networks(options: argparse.Namespace) -> Path | None:
+    """The folder that ``--checkpoints`` names; None if it was not given.
+
+    Raises:
+        ExplorerError: there is no such folder.
+    """
+    path: Path | None = getattr(options, "checkpoints", None)
+    if path is not None and not path.is_dir():
+        raise ExplorerError(f"There is no folder {path}.")
+    return path
+
+
+def data_set(options: argparse.Namespace, *, size: int | None = None, bundled: DataSet = BUNDLED) -> DataSet:
+    """The data set that the options ask for.
+
+    Args:
+        options: of a command with ``data_options``; of the others those that it has.
+        size: side in pixels as fed, where the command knows it better than an option.
+        bundled: the data set that is used where no folder is named.
+
+    Raises:
+        ExplorerError: the folder is no folder of labelled images.
+    """
+    return open_data_set(
+        options.data or folder.named_folder(),
+        getattr(options, "images", folder.VALIDATION),
+        getattr(options, "training_images", None),
+        getattr(options, "size", decode.SIZE) if size is None else size,
+        bundled=bundled,
+    )
+
+
+def workspace_of(options: argparse.Namespace) -> Workspace:
+    """The images and networks that the options ask for; a network is named as ``Workspace.find`` takes it.
+
+    Raises:
+        ExplorerError: the folder is no folder of labelled images, or there is no folder of networks.
+    """
+    return open_workspace(data_set(options), folder_of_networks(options))
+
+
+def first_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
+    """The first ``count`` images for a use.
+
+    Raises:
+        ExplorerError: there are not so many.
+    """
+    whole = follow(workspace.images(use), Bars())
+    # Of a folder, files that cannot be read are left out: asking for as many as there are is no mistake.
+    if not 1 <= count <= max(len(whole), workspace.data.sizes[use]):
+        raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
+    return whole.select(slice(count))
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers between commas."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def decimals(text: str) -> tuple[float, ...]:
+    """The numbers between commas."""
+    return tuple(float(part) for part in text.split(","))
+
+
+# --- Long work ------------------------------------------------------------------------------------------
+
+
 def run_instrument(instrument: Instrument[Any, PartType], spec: InstrumentSpec[Any]) -> tuple[PartType, ...]:
     """Run a spec to its end and give all parts, with a bar for them and others for what takes long in between."""
     bars, parts = Bars(), []
@@ -41,47 +159,3 @@ def run_instrument(instrument: Instrument[Any, PartType], spec: InstrumentSpec[A
                 parts.append(step)
                 bar.update()
     return tuple(parts)
-
-
-def data_options(parser: argparse.ArgumentParser, *, measured_only: bool = False) -> None:
-    """Add ``--data`` and what bounds the images of a user's folder."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="folder of labelled images of your own (Food-11, or any in its layouts), or of the original "
-        f"{BUNDLED.name} files; by default the environment variable {folder.VARIABLE}",
-    )
-    parser.add_argument("--images", type=int, default=folder.VALIDATION, help="validation images, at most")
-    if measured_only:
-        return
-    parser.add_argument("--size", type=int, default=decode.SIZE, help="side of your images as fed, pixels")
-    parser.add_argument("--training-images", type=int, help="training images, at most; all by default")
-
-
-def whole_numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers between commas."""
-    return tuple(int(part) for part in text.split(","))
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """The numbers between commas."""
-    return tuple(float(part) for part in text.split(","))
-
-
-def workspace_of(options: argparse.Namespace) -> Workspace:
-    """The images and networks that the options of ``data_options`` ask for.
-
-    Raises:
-        ExplorerError: the folder is no folder of labelled images.
-    """
-    return open_workspace(data_set(options), options.checkpoints if "checkpoints" in options else None)
-
-
-def data_set(options: argparse.Namespace, bundled: DataSet = BUNDLED) -> DataSet:
-    """The data set that the options of ``data_options`` ask for.
-
-    Raises:
-        ExplorerError: the folder is no folder of labelled images.
-    """
-    path = options.data or folder.named_folder()
-    return open_data_set(path, options.images, options.training_images, options.size, bundled=bundled)

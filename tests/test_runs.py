@@ -6,7 +6,7 @@ from torch import nn
 from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
 from explorer.networks import StudentNet, StudentSpec
-from explorer.runs import SHIPPED_RUNS, Run, average, execute
+from explorer.runs import SHIPPED_RUNS, TrainingRun, average, execute
 from explorer.training import Recipe, labels_alone
 from explorer.work.progress import follow
 
@@ -38,7 +38,9 @@ def test_a_run_of_two_stages_resumes_after_either_and_says_so_on_its_card(
     shard: ImageSet, tmp_path: Path
 ) -> None:
     recipe = Recipe(epochs=2, batch_size=32)
-    run = Run("two", "two", recipe, spec=SPEC, finish=Recipe(epochs=1, batch_size=32, max_lr=0.01, seed=2))
+    run = TrainingRun(
+        "two", "two", recipe, spec=SPEC, finish=Recipe(epochs=1, batch_size=32, max_lr=0.01, seed=2)
+    )
     images, held_out = shard.select(slice(96)), shard.select(slice(96, 126))
 
     def steps(folder: str):

@@ -1,10 +1,13 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from explorer import checkpoints
 from explorer.__main__ import main
+from explorer.data import BUNDLED
 from explorer.data.fashion_mnist import FashionMNIST
 
 
@@ -70,3 +73,69 @@ def test_bad_input_ends_with_one_sentence_and_status_2(
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["", "train", "verify", "prune", "examine", "report", "grid", "evidence", "data"]
+)
+def test_no_help_names_a_data_set(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*([command] if command else []), "--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert not any(name in said for name in (BUNDLED.name, "Food-11")), said
+
+
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    return set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+
+
+def test_data_networks_and_images_are_named_alike_in_every_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ("verify", "prune", "examine", "report"):
+        assert {"--data", "--images", "--checkpoints"} <= options_of(command, capsys)
+    for command in ("prune", "examine", "report", "train", "data"):
+        assert {"--data", "--images", "--size", "--training-images"} <= options_of(command, capsys)
+
+
+def test_a_report_and_a_pruning_take_networks_from_the_folder_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("teacher", "student-5k"):
+        torch.save(checkpoints.load(name).state_dict(), tmp_path / f"{name}.ckpt")
+    counted = ["--images", "20", "--ratios", "0", "--no-baseline", "--repeats", "0", "--json"]
+    right = []
+    for network in (["student-5k"], ["student-5k.ckpt", "--checkpoints", str(tmp_path)]):
+        assert main(["prune", *network, "--method", "global-l1", *counted]) == 0
+        right.append(json.loads(capsys.readouterr().out)[0]["correct"])
+    assert right[0] == right[1]
+    assert main(["prune", "student-5k", "--checkpoints", str(tmp_path), *counted]) == 2
+    assert "no network 'student-5k' here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["verify"], ["prune", "teacher"], ["report"], ["examine", "teacher"], ["grid"]]
+)
+def test_a_folder_of_networks_that_is_not_there_is_told(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--checkpoints", "nowhere"]) == 2
+    assert "There is no folder nowhere." in capsys.readouterr().err
+
+
+def test_a_difference_in_the_parameters_alone_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = json.loads((checkpoints.SHIPPED / "manifest.json").read_text(encoding="utf-8"))
+    entry = next(entry for entry in manifest["checkpoints"] if entry["name"] == "student-5k")
+    (tmp_path / "student-5k.safetensors").write_bytes(
+        (checkpoints.SHIPPED / "student-5k.safetensors").read_bytes()
+    )
+    for params, status in ((entry["params"], 0), (entry["params"] + 1, 1)):
+        text = json.dumps({"checkpoints": [entry | {"params": params}]})
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+        assert main(["verify", "--checkpoints", str(tmp_path)]) == status
+    assert capsys.readouterr().out.splitlines()[-1].endswith("DIFFERS")

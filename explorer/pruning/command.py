@@ -11,17 +11,26 @@ import pandas as pd
 
 from explorer.checkpoints import MANIFEST
 from explorer.checkpoints.evidence import write_rows
-from explorer.data import BUNDLED, DataSet, ImageSet
+from explorer.data import DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
 from explorer.pruning.examine import IMAGES, examine
 from explorer.pruning.methods import METHODS, with_baselines
 from explorer.pruning.plan import SweepPlan, SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
-from explorer.terminal import Bars, data_options, numbers, run_instrument, workspace_of
+from explorer.terminal import (
+    checkpoints_option,
+    data_options,
+    decimals,
+    first_images,
+    folder_of_networks,
+    folder_options,
+    images_option,
+    run_instrument,
+    workspace_of,
+)
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import follow
-from explorer.workspace import open_workspace
+from explorer.workspace import Workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,7 +54,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--ratios", help="0,0.5,0.8: shares of the weights, or of each layer's channels")
     data_options(parser)
-    parser.set_defaults(images=1000)
+    images_option(parser, IMAGES)
+    folder_options(parser)
     parser.add_argument("--device", default=plan.device, help=f"one of {', '.join(devices())}")
     parser.add_argument(
         "--precision", default=plan.precision, help="float32, or bfloat16 where the CPU has it"
@@ -66,9 +76,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--repeats", type=int, default=plan.repeats, help="timed passes per network; 0 for no clock"
     )
     parser.add_argument("--seed", type=int, default=plan.seed, help="of the random methods")
-    parser.add_argument(
-        "--checkpoints", type=Path, help="folder of checkpoints; by default the one beside the images"
-    )
+    checkpoints_option(parser)
     parser.add_argument("--evidence", action="store_true", help="store the sweep beside the checkpoints")
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_prune)
@@ -77,8 +85,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "examine", help="store the sensitivity of a checkpoint's layers and its three forms"
     )
     parser.add_argument("name", help="of the checkpoint")
-    parser.add_argument("--images", type=int, default=IMAGES, help="test images, the first so many")
-    parser.add_argument("--checkpoints", type=Path, default=BUNDLED.checkpoints, help="folder of checkpoints")
+    data_options(parser)
+    images_option(parser, IMAGES)
+    folder_options(parser)
+    checkpoints_option(parser)
     parser.set_defaults(command=_examine)
 
 
@@ -100,7 +110,7 @@ def _settings(options: argparse.Namespace, data: DataSet) -> SweepSettings:
 
 def _ratios(text: str) -> tuple[float, ...]:
     try:
-        return numbers(text)
+        return decimals(text)
     except ValueError as error:
         raise ExplorerError(f"Ratios are numbers between commas, as in 0,0.5,0.8, not {text!r}.") from error
 
@@ -108,16 +118,9 @@ def _ratios(text: str) -> tuple[float, ...]:
 def _prune(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     settings = _settings(options, workspace.data)
-    folder = options.checkpoints or workspace.data.checkpoints or Path()
-    if options.evidence and not (folder / MANIFEST).exists():
-        raise ExplorerError(
-            "Only a sweep of a checkpoint with a card is stored as evidence: name a folder with a "
-            f"{MANIFEST} as --checkpoints."
-        )
-    source, whole = workspace.source(options.name), follow(workspace.images("test"), Bars())
-    if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
-        raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    spec = InstrumentSpec(source, workspace.data, "test", whole.key, settings)
+    folder = _evidence_folder(options, workspace) if options.evidence else None
+    source, images = workspace.source(options.name), first_images(workspace, "test", options.images)
+    spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
     rows = run_instrument(SWEEP, spec)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
@@ -130,7 +133,18 @@ def _prune(options: argparse.Namespace) -> int:
             "the rest of their figures stands.",
             file=sys.stderr,
         )
-    return _store(rows, spec, whole, folder) if options.evidence else 0
+    return _store(rows, spec, images, folder) if folder else 0
+
+
+def _evidence_folder(options: argparse.Namespace, workspace: Workspace) -> Path:
+    """Where results are stored beside the networks' cards."""
+    folder: Path = folder_of_networks(options) or workspace.data.checkpoints or Path()
+    if not (folder / MANIFEST).exists():
+        raise ExplorerError(
+            "Only results of a checkpoint with a card are stored as evidence: name a folder with a "
+            f"{MANIFEST} as --checkpoints."
+        )
+    return folder
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
@@ -148,15 +162,16 @@ def _store(
         print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
         return 1
     settings = asdict(spec.settings)
-    counted = images.select(slice(settings.pop("images")))
-    write_rows("sweep", rows, spec.network.card, counted, folder, settings=settings)
+    del settings["images"]  # written down beside their key
+    write_rows("sweep", rows, spec.network.card, images, folder, settings=settings)
     return 0
 
 
 def _examine(options: argparse.Namespace) -> int:
     """Compute and store what the page opens with beside the sweep."""
-    source = open_workspace(BUNDLED, options.checkpoints).source(options.name)
-    images = BUNDLED.load("test").select(slice(options.images))
-    for done in examine(source.load(), source.card, images, options.checkpoints):
+    workspace = workspace_of(options)
+    source, images = workspace.source(options.name), first_images(workspace, "test", options.images)
+    folder = _evidence_folder(options, workspace)
+    for done in examine(source.load(), source.card, images, folder):
         print(done, flush=True)
     return 0

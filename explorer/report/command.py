@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from explorer import terminal
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
@@ -20,7 +19,18 @@ from explorer.report.answers import answers
 from explorer.report.blocks import Where
 from explorer.report.current import Formed, Pruned, Swept, Taught, default_batch, homework
 from explorer.report.render import Document, archive, html, numbers
-from explorer.terminal import Bars, data_options, run_instrument, whole_numbers, workspace_of
+from explorer.terminal import (
+    Bars,
+    checkpoints_option,
+    data_options,
+    decimals,
+    first_images,
+    folder_options,
+    images_option,
+    run_instrument,
+    whole_numbers,
+    workspace_of,
+)
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
 from explorer.workspace import Workspace
@@ -56,9 +66,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="prune and measure here; without it the evidence that ships is shown",
     )
     parser.add_argument(
-        "--ratios", type=terminal.numbers, default=SweepPlan().ratios, help="0,0.5,0.8, for --measure"
+        "--ratios", type=decimals, default=SweepPlan().ratios, help="0,0.5,0.8, for --measure"
     )
     data_options(parser)
+    images_option(parser)
+    folder_options(parser)
+    checkpoints_option(parser)
     parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(command=_report)
@@ -99,14 +112,11 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> Pruned:
-    whole = follow(workspace.images("test"), Bars())
-    if not 1 <= options.images <= max(len(whole), workspace.data.sizes["test"]):
-        raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    images, source = whole.select(slice(options.images)), workspace.source(name)
+    images, source = first_images(workspace, "test", options.images), workspace.source(name)
     settings = SweepSettings(ratios=options.ratios, images=len(images))
-    rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", whole.key, settings))
+    rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
     forms = run_instrument(
-        FORMS, InstrumentSpec(source, workspace.data, "test", whole.key, FormsSettings(len(images), RATIO))
+        FORMS, InstrumentSpec(source, workspace.data, "test", images.whole, FormsSettings(len(images), RATIO))
     )
     where = Where(
         "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."

@@ -4,6 +4,7 @@ A spec goes in and parts come out, and both can be pickled, so that the work may
 than the page that shows it.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,33 @@ class SourceOfImages(Protocol):
 
     def read(self, use: Any) -> Generator[Update, None, Any]:
         """The images for a use; yields updates while files are decoded."""
+
+
+@dataclass(frozen=True)
+class CombinedCard:
+    """What identifies several networks together."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SeveralNetworks:
+    """Networks that one run measures one after the other; can be pickled if they can.
+
+    It stands where one network would: what is measured is a result of the weights of all of them, in this order.
+    """
+
+    networks: tuple[Any, ...]
+
+    @property
+    def card(self) -> CombinedCard:
+        """The sha256 of the sha256s of their weights."""
+        together = " ".join(network.card.sha256 for network in self.networks)
+        return CombinedCard(hashlib.sha256(together.encode()).hexdigest())
+
+    def load(self) -> Any:
+        """The first one, whose speed stands for that of all in estimates."""
+        return self.networks[0].load()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from explorer.data import BUNDLED
-from explorer.terminal import Bars, data_options, data_set
+from explorer.terminal import Bars, data_options, data_set, folder_options, images_option
 from explorer.work.progress import follow
 
 
@@ -15,6 +15,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("data", help="check a folder of yours, or build or check the bundled images")
     parser.add_argument("action", choices=["build", "check"])
     data_options(parser)
+    images_option(parser)
+    folder_options(parser)
     parser.add_argument(
         "--out", type=Path, default=BUNDLED.files, help="folder of the bundled images: written to, or checked"
     )
@@ -31,7 +33,7 @@ def _data(options: argparse.Namespace) -> int:
         print(f"{sum(size for _, size in files):>10,} bytes together")
         return 0
     bars = Bars()
-    check = follow(data_set(options, bundled).check(options.data), bars)
+    check = follow(data_set(options, bundled=bundled).check(options.data), bars)
     bars.bar.close()
     print(json.dumps(check.facts, indent=2) if options.json else "\n".join(check.lines))
     return 0 if check.holds else 1
