@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Browser
 
 from explorer.networks import StudentSpec, parameter_count
@@ -59,20 +58,15 @@ def test_back_and_forward_bring_every_page_as_it_was_left(visit: Visit) -> None:
     visit.open("architecture")
     page = visit.page
 
-    def go(name: str) -> None:
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        page.get_by_role("heading", level=1, name=name).wait_for()
-        visit.settle()
-
     edit(visit, "Stem channels", 32)
     page.wait_for_url(re.compile(r"stem=32"))
     edit(visit, "Stem channels", 16)
     page.wait_for_url(re.compile(r"stem=16"))
     visit.settle()
     first = page.url
-    go("Ledger and report")
+    go(visit, "Ledger and report")
     assert page.url == f"{visit.address}/report?stem=16", "the report's address holds the design"
-    go("Architecture")
+    go(visit, "Architecture")
     assert page.url == first
     edit(visit, "Block 1 channels", 99)
     page.wait_for_url(re.compile(r"block1=99"))
@@ -110,8 +104,62 @@ def test_quick_keys_lose_nothing(visit: Visit) -> None:
     assert parameters(visit) == expected(stem=22)
 
 
-@pytest.mark.parametrize("path", ["architecture?embed=true&stem=20"])
-def test_inside_a_frame_the_outer_page_is_asked_to_follow(visit: Visit, browser: Browser, path: str) -> None:
+def go(visit: Visit, name: str) -> None:
+    visit.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    visit.page.get_by_role("heading", level=1, name=name).wait_for()
+    visit.settle()
+
+
+def test_back_from_another_page_finds_the_temperature_at_the_first_step(visit: Visit) -> None:
+    visit.open("distillation?temperature=4.5")
+    page = visit.page
+    box = page.get_by_role("spinbutton", name="Temperature T, exactly")
+    box.fill("8")
+    box.press("Enter")
+    page.wait_for_url(re.compile(r"temperature=8"))
+    visit.settle()
+    left, entries = page.url, page.evaluate("history.length")
+    go(visit, "Pruning")
+    assert page.evaluate("history.length") == entries + 1, "one page, one entry"
+    page.go_back()
+    page.get_by_role("heading", level=1, name="Distillation").wait_for()
+    visit.settle()
+    assert page.url == left
+    assert box.input_value() == "8"
+
+
+def test_a_copied_link_of_the_report_opens_what_its_sender_saw(visit: Visit, browser: Browser) -> None:
+    visit.open("distillation?alpha=0.8&temperature=6")
+    page = visit.page
+    go(visit, "Architecture")
+    edit(visit, "Stem channels", 32)
+    page.wait_for_url(re.compile(r"stem=32"))
+    go(visit, "Pruning")
+    page.get_by_role("combobox", name="Checkpoint").click()
+    page.get_by_role("option", name="Student under 60,000, distilled").click()
+    page.wait_for_url(re.compile(r"checkpoint=student-60k-kd"))
+    visit.settle()
+    go(visit, "Ledger and report")
+    page.get_by_role("tab", name="The six answers").click()
+    about = page.get_by_text("what the lessons now show")
+    about.wait_for()
+    page.wait_for_url(re.compile(r"report_tab=The\+six\+answers"))
+    visit.settle()
+    said, link = about.inner_text(), page.url
+    for part in ("(32; 64, 128, 256, 141)", "alpha 0.8", "T 6", "Student under 60,000, distilled"):
+        assert part in said
+    context = browser.new_context()
+    other = Visit(context.new_page(), visit.address)
+    other.open(link.removeprefix(f"{visit.address}/"))
+    again = other.page.get_by_text("what the lessons now show")
+    again.wait_for()
+    other.settle()
+    assert again.inner_text() == said
+    assert other.page.url == link
+    context.close()
+
+
+def test_inside_a_frame_the_outer_page_is_asked_to_follow(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.address}/_stcore/health")
     page.evaluate(
@@ -124,7 +172,7 @@ def test_inside_a_frame_the_outer_page_is_asked_to_follow(visit: Visit, browser:
             frame.src = address; frame.width = 1300; frame.height = 800;
             document.body.append(frame);
         }""",
-        f"{visit.address}/{path}",
+        f"{visit.address}/architecture?embed=true&stem=20",
     )
     frame = page.frame_locator("iframe")
     box = frame.get_by_role("spinbutton", name="Stem channels")
