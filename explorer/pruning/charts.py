@@ -238,7 +238,7 @@ def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         text=alt.Text("lost_points:Q", format=".1f"),
         color=alt.condition("datum.lost_points > 62", alt.value("#ffffff"), alt.value("#18212c")),
     )
-    return alt.layer(cells, numbers).properties(height=24 * len(layers) + 60)
+    return alt.layer(cells, numbers).properties(height=24 * len(layers) + 90)
 
 
 def _pair(pruned: str, names: list[str]) -> alt.Color:

@@ -8,7 +8,6 @@ from explorer.ui.shared import (
     images,
     networks,
     origin_of_logits,
-    prepare,
     read_folder,
     read_networks,
     shared_model,
@@ -17,7 +16,7 @@ from explorer.ui.shared import (
     view_logits,
     workspace,
 )
-from explorer.ui.work import heavy_work, pace, stopwatch
+from explorer.ui.work import heavy_work, pace, prepare, stopwatch
 
 __all__ = [
     "COLUMNS",

@@ -144,8 +144,12 @@ class Panel(Generic[PartType]):
     def estimate(self) -> str:
         """How long the run will take here, in words."""
         assert self._spec is not None
-        steps = self._instrument.steps(self._spec)
-        return f"{steps:,} {self._instrument.unit}, about {duration(self._seconds())} here"
+        steps, kept = self._instrument.steps(self._spec), self._kept()
+        left = steps - len(kept.parts) if kept is not None and self._goes_on(kept) else steps
+        more = "more " if left < steps else ""
+        return (
+            f"{left:,} {more}{self._instrument.unit}, about {duration(self._seconds() * left / steps)} here"
+        )
 
     def _seconds(self) -> float:
         spec, identity = self._spec, self._identity

@@ -1,8 +1,6 @@
 """The workspace of a session, and what is read for it once for all visitors: with a cache and a progress bar."""
 
-from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import streamlit as st
 from torch import Tensor, nn
@@ -13,8 +11,7 @@ from explorer.data.layout import Folder, scan
 from explorer.ledger import Origin
 from explorer.training import Recipe
 from explorer.ui.session import session
-from explorer.ui.work import heavy_work, pace, stopwatch
-from explorer.work.progress import Update, follow
+from explorer.ui.work import forget_prepared, prepare
 from explorer.workspace import (
     Logits,
     NetworkSource,
@@ -24,9 +21,6 @@ from explorer.workspace import (
     origin_of,
     signature,
 )
-
-Result = TypeVar("Result")
-MOST_PREPARED = 48
 
 
 @st.cache_resource(show_spinner="Reading the folder", max_entries=2)
@@ -51,7 +45,7 @@ def _read_networks(
 def forget_folder() -> None:
     """Read the user's folder again, because its files have changed."""
     read_folder.clear()
-    _store().clear()
+    forget_prepared()
 
 
 @st.cache_resource(show_spinner=False)
@@ -115,37 +109,3 @@ def view_logits(name: str, recipe: Recipe) -> Tensor:
     within, shown = workspace(), images("training")
     key = (recipe.views_key, within.source(name).card.sha256, shown.key)
     return prepare(key, lambda: within.view_logits(name, shown, recipe)).values
-
-
-@st.cache_resource(show_spinner=False)
-def _store() -> dict[tuple[str, ...], Any]:
-    """What was prepared for the workspaces, the oldest first."""
-    return {}
-
-
-def prepare(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, Result]]) -> Result:
-    """What ``steps`` brings, from memory if it has been brought before, else with a progress bar."""
-    store = _store()
-    if key not in store:
-        with heavy_work(), stopwatch() as clock:
-            bar = st.empty()
-            bar.progress(0.0, "Starting")
-
-            due = pace()
-
-            def show(update: Update) -> None:
-                if not due():
-                    return
-                done = update.done / update.total
-                left = clock() / done - clock()
-                bar.progress(
-                    done, f"{update.stage}: {update.done:,} of {update.total:,}, about {left:.0f} s left"
-                )
-
-            result = store[key] if key in store else follow(steps(), show)
-            bar.empty()
-        store[key] = result
-        for old in list(store)[:-MOST_PREPARED]:
-            store.pop(old, None)
-        return cast(Result, result)
-    return cast(Result, store[key])

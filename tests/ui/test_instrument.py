@@ -117,6 +117,7 @@ def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there() -> None:
     app.run()
     assert texts(app) == ["measured: [0, 1], 2 of 4."]
     assert "Stopped after 2 of 4 numbers; they are kept" in app.info[0].value
+    assert "2 more numbers, about" in app.caption[0].value
     press(app, "Go on")
     assert COUNTING.started == [0, 2]
 
@@ -167,3 +168,24 @@ def stopped_session(identity: Identity) -> object:
 
 def test_the_settings_of_the_example_are_told_apart() -> None:
     assert CountingSettings(3) != CountingSettings(4)
+
+
+def test_what_is_prepared_is_prepared_once_for_all() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from explorer import ui
+        from explorer.work.progress import Update
+
+        def steps():
+            st.session_state["started"] = True
+            yield Update("reading", 1, 2)
+            yield Update("reading", 2, 2)
+            return "ready"
+
+        st.markdown(ui.prepare(("a", "key of this test"), steps))
+
+    first, second = AppTest.from_function(script).run(), AppTest.from_function(script).run()
+    assert [app.markdown[0].value for app in (first, second)] == ["ready", "ready"]
+    assert "started" in first.session_state
+    assert "started" not in second.session_state
