@@ -15,7 +15,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import safetensors
 import torch
@@ -78,11 +78,9 @@ class NetworkSource:
         return load_weights(self.card.build(), state, self.path.name).eval()
 
     @property
-    def recipe(self) -> dict[str, Any]:
-        """How every copy of the explorer can get it, see ``report.rebuild``; empty if not all can."""
-        if self.path != SHIPPED / self.card.file:
-            return {}
-        return {"checkpoint": self.card.name, "sha256": self.card.sha256}
+    def ships(self) -> bool:
+        """Whether it is one of the networks that every copy of the explorer has."""
+        return self.path == SHIPPED / self.card.file
 
 
 def networks_in(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[str, ...]]:

@@ -86,7 +86,7 @@ def _show_grid(results: Sequence[grid.GridResult]) -> None:
         f"{len(results)} trainings, {settings.recipe.epochs} epochs each on {images} training images, one schedule, "
         f"{hours:.1f} hours of one thread; "
         f"{describe(settings.spec)}, alpha the soft term's weight; "
-        "run again with `python -m explorer grid`.",
+        "run again with python -m explorer grid.",
     )
     ui.download("Grid as CSV", rows, "grid.csv")
 

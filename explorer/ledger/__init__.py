@@ -4,13 +4,13 @@ The lessons write rows and the report reads them, so the ledger is part of the f
 """
 
 from explorer.ledger.carry import from_json, from_link, to_json, to_link
-from explorer.ledger.compare import AXES, Axis, explain_differences, ledger_table, pareto_front
+from explorer.ledger.compare import AXES, LedgerAxis, explain_differences, ledger_table, pareto_front
 from explorer.ledger.make import count_network, design_row, network_row
 from explorer.ledger.row import LedgerRow, Lesson, Origin
 
 __all__ = [
     "AXES",
-    "Axis",
+    "LedgerAxis",
     "LedgerRow",
     "Lesson",
     "Origin",

@@ -11,7 +11,7 @@ from explorer.ledger.row import LedgerRow
 
 
 @dataclass(frozen=True)
-class Axis:
+class LedgerAxis:
     """One quantity that rows are compared by: its column, unit, and whether less of it is better.
 
     Two rows have it in common only if they agree in what it depends on: the side of the input, or the images.
@@ -26,13 +26,13 @@ class Axis:
 
 SIZE, IMAGES = "input size", "images"
 AXES = (
-    Axis("Parameters stored", "parameters", "", less_is_better=True),
-    Axis("Parameters not zero", "nonzero", "", less_is_better=True),
-    Axis("Multiply-adds", "mult_adds", "per image", less_is_better=True, depends_on=SIZE),
-    Axis("File size", "file_bytes", "bytes", less_is_better=True),
-    Axis("Compressed file size", "zipped_bytes", "bytes", less_is_better=True),
-    Axis("Latency per image", "ms_per_image", "ms", less_is_better=True, depends_on=SIZE),
-    Axis("Top-1 accuracy", "accuracy", "", less_is_better=False, depends_on=IMAGES),
+    LedgerAxis("Parameters stored", "parameters", "", less_is_better=True),
+    LedgerAxis("Parameters not zero", "nonzero", "", less_is_better=True),
+    LedgerAxis("Multiply-adds", "mult_adds", "per image", less_is_better=True, depends_on=SIZE),
+    LedgerAxis("File size", "file_bytes", "bytes", less_is_better=True),
+    LedgerAxis("Compressed file size", "zipped_bytes", "bytes", less_is_better=True),
+    LedgerAxis("Latency per image", "ms_per_image", "ms", less_is_better=True, depends_on=SIZE),
+    LedgerAxis("Top-1 accuracy", "accuracy", "", less_is_better=False, depends_on=IMAGES),
 )
 
 
@@ -74,7 +74,7 @@ def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(measured, "float64"))
 
 
-def pareto_front(table: pd.DataFrame, x: Axis, y: Axis) -> pd.Series:
+def pareto_front(table: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> pd.Series:
     """For each line whether no other is at least as good on both axes and better on one.
 
     Lines that miss a quantity are not on the front.
@@ -90,7 +90,7 @@ def pareto_front(table: pd.DataFrame, x: Axis, y: Axis) -> pd.Series:
     return pd.Series(result, index=table.index)
 
 
-def explain_differences(rows: Sequence[LedgerRow], x: Axis, y: Axis) -> tuple[str, ...]:
+def explain_differences(rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis) -> tuple[str, ...]:
     """A sentence for each axis on which these rows stand side by side and should not be compared."""
     sentences = []
     if any(axis.depends_on == IMAGES for axis in (x, y)):

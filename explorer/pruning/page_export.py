@@ -72,7 +72,7 @@ def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, ti
         width="stretch",
     )
     # Only of a network that everybody has, since the script begins with it.
-    text = export.script(receipt) if selection.source.recipe else None
+    text = export.script(receipt) if selection.source.ships else None
     if text is not None:
         middle.download_button(
             f"{name}.py",

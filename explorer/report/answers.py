@@ -1,4 +1,4 @@
-"""The homework's six questions, answered from the current state, the seed report's answers beside them.
+"""The homework's six questions, answered for a subject, the seed report's answers beside them.
 
 An answer is a list of blocks; ``render`` turns them into Markdown or HTML and the page draws them.
 Every number in a block comes out of the engine.
@@ -19,9 +19,17 @@ from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
 from explorer.networks import StudentSpec, cost_of, source_code, widths_text
 from explorer.report import quoted
-from explorer.report.answers_pruning import curve, speed
-from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, Where
-from explorer.report.current import Homework
+from explorer.report.answers_pruning import answer_curve, answer_speed
+from explorer.report.blocks import (
+    ChartBlock,
+    CodeBlock,
+    ProseBlock,
+    Provenance,
+    ReportAnswer,
+    TableBlock,
+    VerdictBlock,
+)
+from explorer.report.subject import ReportSubject
 
 CHECKED = 8
 SETTINGS = ((0.5, 1.0), (0.9, 4.0), (0.1, 2.0), (0.0, 4.0), (1.0, 8.0))
@@ -40,71 +48,71 @@ def loss_fn_kd(student_logits, labels, teacher_logits, alpha={alpha:g}, temperat
 """
 
 
-def answers(state: Homework) -> tuple[Answer, ...]:
-    """All six answers, in order."""
+def answer_questions(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
+    """The answers to all six questions, in order."""
     return (
-        _architecture(state),
-        _counted(state),
-        _loss(state),
-        _temperature(state),
-        curve(state),
-        speed(state),
+        _architecture(subject),
+        _counted(subject),
+        _loss(subject),
+        _temperature(subject),
+        answer_curve(subject),
+        answer_speed(subject),
     )
 
 
-def _architecture(state: Homework) -> Answer:
-    params = cost_of(state.spec).params
-    widths = widths_text(state.spec.channels)
-    return Answer(
+def _architecture(subject: ReportSubject) -> ReportAnswer:
+    params = cost_of(subject.spec).params
+    widths = widths_text(subject.spec.channels)
+    return ReportAnswer(
         "1-1",
         quoted.QUESTIONS["1-1"],
         (
-            Prose(
-                f"StudentNet of widths {widths} for {state.spec.classes} classes: a 7x7 stem and four "
+            ProseBlock(
+                f"StudentNet of widths {widths} for {subject.spec.classes} classes: a 7x7 stem and four "
                 f"depthwise-separable blocks, **{params:,}** parameters."
             ),
-            Code(source_code(state.spec.build()), "student_net.py"),
+            CodeBlock(source_code(subject.spec.build()), "student_net.py"),
         ),
-        Verdict(
+        VerdictBlock(
             f"The report's code runs; its network has {cost_of(StudentSpec()).params:,} parameters.",
             holds=True,
         ),
-        Where("computed", "the file asserts its own number of parameters when it is run."),
+        Provenance("computed", "the file asserts its own number of parameters when it is run."),
         {"total_params": params},
     )
 
 
-def _counted(state: Homework) -> Answer:
-    costs, seed = budget(state.spec, state.size), audit()
-    over = costs.total_params - state.limit
+def _counted(subject: ReportSubject) -> ReportAnswer:
+    costs, seed = budget(subject.spec, subject.size), audit()
+    over = costs.total_params - subject.limit
     parts = costs.part_table()
     text = (
-        f"**{costs.total_params:,}** parameters against a limit of {state.limit:,}: "
+        f"**{costs.total_params:,}** parameters against a limit of {subject.limit:,}: "
         f"{abs(over):,} {'over' if over > 0 else 'to spare'}. The heaviest layer is `{costs.heaviest.name}` with "
         f"{costs.heaviest.params:,}."
     )
     if over > 0:
-        nearest = fit_to_limit(state.spec, state.limit)
+        nearest = fit_to_limit(subject.spec, subject.limit)
         text += (
             f" The largest that scaling every width by one factor gives within it is {widths_text(nearest.channels)}, "
             f"{cost_of(nearest).params:,} parameters."
         )
     missing = int(seed.missing["parameters"].sum())
-    return Answer(
+    return ReportAnswer(
         "1-2",
         quoted.QUESTIONS["1-2"],
         (
-            Verdict(text, holds=over <= 0),
-            Figure(
+            VerdictBlock(text, holds=over <= 0),
+            ChartBlock(
                 "budget",
                 parts,
-                f"{costs.total_params:,} parameters stacked by part of the network, limit {state.limit:,}.",
-                f"Parameters by part, against the limit of {state.limit:,} (red line).",
-                state.limit,
+                f"{costs.total_params:,} parameters stacked by part of the network, limit {subject.limit:,}.",
+                f"Parameters by part, against the limit of {subject.limit:,} (red line).",
+                subject.limit,
             ),
-            Code(torchsummary_text(costs), "torchsummary.txt"),
+            CodeBlock(torchsummary_text(costs), "torchsummary.txt"),
         ),
-        Verdict(
+        VerdictBlock(
             f"The report gives “{CLAIM}”. Its table stops at {LAST_ROW}; the rows it shows sum to {seed.shown:,}, "
             f"the missing ones hold {missing:,}, together {seed.total:,}: "
             + ", ".join(
@@ -114,8 +122,8 @@ def _counted(state: Homework) -> Answer:
             + ". Nor is 0.38M 38,000.",
             holds=False,
         ),
-        Where("computed", f"by torchinfo, for one image of 3 x {state.size} x {state.size}."),
-        {"total_params": costs.total_params, "limit": state.limit, "mult_adds": costs.mult_adds},
+        Provenance("computed", f"by torchinfo, for one image of 3 x {subject.size} x {subject.size}."),
+        {"total_params": costs.total_params, "limit": subject.limit, "mult_adds": costs.mult_adds},
     )
 
 
@@ -127,16 +135,16 @@ def run_loss(text: str) -> Callable[..., Tensor]:
     return function
 
 
-def checked_values(text: str, state: Homework) -> pd.DataFrame:
+def checked_values(text: str, subject: ReportSubject) -> pd.DataFrame:
     """A listing's loss on the first images beside the engine's, in float64.
 
     Columns alpha, T, loss, engine, difference.
     """
     few = slice(CHECKED)
-    z, v = state.batch.student[few].double(), state.batch.teacher[few].double()
-    labels, function = state.batch.labels[few], run_loss(text)
+    z, v = subject.batch.student[few].double(), subject.batch.teacher[few].double()
+    labels, function = subject.batch.labels[few], run_loss(text)
     rows = []
-    for alpha, temperature in dict.fromkeys(((state.alpha, state.temperature), *SETTINGS)):
+    for alpha, temperature in dict.fromkeys(((subject.alpha, subject.temperature), *SETTINGS)):
         value = function(z, labels, v, alpha=alpha, temperature=temperature).item()
         engine = loss_fn_kd(z, labels, v, alpha, temperature).item()
         rows.append(
@@ -151,66 +159,66 @@ def checked_values(text: str, state: Homework) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _loss(state: Homework) -> Answer:
-    text = ANSWER_LOSS.format(alpha=state.alpha, temperature=state.temperature)
-    values, seed = checked_values(text, state), checked_values(quoted.LOSS, state)
+def _loss(subject: ReportSubject) -> ReportAnswer:
+    text = ANSWER_LOSS.format(alpha=subject.alpha, temperature=subject.temperature)
+    values, seed = checked_values(text, subject), checked_values(quoted.LOSS, subject)
     worst = seed["difference"].max()
-    return Answer(
+    return ReportAnswer(
         "2-1",
         quoted.QUESTIONS["2-1"],
         (
-            Code(text, "loss_fn_kd.py"),
-            Rows(
+            CodeBlock(text, "loss_fn_kd.py"),
+            TableBlock(
                 values,
-                f"The listing above, run on the logits of the first {CHECKED} of {state.batch.source}, "
+                f"The listing above, run on the logits of the first {CHECKED} of {subject.batch.source}, "
                 "beside the engine's loss; in nats, float64.",
                 {"alpha": "g", "T": "g", "loss": ".6f", "engine": ".6f", "difference": ".1e"},
             ),
         ),
-        Verdict(
+        VerdictBlock(
             f"The report's function, run on the same logits, differs from the engine's by at most {worst:.1e} nats: "
             "alpha weighs the soft term and what it computes is KL(teacher || student).",
             holds=bool(worst < 1e-9),
         ),
-        state.batch.where,
-        {"alpha": state.alpha, "temperature": state.temperature, "loss": float(values["loss"].iloc[0])},
+        subject.batch.where,
+        {"alpha": subject.alpha, "temperature": subject.temperature, "loss": float(values["loss"].iloc[0])},
     )
 
 
-def _temperature(state: Homework) -> Answer:
-    steps = sorted({*TEMPERATURE_LADDER, state.temperature})
+def _temperature(subject: ReportSubject) -> ReportAnswer:
+    steps = sorted({*TEMPERATURE_LADDER, subject.temperature})
     rows = pd.DataFrame(
         {
             "T": steps,
-            "entropy": [entropy(state.batch.teacher, step).mean().item() for step in steps],
+            "entropy": [entropy(subject.batch.teacher, step).mean().item() for step in steps],
             "effective classes": [
-                effective_classes(state.batch.teacher, step).mean().item() for step in steps
+                effective_classes(subject.batch.teacher, step).mean().item() for step in steps
             ],
             "largest probability": [
-                torch.softmax(state.batch.teacher / step, 1).max(1).values.mean().item() for step in steps
+                torch.softmax(subject.batch.teacher / step, 1).max(1).values.mean().item() for step in steps
             ],
         }
     )
     rises = bool(rows["entropy"].is_monotonic_increasing)
-    here = rows[rows["T"] == state.temperature].iloc[0]
-    even = torch.tensor(float(state.batch.teacher.shape[1])).log().item()
-    return Answer(
+    here = rows[rows["T"] == subject.temperature].iloc[0]
+    even = torch.tensor(float(subject.batch.teacher.shape[1])).log().item()
+    return ReportAnswer(
         "2-2",
         quoted.QUESTIONS["2-2"],
         (
-            Prose(
+            ProseBlock(
                 f"**{'(a)' if rises else 'Not (a)'}**: the teacher's mean entropy "
                 f"{'rises' if rises else 'does not rise'} with T, from {rows['entropy'].iloc[0]:.3f} nats at T = "
                 f"{steps[0]:g} to {rows['entropy'].iloc[-1]:.3f} at T = {steps[-1]:g}; an even choice would be "
                 f"{even:.3f}."
             ),
-            Rows(
+            TableBlock(
                 rows,
-                f"Means over {state.batch.source}.",
+                f"Means over {subject.batch.source}.",
                 {"T": "g", "entropy": ".4f", "effective classes": ".3f", "largest probability": ".4f"},
             ),
         ),
-        Verdict(f"The report answers “{quoted.TEMPERATURE}”", holds=rises),
-        state.batch.where,
-        {"temperature": state.temperature, "entropy": float(here["entropy"])},
+        VerdictBlock(f"The report answers “{quoted.TEMPERATURE}”", holds=rises),
+        subject.batch.where,
+        {"temperature": subject.temperature, "entropy": float(here["entropy"])},
     )

@@ -5,8 +5,8 @@ from explorer.pruning.forms import Form
 from explorer.pruning.reading import dense_accuracy
 from explorer.pruning.sweep import SweepRow, sweep_table
 from explorer.report import quoted
-from explorer.report.blocks import Answer, Figure, Prose, Rows, Verdict, Where
-from explorer.report.current import Homework
+from explorer.report.blocks import ChartBlock, ProseBlock, Provenance, ReportAnswer, TableBlock, VerdictBlock
+from explorer.report.subject import ReportSubject
 
 NAMES = {
     "accuracy_low": "95 % from",
@@ -23,22 +23,22 @@ NAMES = {
 """Columns as people read them."""
 
 
-def _unmeasured(number: str, what: str) -> Answer:
+def _unmeasured(number: str, what: str) -> ReportAnswer:
     """An answer that has to wait, and where to get it."""
-    return Answer(
+    return ReportAnswer(
         number,
         quoted.QUESTIONS[number],
-        (Verdict(f"Not measured yet: run {what} in the pruning lesson.", holds=False),),
-        Verdict("It can be held against a measurement once there is one.", holds=False),
-        Where("computed", "nothing yet."),
+        (VerdictBlock(f"Not measured yet: run {what} in the pruning lesson.", holds=False),),
+        VerdictBlock("It can be held against a measurement once there is one.", holds=False),
+        Provenance("computed", "nothing yet."),
     )
 
 
-def curve(state: Homework) -> Answer:
+def answer_curve(subject: ReportSubject) -> ReportAnswer:
     """Question 3-1: accuracy against the pruning ratio."""
-    if state.sweep is None:
+    if subject.sweep is None:
         return _unmeasured("3-1", "a sweep of this network")
-    rows = state.sweep.rows
+    rows = subject.sweep.rows
     table = sweep_table(rows)
     recovered = any(row.recovery != "none" for row in rows)
     columns = ["method", "ratio", *(["recovery"] if recovered else [])]
@@ -47,19 +47,21 @@ def curve(state: Homework) -> Answer:
     highest = {row.method: max(each.ratio for each in rows if each.method == row.method) for row in rows}
     last = [row for row in rows if row.ratio == highest[row.method]]
     text = "; ".join(f"{_named(row.title, row)}: {row.accuracy.value:.1%} at {row.ratio:.0%}" for row in last)
-    return Answer(
+    return ReportAnswer(
         "3-1",
         quoted.QUESTIONS["3-1"],
         (
-            Figure(
+            ChartBlock(
                 "sweep",
                 table,
-                f"Top-1 accuracy of {state.pruned} against the pruning ratio, a line per method.",
-                f"{state.pruned}, {rows[0].total:,} images, "
+                f"Top-1 accuracy of {subject.pruned.title} against the pruning ratio, a line per method.",
+                f"{subject.pruned.title}, {rows[0].total:,} images, "
                 f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95 % intervals.",
             ),
-            Prose(("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."),
-            Rows(
+            ProseBlock(
+                ("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."
+            ),
+            TableBlock(
                 table[columns].rename(columns=NAMES),
                 "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
                 "channels that is removed.",
@@ -67,8 +69,8 @@ def curve(state: Homework) -> Answer:
                 | dict.fromkeys(("accuracy", "95 % from", "95 % to"), ".4f"),
             ),
         ),
-        Verdict("The report's plot is missing.", holds=False),
-        state.sweep.where,
+        VerdictBlock("The report's plot is missing.", holds=False),
+        subject.sweep.where,
         # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
         {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in rows},
     )
@@ -79,33 +81,29 @@ def _named(method: str, row: SweepRow) -> str:
     return method if row.recovery == "none" else f"{method}, {row.recovery}"
 
 
-def speed(state: Homework) -> Answer:
+def answer_speed(subject: ReportSubject) -> ReportAnswer:
     """Question 3-2: masked, zeroed and sliced, timed."""
-    if state.forms is None:
+    if subject.forms is None:
         return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
-    forms, ratio = list(state.forms.rows), state.forms.ratio
+    forms, ratio = list(subject.forms.rows), subject.forms.ratio
     table = three_forms.form_table(forms).rename(columns=NAMES)
     named = {form.name: form for form in forms}
     sentence = three_forms.answer(forms, ratio)
-    return Answer(
+    return ReportAnswer(
         "3-2",
         quoted.QUESTIONS["3-2"],
         (
-            Prose(f"**{sentence}**"),
-            Rows(
+            ProseBlock(f"**{sentence}**"),
+            TableBlock(
                 table,
-                f"{state.pruned} with {ratio:.0%} of its channels dropped in three ways.",
+                f"{subject.pruned.title} with {ratio:.0%} of its channels dropped in three ways.",
                 {"accuracy": ".4f", "file, MB": ".2f", "compressed, MB": ".2f", "times faster": ".2f"}
                 | dict.fromkeys(("parameters", "torchinfo says", "multiply-adds"), ",")
                 | dict.fromkeys(("ms, median", "ms, 1st quartile", "ms, 3rd quartile"), ".2f"),
             ),
         ),
-        Verdict(
-            f"The report: “{quoted.SPEED}” Right where structured means that channels are physically removed; "
-            "structured masks are as slow as dense, as measured above.",
-            holds=_faster(named, "sliced") and not _faster(named, "masked"),
-        ),
-        state.forms.where,
+        _audit_speed(named),
+        subject.forms.where,
         {
             f"{quantity}, {form.name}": value
             for form in forms
@@ -116,6 +114,19 @@ def speed(state: Homework) -> Answer:
             )
             if value is not None
         },
+    )
+
+
+def _audit_speed(named: dict[str, Form]) -> VerdictBlock:
+    """The seed report's answer, held against the times, if there are any."""
+    said = f"The report: “{quoted.SPEED}”"
+    if any(form.ms is None for form in named.values()):
+        return VerdictBlock(f"{said} No times could be measured here, so this stays open.", holds=False)
+    holds = _faster(named, "sliced") and not _faster(named, "masked")
+    return VerdictBlock(
+        f"{said} Right where structured means that channels are physically removed; structured masks are not faster "
+        f"than dense{', as measured above' if holds else '; the times above do not show it clearly'}.",
+        holds,
     )
 
 

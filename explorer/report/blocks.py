@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -9,14 +10,14 @@ from explorer.ledger import Origin
 
 
 @dataclass(frozen=True)
-class Prose:
-    """A paragraph; ``**bold**`` and `` `code` `` are its only markup."""
+class ProseBlock:
+    """A paragraph; ``**bold**`` and `` `code` `` are its only markup, see ``markup`` for what is not ours in it."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeBlock:
     """A file or a listing, with the name it is saved under."""
 
     text: str
@@ -24,8 +25,8 @@ class Code:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """A table with its caption; ``formats`` says how its numbers are written, by column."""
+class TableBlock:
+    """A table with its caption, plain text; ``formats`` says how its numbers are written, by column."""
 
     frame: pd.DataFrame
     caption: str
@@ -33,8 +34,8 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
-    """A chart: which one, of what rows, and its text alternative and caption."""
+class ChartBlock:
+    """A chart: which one, of what rows, and its text alternative and caption, both plain text."""
 
     kind: str
     frame: pd.DataFrame
@@ -44,26 +45,26 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One sentence that says whether something holds."""
+class VerdictBlock:
+    """One sentence, with the markup of prose, that says whether something holds."""
 
     text: str
     holds: bool
 
 
-Block = Prose | Code | Rows | Figure | Verdict
+Block = ProseBlock | CodeBlock | TableBlock | ChartBlock | VerdictBlock
 
 
 @dataclass(frozen=True)
-class Where:
-    """How figures were got, and on what: one sentence."""
+class Provenance:
+    """How figures were got, and on what: one sentence, plain text."""
 
     origin: Origin
     text: str
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportAnswer:
     """The answer to one question.
 
     Attributes:
@@ -71,24 +72,22 @@ class Answer:
         question: in short.
         blocks: the answer.
         audit: the seed report's answer, held against the same measurements.
+        where: how the numbers were got.
         facts: the numbers of the answer by name, as the engine gave them.
-        where: how they were got.
     """
 
     number: str
     question: str
     blocks: tuple[Block, ...]
-    audit: Verdict
-    where: Where
+    audit: VerdictBlock
+    where: Provenance
     facts: dict[str, float] = field(default_factory=dict)
 
 
-def facts(found: Sequence[Answer]) -> pd.DataFrame:
-    """Every number of the answers: columns question, name, value."""
-    return pd.DataFrame(
-        [
-            {"question": answer.number, "name": name, "value": value}
-            for answer in found
-            for name, value in answer.facts.items()
-        ]
-    )
+def list_facts(answers: Sequence[ReportAnswer]) -> list[dict[str, Any]]:
+    """Every number of the answers: its question, name and value."""
+    return [
+        {"question": answer.number, "name": name, "value": value}
+        for answer in answers
+        for name, value in answer.facts.items()
+    ]

@@ -8,18 +8,18 @@ import vl_convert
 
 from explorer import palette
 from explorer.architecture.charts import budget_bar
-from explorer.ledger import Axis
+from explorer.ledger import LedgerAxis
 from explorer.pruning.charts import accuracy_curve
 
 WIDTH = 620
 
 
-def figure(kind: str, rows: pd.DataFrame, limit: int = 0) -> Any:
+def answer_chart(kind: str, rows: pd.DataFrame, limit: int = 0) -> Any:
     """The chart of an answer by its kind: ``budget`` or ``sweep``, the very ones of the lessons."""
     return budget_bar(rows, limit) if kind == "budget" else accuracy_curve(rows)
 
 
-def svg(chart: Any) -> str:
+def to_svg(chart: Any) -> str:
     """A chart as SVG text, drawn in this process; it refers to no other file."""
     spec = chart.properties(width=WIDTH, background="white").to_dict()
     return str(
@@ -27,13 +27,13 @@ def svg(chart: Any) -> str:
     )
 
 
-def pareto(rows: pd.DataFrame, x: Axis, y: Axis) -> alt.LayerChart | alt.FacetChart:
+def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerChart | alt.FacetChart:
     """The ledger's states on two axes; those that nothing beats are joined by a line.
 
     ``rows`` is ``ledger_table`` with the boolean columns ``front`` and ``named``: whose title is written.
     """
 
-    def position(channel: type[alt.X] | type[alt.Y], axis: Axis) -> Any:
+    def position(channel: type[alt.X] | type[alt.Y], axis: LedgerAxis) -> Any:
         title = f"{axis.title}, {axis.unit}" if axis.unit else axis.title
         share = axis.column == "accuracy"
         return channel(

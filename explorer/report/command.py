@@ -15,10 +15,17 @@ from explorer.networks import StudentSpec
 from explorer.pruning.forms import FORMS, FormsSettings
 from explorer.pruning.plan import SweepPlan, SweepSettings
 from explorer.pruning.sweep import SWEEP
-from explorer.report.answers import answers
-from explorer.report.blocks import Where
-from explorer.report.current import Formed, Pruned, Swept, Taught, default_batch, homework
-from explorer.report.render import Document, archive, html, numbers
+from explorer.report.answers import answer_questions
+from explorer.report.blocks import Provenance
+from explorer.report.render import ReportDocument, to_html, to_numbers, to_zip
+from explorer.report.subject import (
+    DistillationSubject,
+    MeasuredForms,
+    MeasuredSweep,
+    PruningSubject,
+    default_logits,
+    report_subject,
+)
 from explorer.terminal import (
     Bars,
     checkpoints_option,
@@ -36,7 +43,11 @@ from explorer.work.progress import follow
 from explorer.workspace import Workspace
 
 REPORT = StudentSpec()
-RENDERERS: dict[str, Callable[[Document], str | bytes]] = {".html": html, ".zip": archive, ".json": numbers}
+RENDERERS: dict[str, Callable[[ReportDocument], str | bytes]] = {
+    ".html": to_html,
+    ".zip": to_zip,
+    ".json": to_numbers,
+}
 RATIO = 0.5
 
 
@@ -58,6 +69,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--temperature", type=float, default=1.0, help="T of the soft term")
     parser.add_argument(
         "--checkpoint",
+        metavar="NAME",
         help="the network that is pruned, by default the teacher; of your folder, its file's name",
     )
     parser.add_argument(
@@ -83,42 +95,42 @@ def _report(options: argparse.Namespace) -> int:
         raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
     spec = StudentSpec(options.stem, options.widths, options.classes)
     workspace = workspace_of(options)
-    taught = Taught(options.alpha, options.temperature, follow(default_batch(workspace), Bars()))
+    batch = follow(default_logits(workspace), Bars())
     name = workspace.find(options.checkpoint or workspace.teachers[0])
-    pruned = Pruned(name)
+    pruning = PruningSubject(name)
     if options.measure or workspace.evidence is None:
-        pruned = _measured(workspace, name, options)
+        pruning = _measured(workspace, name, options)
     rows: tuple[LedgerRow, ...] = ()
     if options.ledger is not None:
         if not options.ledger.is_file():
             raise ExplorerError(f"There is no ledger {options.ledger}.")
         rows = from_json(options.ledger.read_bytes())
-    state = homework(
+    subject = report_subject(
         ArchitectureState(spec, options.size, options.limit),
-        taught,
-        pruned,
+        DistillationSubject(options.alpha, options.temperature, batch),
+        pruning,
         workspace,
     )
-    found = answers(state)
-    document = Document(found, datetime.now(UTC).date().isoformat(), str(torch.__version__), rows)
+    answers = answer_questions(subject)
+    today = datetime.now(UTC).date().isoformat()
+    document = ReportDocument(subject.first_line, answers, today, str(torch.__version__), rows)
     content = render(document)
     options.out.write_bytes(content if isinstance(content, bytes) else content.encode())
     if options.json:
-        print(numbers(document), end="")
+        print(to_numbers(document), end="")
     else:
-        print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(found)} answers")
-    total = found[1].facts["total_params"]
-    return 0 if total <= options.limit else 1
+        print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(answers)} answers")
+    return 0 if answers[1].facts["total_params"] <= options.limit else 1
 
 
-def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> Pruned:
+def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> PruningSubject:
     images, source = first_images(workspace, "test", options.images), workspace.source(name)
     settings = SweepSettings(ratios=options.ratios, images=len(images))
     rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
     forms = run_instrument(
         FORMS, InstrumentSpec(source, workspace.data, "test", images.whole, FormsSettings(len(images), RATIO))
     )
-    where = Where(
+    where = Provenance(
         "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."
     )
-    return Pruned(name, sweep=Swept(rows, where), forms=Formed(forms, RATIO, where))
+    return PruningSubject(name, sweep=MeasuredSweep(rows, where), forms=MeasuredForms(forms, RATIO, where))

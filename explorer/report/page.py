@@ -13,7 +13,7 @@ TABS: dict[str, Callable[[], None]] = {
 }
 
 
-def main() -> None:
+def draw_report_page() -> None:
     """Draw the page."""
     st.title("Ledger and report")
     st.markdown(
@@ -25,4 +25,4 @@ def main() -> None:
             TABS[name]()
 
 
-main()
+draw_report_page()

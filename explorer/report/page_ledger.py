@@ -1,6 +1,6 @@
 """The ledger on the page: one chart, one table, and ways to keep it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +9,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, Axis, LedgerRow
-from explorer.report import charts, rebuild
+from explorer.ledger import AXES, LedgerAxis, LedgerRow
+from explorer.report import charts
 from explorer.report.receipt import receipt, why_no_receipt
+from explorer.report.recount import COUNT_NETWORKS, RECOUNT, count_spec, recount_spec
 from explorer.ui import address
-from explorer.work.progress import follow
+from explorer.ui.instrument import Panel
 
 BY_COLUMN = {axis.column: axis for axis in AXES}
 
@@ -21,10 +22,11 @@ BY_COLUMN = {axis.column: axis for axis in AXES}
 def ledger_tab() -> None:
     """Chart, table, downloads, links, receipts."""
     _open_link()
+    _offer_recount()
     pinned = ui.pinned()
     left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
-    x = _axis("across", "Across", left, AXES[0])
-    y = _axis("up", "Up", middle, AXES[-1])
+    x = _choose_axis("across", "Across", left, AXES[0])
+    y = _choose_axis("up", "Up", middle, AXES[-1])
     shipped = address.toggle(
         "shipped",
         "With the shipped networks",
@@ -32,31 +34,20 @@ def ledger_tab() -> None:
         default=any(card.measured for card in ui.networks().values()),
         help="The trained ones, from their cards.",
     )
-    rows = [*(_shipped() if shipped else ()), *pinned]
+    rows = [*(_shipped_rows() if shipped else ()), *pinned]
     if not rows:
         st.info("Nothing is pinned yet: every lesson has a button for it.", icon=":material/keep:")
         return
-    table = ledger.ledger_table(rows)
-    front, first_pinned = ledger.pareto_front(table, x, y), len(rows) - len(pinned)
-    # Where something is pinned only that is named, so that titles do not lie on each other.
-    table = table.assign(front=front, named=table.index >= first_pinned if pinned else front)
-    known = table.dropna(subset=[x.column, y.column])
-    best = ", ".join(known[known["front"]]["title"].head(4))
-    ui.chart(
-        charts.pareto(table, x, y),
-        f"{y.title} against {x.title} of {len(known)} states; nothing beats {best or 'none'}.",
-        f"No other state is as good on both axes and better on one: **{best or 'none'}** (joined by the dashed "
-        f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",
-    )
+    _draw_chart(rows, len(rows) - len(pinned), x, y)
     for sentence in ledger.explain_differences(rows, x, y):
-        st.warning(sentence, icon=":material/compare:")
+        st.warning(ui.escape_markup(sentence), icon=":material/compare:")
     ui.provenance("computed", "each row says where its figures come from, in its last columns.")
-    _edit(pinned)
+    _edit_pinned(pinned)
     _keep(rows, pinned)
     _offer_receipt(rows)
 
 
-def _axis(key: str, label: str, column: DeltaGenerator, default: Axis) -> Axis:
+def _choose_axis(key: str, label: str, column: DeltaGenerator, default: LedgerAxis) -> LedgerAxis:
     chosen = address.choice(
         key,
         label,
@@ -69,13 +60,33 @@ def _axis(key: str, label: str, column: DeltaGenerator, default: Axis) -> Axis:
     return BY_COLUMN[chosen]
 
 
-@st.cache_data(show_spinner="Counting the shipped networks")
-def _shipped() -> tuple[LedgerRow, ...]:
+def _shipped_rows() -> Sequence[LedgerRow]:
+    """The networks that ship as rows: counted once in this process, by itself."""
     workspace = ui.shipped()
-    return tuple(rebuild.card_row(source, workspace.data) for source in workspace.sources.values())
+    sources = tuple(source for source in workspace.sources.values() if source.card.measured)
+    panel = Panel(COUNT_NETWORKS, count_spec(sources, workspace.data), starts_itself=True)
+    shown = panel.result(lambda spec, rows: "counted here, test accuracies from their cards.")
+    return shown.parts if shown else ()
 
 
-def _edit(pinned: list[LedgerRow]) -> None:
+def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> None:
+    table = ledger.ledger_table(rows)
+    front = ledger.pareto_front(table, x, y)
+    # Where something is pinned only that is named, so that titles do not lie on each other.
+    table = table.assign(
+        front=front, named=table.index >= first_pinned if first_pinned < len(rows) else front
+    )
+    known = table.dropna(subset=[x.column, y.column])
+    best = ", ".join(known[known["front"]]["title"].head(4)) or "none"
+    ui.chart(
+        charts.pareto_chart(table, x, y),
+        f"{y.title} against {x.title} of {len(known)} states; nothing beats {best}.",
+        f"No other state is as good on both axes and better on one: **{ui.escape_markup(best)}** (joined by the dashed "
+        f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",
+    )
+
+
+def _edit_pinned(pinned: list[LedgerRow]) -> None:
     """The pinned rows as a table whose titles can be changed and whose rows can be deleted."""
     st.subheader("Pinned here")
     if not pinned:
@@ -100,8 +111,8 @@ def _edit(pinned: list[LedgerRow]) -> None:
         alt="The pinned states",
     )
     kept = [
-        replace(pinned[int(row["row"])], title=str(row["title"] or "untitled")[:200])
-        for row in edited.to_dict("records")
+        replace(pinned[int(line["row"])], title=str(line["title"] or "untitled")[:200])
+        for line in edited.to_dict("records")
     ]
     if kept != pinned:
         ui.set_pinned(kept)
@@ -109,7 +120,7 @@ def _edit(pinned: list[LedgerRow]) -> None:
 
 
 def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
-    """Downloads, the link, a file to open, and recomputing what was carried here."""
+    """Downloads, the link, and a file to open."""
     csv, saved, clear = st.columns(3)
     with csv:
         ui.download("Ledger as CSV", ledger.ledger_table(rows), "ledger.csv")
@@ -135,37 +146,33 @@ def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
     )
     if upload is not None and ui.session().ledger_file != upload.file_id:
         ui.session().ledger_file = upload.file_id
-        if _add(ledger.from_json, upload.getvalue()):
+        if _add_rows(ledger.from_json, upload.getvalue()):
             st.rerun()
-    carried = [row for row in pinned if row.origin == "carried"]
-    if carried:
-        st.caption(
-            f"{len(carried)} rows came in a file or link: their figures are whatever it says, until recomputed here."
-        )
-        if st.button("Recompute them here", icon=":material/replay:"):
-            _recompute(pinned)
 
 
-def _recompute(pinned: list[LedgerRow]) -> None:
+def _offer_recount() -> None:
+    """Recompute what came in a file or link, from the networks and images at hand."""
+    carried = [row for row in ui.pinned() if row.origin == "carried"]
+    if not carried:
+        return
+    st.caption(
+        f"{len(carried)} rows came in a file or link: their figures are whatever it says, until recomputed here."
+    )
     workspace, shipped = ui.workspace(), ui.shipped()
-    sources = (*workspace.sources.values(), *shipped.sources.values())
-    with ui.heavy_work():
-        bar, problems = st.progress(0.0, "Rebuilding"), []
-        for number, row in enumerate(pinned):
-            bar.progress((number + 1) / len(pinned), f"Rebuilding {row.title}")
-            if row.origin != "carried":
-                continue
-            try:
-                steps = rebuild.recompute(row, sources, (workspace.data, shipped.data))
-                pinned[number] = follow(steps, lambda update: None)
-            except ExplorerError as error:
-                problems.append(f"{row.title}: {error}")
-            ui.set_pinned(pinned)
-        bar.empty()
+    sources = {
+        source.card.sha256: source for source in (*workspace.sources.values(), *shipped.sources.values())
+    }
+    panel = Panel(RECOUNT, recount_spec(carried, tuple(sources.values()), workspace.data))
+    panel.controls("Recompute them here", icon=":material/replay:", type="secondary", width="content")
+    shown = panel.result(lambda spec, rows: "recomputed here.", nothing="")
+    for part in shown.parts if shown else ():
+        if part.row is not None:
+            new = replace(part.row, title=part.before.title)
+            ui.set_pinned([new if row == part.before else row for row in ui.pinned()])
+    problems = [part for part in (shown.parts if shown else ()) if part.row is None]
     if problems:
-        st.warning("\n\n".join(problems), icon=":material/warning:")
-    else:
-        st.rerun()
+        listed = "\n\n".join(ui.escape_markup(f"{part.before.title}: {part.problem}") for part in problems)
+        st.warning(listed, icon=":material/warning:")
 
 
 def _open_link() -> None:
@@ -174,15 +181,15 @@ def _open_link() -> None:
     if not value or ui.session().ledger_link == value:
         return
     ui.session().ledger_link = value
-    _add(ledger.from_link, value)
+    _add_rows(ledger.from_link, value)
 
 
-def _add(read: Callable[[Any], tuple[LedgerRow, ...]], content: object) -> bool:
+def _add_rows(read: Callable[[Any], tuple[LedgerRow, ...]], content: object) -> bool:
     """Pin what a file or link holds; what cannot be read is said, and the pinned rows stay."""
     try:
         ui.set_pinned([*ui.pinned(), *read(content)])
     except ExplorerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(ui.escape_markup(str(error)), icon=":material/error:")
         return False
     return True
 

@@ -6,30 +6,49 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from explorer import ledger
-from explorer.ledger import AXES, Axis, LedgerRow
+from explorer.ledger import AXES, LedgerAxis, LedgerRow
+from explorer.markup import escape_markup, unescape_markup
 from explorer.report import charts
-from explorer.report.blocks import Answer, Code, Figure, Prose, Rows, Verdict, facts
+from explorer.report.blocks import (
+    Block,
+    ChartBlock,
+    CodeBlock,
+    ProseBlock,
+    ReportAnswer,
+    TableBlock,
+    VerdictBlock,
+    list_facts,
+)
 
 TITLE = "Network compression: the six questions of HW13, answered by measurement"
 CAPTIONS = {True: "holds", False: "does not hold"}
 
 
 @dataclass(frozen=True)
-class Document:
-    """What is rendered: the answers, when and with what they were computed, and the ledger's rows."""
+class ReportDocument:
+    """What is rendered.
 
-    answers: tuple[Answer, ...]
+    Attributes:
+        first_line: what the report is about, plain text.
+        answers: to all six questions.
+        date: the day it was written.
+        torch: the version it was computed with.
+        rows: the ledger's.
+        axes: what these are drawn against.
+    """
+
+    first_line: str
+    answers: tuple[ReportAnswer, ...]
     date: str
     torch: str
     rows: tuple[LedgerRow, ...] = field(default=())
-    axes: tuple[Axis, Axis] = (AXES[0], AXES[-1])
+    axes: tuple[LedgerAxis, LedgerAxis] = (AXES[0], AXES[-1])
 
     @property
     def ledger(self) -> pd.DataFrame:
@@ -37,11 +56,16 @@ class Document:
         table = ledger.ledger_table(self.rows)
         return table.assign(front=ledger.pareto_front(table, *self.axes), named=True)
 
+    @property
+    def stamp(self) -> str:
+        """By what, when and with what it was written; when each number was measured stands beside it."""
+        return f"Written by the Compression Explorer on {self.date}, torch {self.torch}."
 
-def number(value: object, how: str = "") -> str:
+
+def write_cell(value: object, how: str = "") -> str:
     """A cell of a table as text: a missing value is a dash.
 
-    >>> number(0.95, ".1%"), number(float("nan"), ","), number("stem")
+    >>> write_cell(0.95, ".1%"), write_cell(float("nan"), ","), write_cell("stem")
     ('95.0%', '-', 'stem')
     """
     if value is None or (isinstance(value, float) and pd.isna(value)):
@@ -51,134 +75,143 @@ def number(value: object, how: str = "") -> str:
     return format(value, how)
 
 
-def cells(rows: Rows) -> list[list[str]]:
-    """The table as text, row by row, without its header."""
+def write_cells(table: TableBlock) -> list[list[str]]:
+    """The table as plain text, row by row, without its header."""
     return [
         [
-            number(value, rows.formats.get(str(column), ""))
-            for column, value in zip(rows.frame.columns, line, strict=True)
+            write_cell(value, table.formats.get(str(column), ""))
+            for column, value in zip(table.frame.columns, line, strict=True)
         ]
-        for line in rows.frame.itertuples(index=False)
+        for line in table.frame.itertuples(index=False)
     ]
 
 
-def ledger_rows(document: Document) -> Rows:
+def ledger_block(document: ReportDocument) -> TableBlock:
     """The ledger as a table for the report."""
-    columns = [
-        "title",
-        "network",
-        "parameters",
-        "nonzero",
-        "mult_adds",
-        "file_bytes",
-        "ms_per_image",
-        "accuracy",
-    ]
     whole = ("parameters", "nonzero", "mult_adds", "file_bytes")
-    formats = dict.fromkeys(whole, ",") | {"ms_per_image": ".3f", "accuracy": ".4f"}
-    return Rows(
-        document.ledger[[*columns, "origin", "where"]],
-        "Every pinned state; a dash is a quantity that was not measured.",
-        formats,
-    )
+    columns = ["title", "network", *whole, "ms_per_image", "accuracy", "images", "origin", "where"]
+    formats = dict.fromkeys((*whole, "images"), ",") | {"ms_per_image": ".3f", "accuracy": ".4f"}
+    apart = ledger.explain_differences(document.rows, *document.axes)
+    said = " ".join(("Every pinned state; a dash is a quantity that was not measured.", *apart))
+    return TableBlock(document.ledger[columns], said, formats)
 
 
-def figures(document: Document) -> dict[str, str]:
+def draw_figures(document: ReportDocument) -> dict[str, str]:
     """Every figure of the document as SVG, by file name."""
     drawn = {
-        f"{answer.number}-{block.kind}.svg": charts.svg(charts.figure(block.kind, block.frame, block.limit))
+        f"{answer.number}-{block.kind}.svg": charts.to_svg(
+            charts.answer_chart(block.kind, block.frame, block.limit)
+        )
         for answer in document.answers
         for block in answer.blocks
-        if isinstance(block, Figure)
+        if isinstance(block, ChartBlock)
     }
     if document.rows:
-        drawn["ledger.svg"] = charts.svg(charts.pareto(document.ledger, *document.axes))
+        drawn["ledger.svg"] = charts.to_svg(charts.pareto_chart(document.ledger, *document.axes))
     return drawn
 
 
-def markdown(document: Document) -> str:
+def _ledger_alt(document: ReportDocument) -> str:
+    return f"{document.axes[1].title} against {document.axes[0].title} of the pinned states"
+
+
+# --- Markdown -------------------------------------------------------------------------------------------
+
+
+def to_markdown(document: ReportDocument) -> str:
     """The report as Markdown; its figures are files in ``figures/`` beside it."""
-    parts = [f"# {TITLE}", _stamp(document)]
+    parts = [f"# {TITLE}", escape_markup(document.first_line), document.stamp]
     for answer in document.answers:
         parts.append(f"## Question {answer.number}: {answer.question}")
         parts += [_markdown_block(answer, block) for block in answer.blocks]
         parts.append(f"*The seed report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}")
-        parts.append(f"<small>{answer.where.origin}: {answer.where.text}</small>")
+        parts.append(f"<small>{answer.where.origin}: {escape_markup(answer.where.text)}</small>")
     if document.rows:
-        alt = f"{document.axes[1].title} against {document.axes[0].title} of the pinned states"
-        parts += ["## Ledger", f"![{alt}](figures/ledger.svg)", _markdown_table(ledger_rows(document))]
+        figure = f"![{_ledger_alt(document)}](figures/ledger.svg)"
+        parts += ["## Ledger", figure, _markdown_table(ledger_block(document))]
     return "\n\n".join(parts) + "\n"
 
 
-def _stamp(document: Document) -> str:
-    return f"Computed by the Compression Explorer on {document.date}, torch {document.torch}."
+def _markdown_block(answer: ReportAnswer, block: Block) -> str:
+    match block:
+        case ProseBlock():
+            return block.text
+        case VerdictBlock():
+            return f"{'✓' if block.holds else '✗'} {block.text}"
+        case CodeBlock():
+            return f"```{'python' if block.file.endswith('.py') else ''}\n{block.text.rstrip()}\n```"
+        case ChartBlock():
+            figure = f"![{escape_markup(block.alt)}](figures/{answer.number}-{block.kind}.svg)"
+            return f"{figure}\n\n*{escape_markup(block.caption)}*"
+        case TableBlock():
+            return _markdown_table(block)
 
 
-def _markdown_block(answer: Answer, block: Any) -> str:
-    if isinstance(block, Prose):
-        return block.text
-    if isinstance(block, Verdict):
-        return f"{'✓' if block.holds else '✗'} {block.text}"
-    if isinstance(block, Code):
-        return f"```{'python' if block.file.endswith('.py') else ''}\n{block.text.rstrip()}\n```"
-    if isinstance(block, Figure):
-        return f"![{block.alt}](figures/{answer.number}-{block.kind}.svg)\n\n*{block.caption}*"
-    return _markdown_table(block)
+def _markdown_table(table: TableBlock) -> str:
+    names = [str(column) for column in table.frame.columns]
+    cells = [[escape_markup(cell) if cell != "-" else cell for cell in line] for line in write_cells(table)]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in (names, ["---"] * len(names), *cells))
+    return f"{text}\n\n*{escape_markup(table.caption)}*"
 
 
-def _markdown_table(rows: Rows) -> str:
-    names = [str(column) for column in rows.frame.columns]
-    lines = [names, ["---"] * len(names), *cells(rows)]
-    # A pipe inside a cell would open another column.
-    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"{text}\n\n*{rows.caption}*"
-
-
-def archive(document: Document) -> bytes:
+def to_zip(document: ReportDocument) -> bytes:
     """A zip file with ``report.md``, its figures, the listings and the numbers as JSON."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("report.md", markdown(document))
-        file.writestr("numbers.json", numbers(document))
-        for name, drawing in figures(document).items():
+        file.writestr("report.md", to_markdown(document))
+        file.writestr("numbers.json", to_numbers(document))
+        for name, drawing in draw_figures(document).items():
             file.writestr(f"figures/{name}", drawing)
         for answer in document.answers:
             for block in answer.blocks:
-                if isinstance(block, Code):
+                if isinstance(block, CodeBlock):
                     file.writestr(block.file, block.text)
     return buffer.getvalue()
 
 
-def numbers(document: Document) -> str:
+# --- JSON -----------------------------------------------------------------------------------------------
+
+
+def to_numbers(document: ReportDocument) -> str:
     """The numbers of every answer as JSON: question -> name -> value."""
-    found = {answer.number: answer.facts for answer in document.answers}
-    return json.dumps({"date": document.date, "torch": document.torch, "answers": found}, indent=1) + "\n"
+    answers = {answer.number: answer.facts for answer in document.answers}
+    about = {"about": document.first_line, "date": document.date, "torch": document.torch}
+    return json.dumps(about | {"answers": answers}, indent=1) + "\n"
 
 
-def html(document: Document) -> str:
+# --- HTML -----------------------------------------------------------------------------------------------
+
+
+def to_html(document: ReportDocument) -> str:
     """The report as one HTML file: styles and figures inside, nothing asked of any host; prints on A4."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["inline"] = _inline
-    drawn = {name: Markup(drawing) for name, drawing in figures(document).items()}  # noqa: S704 (our own SVG)
+    drawn = {name: Markup(drawing) for name, drawing in draw_figures(document).items()}  # noqa: S704 (our own SVG)
     return environment.get_template("report.html").render(
         title=TITLE,
-        stamp=_stamp(document),
         document=document,
         kind=lambda block: type(block).__name__,
-        cells=cells,
+        cells=write_cells,
         figures=drawn,
-        facts=facts(document.answers).to_dict("records"),
-        number=lambda value: number(value, "," if float(value).is_integer() else ".6g"),
-        ledger_rows=ledger_rows(document) if document.rows else None,
-        ledger_alt=f"{document.axes[1].title} against {document.axes[0].title} of the pinned states",
+        facts=list_facts(document.answers),
+        number=lambda value: write_cell(value, "," if float(value).is_integer() else ".6g"),
+        ledger_block=ledger_block(document) if document.rows else None,
+        ledger_alt=_ledger_alt(document),
         captions=CAPTIONS,
     )
 
 
 def _inline(text: str) -> Markup:
-    """The two kinds of markup that a paragraph has, as HTML."""
-    safe = str(escape(text))
-    safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
-    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", safe))  # noqa: S704 (escaped just above)
+    """The two kinds of markup that a paragraph has, as HTML; what is escaped in it stands for itself."""
+    parts = re.split(r"(?<!\\)(\*\*.+?\*\*|`.+?`)", text)
+    return Markup("").join(_inline_part(part) for part in parts)
+
+
+def _inline_part(part: str) -> Markup:
+    if part.startswith("**") and part.endswith("**") and len(part) > 4:
+        return Markup("<strong>{}</strong>").format(unescape_markup(part[2:-2]))
+    if part.startswith("`") and part.endswith("`") and len(part) > 2:
+        return Markup("<code>{}</code>").format(part[1:-1])
+    return escape(unescape_markup(part))

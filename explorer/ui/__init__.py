@@ -1,5 +1,6 @@
 """What the pages share: images and networks, drawing, the turn for heavy work, what a session keeps."""
 
+from explorer.markup import escape_markup
 from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, picked, provenance
 from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.session import Session, session
@@ -23,6 +24,7 @@ __all__ = [
     "Session",
     "chart",
     "download",
+    "escape_markup",
     "forget_folder",
     "heavy_work",
     "images",

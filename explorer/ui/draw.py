@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ from explorer import checkpoints
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
+from explorer.markup import escape_markup
 from explorer.ui import address
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
@@ -81,7 +81,7 @@ def networks_table() -> None:
     provenance(
         "precomputed",
         f"trained on {BUNDLED.provenance}, one seed each, measured on the {BUNDLED.describe('test')}; "
-        "`python -m explorer verify` recomputes every accuracy.",
+        "python -m explorer verify recomputes every accuracy.",
     )
 
 
@@ -105,6 +105,8 @@ def download(label: str, rows: pd.DataFrame, file: str) -> None:
 
 
 def provenance(origin: Origin, text: str) -> None:
-    """Say where the figures above come from: how they were got, on what, with which settings."""
-    # The text may hold the name of a file that was uploaded, and a file may be called anything.
-    st.markdown(f"{_BADGES[origin]} <small>{escape(text, quote=False)}</small>", unsafe_allow_html=True)
+    """Say where the figures above come from: how they were got, on what, with which settings.
+
+    ``text`` is plain: it may hold the name of a file or a folder, and these may be called anything.
+    """
+    st.markdown(f"{_BADGES[origin]} :small[{escape_markup(text)}]")

@@ -179,19 +179,22 @@ class Panel(Generic[PartType]):
         where: Callable[[InstrumentSpec[Any], Sequence[PartType]], str],
         *,
         grow: Callable[[Sequence[PartType]], object] | None = None,
+        nothing: str | None = None,
     ) -> ShownResult[PartType] | None:
         """Run if that was asked for, then say in notices what is shown, and give it; None if there is nothing.
 
         Args:
             where: on what parts were measured, for ``provenance``.
             grow: draws the parts of a run that is not over yet.
+            nothing: what to say where there is nothing to show, in place of that nobody has measured it; empty for
+                no word.
         """
         if self._wants_to_run():
             self._run(grow)
         kept = self._to_show()
         self._say_stopped(kept)
         if kept is None:
-            return self._show_stored()
+            return self._show_stored(nothing)
         asked = self._spec.settings if self._spec else kept.identity.settings
         self._say_other_settings("This run has", differences(kept.identity.settings, asked))
         missing = self._instrument.unmeasured(kept.parts)
@@ -335,14 +338,12 @@ class Panel(Generic[PartType]):
                 icon=":material/sync_problem:",
             )
 
-    def _show_stored(self) -> ShownResult[PartType] | None:
+    def _show_stored(self, nothing: str | None) -> ShownResult[PartType] | None:
         stored = self._stored
         if stored is None:
-            if not self._starts_itself:
-                st.info(
-                    f"Nobody has measured {self._instrument.title} of this network yet: run it here.",
-                    icon=":material/play_arrow:",
-                )
+            said = f"Nobody has measured {self._instrument.title} of this network yet: run it here."
+            if nothing != "" and not self._starts_itself:
+                st.info(nothing or said, icon=":material/play_arrow:")
             return None
         if self._spec is not None:
             self._say_other_settings(

@@ -134,7 +134,7 @@ def _open_uploads() -> None:
 def _list_networks() -> None:
     """What the user's networks are, and how many images they get right."""
     place = ui.workspace()
-    sources = {name: source for name, source in place.all_sources.items() if not source.recipe}
+    sources = {name: source for name, source in place.all_sources.items() if not source.ships}
     if not sources:
         st.info(
             f"No network of yours is open: put its checkpoint into {place.data.checkpoints}, or upload it."

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from explorer.ledger import from_link
-from explorer.report.answers import answers
-from explorer.report.blocks import facts
-from explorer.report.current import homework
-from explorer.report.render import Document, html
+from explorer.report.answers import answer_questions
+from explorer.report.blocks import list_facts
+from explorer.report.render import ReportDocument, to_html
+from explorer.report.subject import report_subject
 from tests.browser.conftest import Visit
 from tests.test_ledger import DENSE
 
@@ -18,25 +18,25 @@ A4_POINTS = (595.0, 842.0)
 
 
 @pytest.fixture(scope="module")
-def document() -> Document:
-    return Document(answers(homework()), "2026-01-01", "2.x", (DENSE,))
+def document() -> ReportDocument:
+    return ReportDocument("About a test.", answer_questions(report_subject()), "2026-01-01", "2.x", (DENSE,))
 
 
 def test_the_report_shows_the_engines_numbers_and_asks_for_nothing(
-    browser: Browser, document: Document, tmp_path: Path
+    browser: Browser, document: ReportDocument, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.html"
-    path.write_text(html(document), encoding="utf-8")
+    path.write_text(to_html(document), encoding="utf-8")
     page = browser.new_page()
     asked, said = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     page.goto(path.as_uri())
-    expected = facts(document.answers)
+    expected = [fact["value"] for fact in list_facts(document.answers)]
     shown = [float(text.replace(",", "")) for text in page.locator("#numbers data").all_inner_texts()]
     exact = page.locator("#numbers data").evaluate_all("all => all.map(each => Number(each.value))")
-    assert exact == pytest.approx(expected["value"].tolist(), rel=1e-12)
-    assert shown == pytest.approx(expected["value"].tolist(), rel=1e-4)
+    assert exact == pytest.approx(expected, rel=1e-12)
+    assert shown == pytest.approx(expected, rel=1e-4)
     assert "99,060" in page.locator("#q1-2 .verdict").inner_text()
     assert asked == [path.as_uri()]
     assert said == []
@@ -50,9 +50,9 @@ def test_the_report_shows_the_engines_numbers_and_asks_for_nothing(
     page.close()
 
 
-def test_the_report_prints_on_a4(browser: Browser, document: Document, tmp_path: Path) -> None:
+def test_the_report_prints_on_a4(browser: Browser, document: ReportDocument, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(html(document), encoding="utf-8")
+    path.write_text(to_html(document), encoding="utf-8")
     page = browser.new_page()
     page.goto(path.as_uri())
     printed = page.pdf(prefer_css_page_size=True)

@@ -1,0 +1,225 @@
+"""What the report is about: a design, two networks that teach and learn, and one that was pruned."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from explorer.architecture.state import ArchitectureState
+from explorer.checkpoints.evidence import StoredRows
+from explorer.data import BUNDLED
+from explorer.distillation.loss import check_alpha, check_temperature
+from explorer.errors import ExplorerError
+from explorer.ledger import Origin
+from explorer.networks import StudentSpec, widths_text
+from explorer.pruning.forms import Form
+from explorer.pruning.sweep import SweepRow
+from explorer.report.blocks import Provenance
+from explorer.work.progress import Update, follow
+from explorer.workspace import NetworkSource, Workspace, open_workspace, origin_of
+
+_SHIPPED_DESIGN = ArchitectureState()
+
+
+@dataclass(frozen=True)
+class NetworkRole:
+    """A network of the report: its title, for people, and whether it ships with the explorer."""
+
+    title: str
+    ships: bool
+
+    @classmethod
+    def of(cls, source: NetworkSource) -> "NetworkRole":
+        """That of a network of the workspace."""
+        return cls(source.card.title, source.ships)
+
+
+@dataclass(frozen=True, eq=False)
+class LogitsBatch:
+    """Real logits for questions 2-1 and 2-2.
+
+    Attributes:
+        teacher: (N, C).
+        student: (N, C).
+        labels: (N,).
+        source: which images they are of.
+        networks: the teacher, and the student where there is one.
+        origin: how the logits were got.
+    """
+
+    teacher: Tensor
+    student: Tensor
+    labels: Tensor
+    source: str
+    networks: tuple[NetworkRole, ...] = ()
+    origin: Origin = "computed"
+
+    @property
+    def where(self) -> Provenance:
+        """Where figures that are computed from these logits come from."""
+        stored = "precomputed logits" if self.origin == "precomputed" else "logits computed here"
+        return Provenance("computed", f"from {stored} of {self.source}.")
+
+
+@dataclass(frozen=True)
+class MeasuredSweep:
+    """A sweep of the pruned network, and where it was measured."""
+
+    rows: tuple[SweepRow, ...]
+    where: Provenance
+
+
+@dataclass(frozen=True)
+class MeasuredForms:
+    """Dense, masked, zeroed and sliced at one share of dropped channels, and where that was measured."""
+
+    rows: tuple[Form, ...]
+    ratio: float
+    where: Provenance
+
+
+@dataclass(frozen=True, eq=False)
+class ReportSubject:
+    """What the report is about.
+
+    Attributes:
+        spec: the student network.
+        size: side of its input in pixels.
+        limit: parameters at most.
+        alpha: weight of the soft term.
+        temperature: T.
+        batch: real logits.
+        pruned: the network that was pruned.
+        sweep: its sweep; None if there is none.
+        forms: its three forms; None if they were not measured.
+    """
+
+    spec: StudentSpec
+    size: int
+    limit: int
+    alpha: float
+    temperature: float
+    batch: LogitsBatch
+    pruned: NetworkRole
+    sweep: MeasuredSweep | None
+    forms: MeasuredForms | None
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+        check_temperature(self.temperature)
+
+    @property
+    def first_line(self) -> str:
+        """What the report is about, plain text; says so where some of its networks ship and others are the user's."""
+        teacher, *students = self.batch.networks or (None,)
+        taught = "" if teacher is None else f" with {teacher.title} as the teacher"
+        taught += "".join(f" of {student.title}" for student in students)
+        line = (
+            f"About a StudentNet of widths {widths_text(self.spec.channels)}, alpha {self.alpha:g} and "
+            f"T {self.temperature:g}{taught}, and {self.pruned.title}, pruned."
+        )
+        roles = tuple(dict.fromkeys((*self.batch.networks, self.pruned)))
+        yours = [role.title for role in roles if not role.ships]
+        shipped = [role.title for role in roles if role.ships]
+        if yours and shipped:
+            line += (
+                f" It mixes networks of yours ({'; '.join(yours)}) with networks that ship with the explorer "
+                f"({'; '.join(shipped)}): its answers are not about one piece of work."
+            )
+        return line
+
+
+@dataclass(frozen=True, eq=False)
+class DistillationSubject:
+    """Of the distillation lesson: the weight of the soft term, T, and logits; None for those of ``default_logits``."""
+
+    alpha: float = 0.5
+    temperature: float = 1.0
+    batch: LogitsBatch | None = None
+
+
+@dataclass(frozen=True)
+class PruningSubject:
+    """Of the pruning lesson: the network, by its name in the workspace, and what was measured of it, if anything.
+
+    An empty name stands for the first teacher.
+    """
+
+    network: str = ""
+    sweep: MeasuredSweep | None = None
+    forms: MeasuredForms | None = None
+
+
+def report_subject(
+    design: ArchitectureState = _SHIPPED_DESIGN,
+    distillation: DistillationSubject = DistillationSubject(),
+    pruning: PruningSubject = PruningSubject(),
+    workspace: Workspace | None = None,
+) -> ReportSubject:
+    """What the report is about; what was not measured in this session is taken from the workspace's evidence.
+
+    Without a workspace it is that of the bundled images.
+
+    Raises:
+        ExplorerError: there is no such network, or its stored results cannot be read.
+    """
+    workspace = workspace or open_workspace(BUNDLED)
+    name = pruning.network or next(iter(workspace.teachers), "")
+    source, sweep, forms = workspace.source(name), pruning.sweep, pruning.forms
+    if sweep is None and (stored_sweep := workspace.find_rows("sweep", SweepRow, name)):
+        sweep = MeasuredSweep(stored_sweep.rows, _where(stored_sweep, workspace))
+    if forms is None and (stored_forms := workspace.find_rows("forms", Form, name)):
+        ratio = float(stored_forms.settings["ratio"])
+        forms = MeasuredForms(stored_forms.rows, ratio, _where(stored_forms, workspace))
+    return ReportSubject(
+        design.spec,
+        design.size,
+        design.limit,
+        distillation.alpha,
+        distillation.temperature,
+        distillation.batch or follow(default_logits(workspace), lambda update: None),
+        NetworkRole.of(source),
+        sweep,
+        forms,
+    )
+
+
+def _where(stored: StoredRows[Any], workspace: Workspace) -> Provenance:
+    images = f"first {stored.images:,} {workspace.data.noun('test')}s"
+    return Provenance("precomputed", f"{stored.where}; {images}.")
+
+
+def default_logits(workspace: Workspace) -> Generator[Update, None, LogitsBatch]:
+    """The logits of a workspace's first teacher and its default student on the validation images.
+
+    Raises:
+        ExplorerError: there is no teacher.
+    """
+    if not workspace.teachers:
+        raise ExplorerError(
+            f"{workspace.data.title} has no teacher: put the checkpoint of a ResNet-18 into it."
+        )
+    return (yield from logits_of(workspace, workspace.teachers[0], workspace.default_student))
+
+
+def logits_of(
+    workspace: Workspace, teacher: str, student: str | None
+) -> Generator[Update, None, LogitsBatch]:
+    """The logits of two networks of a workspace on its validation images; without a student the teacher's stand for it.
+
+    Raises:
+        ExplorerError: there is no such network.
+    """
+    images = yield from workspace.images("validation")
+    of_teacher = yield from workspace.logits(teacher, images)
+    of_student = of_teacher if student is None else (yield from workspace.logits(student, images))
+    alone = ", without a student" if student is None else ""
+    return LogitsBatch(
+        of_teacher.values,
+        of_student.values,
+        images.targets(),
+        f"the {len(images):,} {images.noun}s of {workspace.data.name}{alone}",
+        tuple(NetworkRole.of(workspace.source(name)) for name in (teacher, student) if name is not None),
+        origin_of(of_teacher, of_student)[0],
+    )
