@@ -76,16 +76,27 @@ def distributions(before: Tensor, after: Tensor, position: int, classes: tuple[s
 
 
 def describe_classes(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> str:
-    """Accuracy before and after, and the class that lost most and least, with the numbers."""
+    """Accuracy before and after, the class that loses the most, and the one that gains or at least keeps the most."""
     rows = per_class(before, after, labels, classes).pivot_table(index="class", columns="network")["accuracy"]
     change = 100 * (rows["pruned"] - rows["dense"])
     was, now = ((logits.argmax(1) == labels).float().mean().item() for logits in (before, after))
     worst, best = change.idxmin(), change.idxmax()
-    return (
-        f"Accuracy {was:.1%} before, {now:.1%} after. **{worst}** loses the most: {rows['dense'][worst]:.0%} to "
-        f"{rows['pruned'][worst]:.0%}; **{best}** goes from {rows['dense'][best]:.0%} to "
-        f"{rows['pruned'][best]:.0%}."
-    )
+
+    def path(name: object) -> str:
+        return f"{rows['dense'][name]:.0%} to {rows['pruned'][name]:.0%}"
+
+    said = [f"Accuracy {was:.1%} before, {now:.1%} after."]
+    if change[worst] < 0:
+        said.append(f"**{worst}** loses the most: {path(worst)}.")
+    if change[best] > 0:
+        said.append(f"**{best}** gains the most: {path(best)}.")
+    elif change[best] < 0 and best != worst:
+        said.append(f"**{best}** loses the least: {path(best)}.")
+    if change[worst] == 0:
+        said.append("No class loses any.")
+    elif change[worst] < 0 == change[best]:
+        said.append(f"**{best}** stays at {rows['dense'][best]:.0%}.")
+    return " ".join(said)
 
 
 def flip_table(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -1,19 +1,23 @@
 """The pruning lesson through Streamlit's own test runner: a small network, few images."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from streamlit.testing.v1 import AppTest
 
+from explorer.workspace import NetworkSource
+
 ROOT = Path(__file__).parents[2]
 STUDENT = "student-60k-kd"
 
 
-def arrive(**link: str | list[str]) -> AppTest:
-    """The page as this link opens it."""
+def arrive(trained: Iterable[NetworkSource] = (), **link: str | list[str]) -> AppTest:
+    """The page as this link opens it, in a session in which these networks were trained."""
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
     app.run()
+    app.session_state["session"].trained.update({source.card.name: source for source in trained})
     for key, value in link.items():
         app.query_params[key] = value
     app.switch_page("explorer/pruning/page.py").run()
@@ -21,9 +25,14 @@ def arrive(**link: str | list[str]) -> AppTest:
     return app
 
 
-def pruning(tab: str = "Sweep", checkpoint: str = STUDENT, **link: str | list[str]) -> AppTest:
+def pruning(
+    tab: str = "Sweep",
+    checkpoint: str = STUDENT,
+    trained: Iterable[NetworkSource] = (),
+    **link: str | list[str],
+) -> AppTest:
     """A tab on the first 100 images."""
-    app = arrive(**({"pruning_tab": tab, "checkpoint": checkpoint, "images": "100"} | link))
+    app = arrive(trained, **({"pruning_tab": tab, "checkpoint": checkpoint, "images": "100"} | link))
     assert not app.error, [error.value for error in app.error]
     return app
 

@@ -25,7 +25,24 @@ def test_accuracy_of_each_class_before_and_after() -> None:
     assert rows["accuracy"].tolist() == [1.0, 0.0, 0.5, 1.0]
     assert rows["called"].tolist() == [3, 0, 1, 4]
     text = per_image.describe_classes(BEFORE, AFTER, LABELS, CLASSES)
-    assert text.startswith("Accuracy 75.0% before, 50.0% after. **cat** loses the most: 100% to 0%")
+    assert text == (
+        "Accuracy 75.0% before, 50.0% after. **cat** loses the most: 100% to 0%. "
+        "**dog** gains the most: 50% to 100%."
+    )
+
+
+def test_nothing_lost_is_not_called_a_loss() -> None:
+    text = per_image.describe_classes(BEFORE, BEFORE, LABELS, CLASSES)
+    assert text == "Accuracy 75.0% before, 75.0% after. No class loses any."
+    right = torch.eye(3)[LABELS]
+    worse = torch.eye(3)[torch.tensor([2, 2, 1, 2])]
+    assert per_image.describe_classes(right, worse, LABELS, CLASSES).endswith(
+        "**cat** loses the most: 100% to 0%. **dog** loses the least: 100% to 50%."
+    )
+    one = torch.eye(3)[torch.tensor([2, 0, 1, 1])]
+    assert per_image.describe_classes(right, one, LABELS, CLASSES).endswith(
+        "**cat** loses the most: 100% to 50%. **dog** stays at 100%."
+    )
 
 
 def test_both_probabilities_of_one_image_sum_to_one() -> None:
