@@ -172,6 +172,6 @@ def _examine(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     source, images = workspace.source(options.name), first_images(workspace, "test", options.images)
     folder = _evidence_folder(options, workspace)
-    for done in examine(source.load(), source.card, images, folder):
+    for done in examine(source, workspace.data, images, folder):
         print(done, flush=True)
     return 0

@@ -1,34 +1,56 @@
 """What the pruning page opens with beside the sweep: the sensitivity of a checkpoint's layers, and its three forms."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
-from torch import nn
-
-from explorer.checkpoints import SHIPPED, Card
+from explorer.checkpoints import SHIPPED
 from explorer.checkpoints.evidence import write_rows
-from explorer.data import ImageSet
+from explorer.data import DataSet, ImageSet
 from explorer.errors import ExplorerError
-from explorer.pruning import forms, sensitivity
+from explorer.pruning.forms import FORMS, FormsSettings
+from explorer.pruning.sensitivity import SENSITIVITY, SensitivitySettings
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
+from explorer.workspace import NetworkSource
 
+PartType = TypeVar("PartType")
 RATIO = 0.5
 IMAGES = 1000
 
 
-def examine(model: nn.Module, card: Card, images: ImageSet, folder: Path = SHIPPED) -> Iterator[str]:
+def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path = SHIPPED) -> Iterator[str]:
     """Measure and store the sensitivity and the three forms of a checkpoint; yields what is done.
+
+    Args:
+        source: the network.
+        data: the data set.
+        images: its first so many test images.
+        folder: the folder of checkpoints that the results are stored in.
 
     Raises:
         ExplorerError: the machine was too busy to time the three forms; nothing of them is stored.
     """
-    inputs, targets = images.inputs(), images.targets()
-    cells = []
-    for cell in sensitivity.scan(model, inputs, targets):
-        cells.append(cell)
-        yield f"{cell.layer} at {cell.ratio:.0%}: {cell.correct} of {cell.total} right"
-    write_rows("sensitivity", cells, card, images, folder)
-    measured = list(forms.forms(model, inputs, targets, RATIO))
-    if any(form.busy for form in measured):
+    use, count = "test", len(images)
+    cells = yield from _run(
+        SENSITIVITY, InstrumentSpec(source, data, use, images.whole, SensitivitySettings(count))
+    )
+    write_rows("sensitivity", cells, source.card, images, folder)
+    rows = yield from _run(
+        FORMS, InstrumentSpec(source, data, use, images.whole, FormsSettings(count, RATIO))
+    )
+    if any(form.busy for form in rows):
         raise ExplorerError("Other programs used the processors, so the forms were not stored: try again.")
-    write_rows("forms", measured, card, images, folder, settings={"ratio": RATIO})
+    write_rows("forms", rows, source.card, images, folder, settings={"ratio": RATIO})
     yield f"three forms at {RATIO:.0%}"
+
+
+def _run(
+    instrument: Instrument[Any, PartType], spec: InstrumentSpec[Any]
+) -> Generator[str, None, tuple[PartType, ...]]:
+    parts = []
+    for step in instrument.run(spec):
+        if not isinstance(step, Update):
+            parts.append(step)
+            yield instrument.describe(step)
+    return tuple(parts)

@@ -8,7 +8,7 @@ from explorer.checkpoints import SHIPPED, card, load
 from explorer.checkpoints.evidence import find_rows
 from explorer.data import BUNDLED
 from explorer.measure import logits
-from explorer.pruning import examine
+from explorer.pruning import examine, forms
 from explorer.pruning.forms import Form
 from explorer.pruning.sensitivity import Cell
 from explorer.workspace import open_workspace
@@ -31,7 +31,7 @@ def test_the_terminal_stores_what_the_page_opens_with(
     for name in ("manifest.json", "student-60k.safetensors"):
         (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
     timed = Form("dense", 1, 2, 3, 3, 4, 5, 6, 7.0, 6.0, 8.0, False)
-    monkeypatch.setattr(examine.forms, "forms", lambda *_: iter([timed]))
+    monkeypatch.setattr(forms, "forms", lambda *_: iter([timed]))
     arguments = ["examine", "student-60k", "--images", "4", "--checkpoints", str(tmp_path)]
     assert main(arguments) == 0
     assert "layer1.0 at 50%" in capsys.readouterr().out
@@ -42,6 +42,6 @@ def test_the_terminal_stores_what_the_page_opens_with(
     stored = find_rows("forms", Form, *about, tmp_path)
     assert stored is not None
     assert (stored.rows, stored.settings) == ((timed,), {"ratio": examine.RATIO})
-    monkeypatch.setattr(examine.forms, "forms", lambda *_: iter([replace(timed, ms=None, busy=True)]))
+    monkeypatch.setattr(forms, "forms", lambda *_: iter([replace(timed, ms=None, busy=True)]))
     assert main(arguments) == 2
     assert "not stored: try again" in capsys.readouterr().err

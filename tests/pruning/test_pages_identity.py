@@ -67,6 +67,7 @@ def test_a_second_network_of_the_same_title_is_not_shown_the_firsts_sweep_nor_is
     test = BUNDLED.load("test").select(slice(100))
     counted = accuracy(logits(masked, test.inputs()), test.targets()).correct
     assert abs(row.correct - counted) <= 1
+    app.query_params["checkpoint"] = SECOND.card.name  # as a browser's address, which AppTest cannot follow
     app.query_params["report_tab"] = "The six answers"
     app.switch_page("explorer/report/page.py").run()
     assert not app.exception
