@@ -61,7 +61,37 @@ def test_the_table_gives_latency_per_image_and_the_interval() -> None:
     assert rows["accuracy_low"][0] < rows["accuracy"][0] == 0.95 < rows["accuracy_high"][0]
     assert pd.isna(rows["accuracy"][1])
     assert pd.isna(rows["ms_per_image"][1])
+    assert pd.isna(ledger_table([replace(DENSE, batch=None)])["ms_per_image"][0])
     assert ledger_table([]).empty
+    assert {"title", *AXIS} < set(ledger_table([]).columns)
+
+
+def test_a_line_of_the_table_holds_what_the_row_says() -> None:
+    row = replace(DENSE, nonzero=12, file_bytes=34, zipped_bytes=5, input_size=48)
+    low, high = row.accuracy.interval()
+    assert ledger_table([row]).to_dict("records") == [
+        {
+            "title": "teacher",
+            "lesson": "pruning",
+            "network": "ResNet-18",
+            "parameters": 11_181_642,
+            "nonzero": 12,
+            "mult_adds": 148_050_944,
+            "input_size": 48,
+            "file_bytes": 34,
+            "zipped_bytes": 5,
+            "ms": 32.0,
+            "batch": 32,
+            "ms_per_image": 1.0,
+            "accuracy": 0.95,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "images": 1000,
+            "origin": "measured",
+            "where": "cpu, 2 threads",
+            "link": DENSE.link,
+        }
+    ]
 
 
 def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
@@ -82,6 +112,8 @@ def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
     ]
     assert on_front.tolist() == expected == [False, True, False, True, False, True, True]
     assert pareto_front(rows, AXIS["accuracy"], AXIS["parameters"]).tolist() == expected
+    some = pareto_front(rows[rows["parameters"] > 20], AXIS["parameters"], AXIS["accuracy"])
+    assert some.to_dict() == {0: False, 1: True, 2: False, 6: True}, "each line keeps its label"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +175,9 @@ def test_what_a_row_is_of_is_told_by_weights_recipe_images_and_size_alone() -> N
     )
     identities = {replace(DENSE, **change).identity for change in others}
     assert len(identities | {DENSE.identity}) == 6
+    recipe = {"method": "random", "ratio": 0.5}
+    turned = dict(reversed(recipe.items()))
+    assert replace(DENSE, recipe=recipe).identity == replace(DENSE, recipe=turned).identity
     assert (
         from_json(to_json([design_row(StudentSpec(), 64)]))[0].identity
         == design_row(StudentSpec(), 64).identity
@@ -168,12 +203,17 @@ def test_rows_of_other_images_or_sizes_are_told_apart_where_it_matters() -> None
         explain_differences([DENSE, replace(DENSE, title="again", images="called otherwise")], size, share)
         == ()
     )
-    for other in (fewer, elsewhere):
-        (sentence,) = explain_differences([DENSE, other], size, share)
-        assert "different images" in sentence
+    for other, total in ((fewer, "100"), (elsewhere, "1,000")):
+        assert explain_differences([DENSE, other], size, share) == (
+            f"These accuracies were counted on different images (1,000 of some images, test; {total} of some "
+            "images, test): compare only those of the same images.",
+        )
         assert explain_differences([DENSE, other], size, AXIS["mult_adds"]) == ()
-    (sentence,) = explain_differences([DENSE, small], AXIS["mult_adds"], share)
-    assert "inputs of 32, 64 pixels" in sentence
+    assert explain_differences([DENSE, small], AXIS["mult_adds"], share) == (
+        "Multiply-adds depends on the input size, and these rows have inputs of 32, 64 pixels: compare only those "
+        "of the same size.",
+    )
+    assert explain_differences([DENSE, small], size, AXIS["file_bytes"]) == ()
     assert explain_differences([DENSE, DESIGN], size, share) == (), "a design has no accuracy"
 
 

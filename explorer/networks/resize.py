@@ -166,7 +166,8 @@ def _rebuilt(module: nn.Module, outputs: int | None, inputs: int | None, depthwi
         )
     assert isinstance(module, nn.BatchNorm2d)
     assert outputs is not None
-    device = None if module.running_mean is None else module.running_mean.device
+    # It may have only weights, only statistics, or neither.
+    device = next((tensor.device for tensor in module.state_dict().values()), None)
     return nn.BatchNorm2d(
         outputs, module.eps, module.momentum, module.affine, module.track_running_stats, device=device
     )

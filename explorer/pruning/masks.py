@@ -74,7 +74,7 @@ class Masker:
             _keep(part, ascending, round(ratio * len(part)))
             for part, ascending in zip(self._ranked_together(), self.sorted, strict=True)
         ]
-        keep = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        keep = np.concatenate(parts)
         masks, start = {}, 0
         for name, weight in self.weights.items():
             part = keep[start : start + weight.numel()]

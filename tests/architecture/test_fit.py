@@ -69,6 +69,12 @@ def test_a_factor_that_floating_point_puts_below_a_half_is_not_missed(width: int
     assert scale_to_limit(StudentSpec(width, (width,) * 4), cost_of(wanted).params) == wanted
 
 
+@pytest.mark.parametrize("width", [2, MAX_WIDTH])
+def test_the_first_and_the_last_step_of_the_factor_are_there(width: int) -> None:
+    wanted = StudentSpec(width, (width,) * 4)
+    assert scale_to_limit(StudentSpec(7, (7,) * 4), cost_of(wanted).params) == wanted
+
+
 def test_everything_but_the_widths_is_kept() -> None:
     spec = StudentSpec(64, (64, 128, 256, 141), 11, kernel=5, conv_bias=True)
     result = fit_to_limit(spec, 60_000)
@@ -90,6 +96,15 @@ def test_the_limit_itself_is_within() -> None:
     assert fit_to_limit(StudentSpec(), exact - 1) != StudentSpec()
 
 
+def test_growing_ends_where_every_width_is_the_largest_or_nothing_is_left() -> None:
+    widest = StudentSpec(MAX_WIDTH, (MAX_WIDTH,) * 4)
+    assert grow_to_limit(replace(widest, stem=MAX_WIDTH - 1), 2 * cost_of(widest).params) == widest
+    for spec in (StudentSpec(), StudentSpec(41, (30, 80, 7, 77), 7)):
+        wider = replace(spec, stem=spec.stem + 1)
+        grown = grow_to_limit(spec, cost_of(wider).params)
+        assert grow_to_limit(spec, cost_of(grown).params) == grown != spec, "to the last parameter"
+
+
 def test_eight_channels_more_or_less_cost_what_the_networks_differ_by() -> None:
     rows = width_steps(StudentSpec(), 224).set_index("part")
     more = budget(StudentSpec(64, (64, 128, 256, 149)))
@@ -99,6 +114,17 @@ def test_eight_channels_more_or_less_cost_what_the_networks_differ_by() -> None:
     assert rows.loc["block 4", "+8: mult-adds"] == more.mult_adds - here.mult_adds
     narrow = width_steps(StudentSpec(8, (8, 16, 32, 18)))
     assert narrow["-8: parameters"].isna().tolist() == [True, True, False, False, False]
+    assert list(narrow.columns) == [
+        *("part", "channels", "+8: parameters", "+8: mult-adds", "-8: parameters", "-8: mult-adds")
+    ]
+    assert narrow["channels"].tolist() == [8, 8, 16, 32, 18]
+    assert narrow.equals(width_steps(StudentSpec(8, (8, 16, 32, 18)), 224, 8))
+
+
+def test_a_step_may_lead_to_one_channel_and_to_the_most_there_can_be() -> None:
+    ends = width_steps(StudentSpec(9, (1, MAX_WIDTH - 8, MAX_WIDTH - 7, 8)), 32)
+    assert ends["-8: parameters"].isna().tolist() == [False, True, False, False, True]
+    assert ends["+8: mult-adds"].isna().tolist() == [False, False, False, True, False]
 
 
 def test_the_steps_of_a_resnet_name_the_layer_where_a_part_has_several() -> None:

@@ -106,6 +106,33 @@ def test_new_widths_have_the_shapes_that_removing_gives(name: str) -> None:
     assert parameter_count(wide) > parameter_count(fresh)
 
 
+def plain_chain(first: int, second: int, hidden: int) -> nn.Sequential:
+    """Layers whose settings are none of them the usual ones."""
+    return nn.Sequential(
+        nn.Conv2d(3, first, 3, 2, 1, 2, bias=False, padding_mode="circular"),
+        nn.BatchNorm2d(first, eps=0.1, momentum=0.3, affine=False),
+        nn.Conv2d(first, second, 1),
+        nn.BatchNorm2d(second, momentum=None, track_running_stats=False),
+        nn.BatchNorm2d(second, affine=False, track_running_stats=False),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(second, hidden, bias=False),
+        nn.Linear(hidden, 2),
+    )
+
+
+def test_new_widths_keep_the_settings_and_the_device() -> None:
+    for device in ("cpu", "meta"):
+        model = plain_chain(4, 5, 6).to(device)
+        other = with_widths(model, {"0": 7, "2": 8, "7": 9})
+        assert repr(other) == repr(plain_chain(7, 8, 9))
+        assert repr(with_widths(model, {"2": 8})) == repr(plain_chain(4, 8, 6))
+        assert {key: tensor.shape for key, tensor in other.state_dict().items()} == {
+            key: tensor.shape for key, tensor in plain_chain(7, 8, 9).state_dict().items()
+        }
+        assert {tensor.device.type for tensor in other.state_dict().values()} == {device}
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_spec_follows_and_builds_a_network_that_the_weights_fit(name: str) -> None:
     model = trained_like(KINDS[name])

@@ -62,6 +62,14 @@ def test_equal_weights_are_masked_to_the_exact_count() -> None:
     assert torch.equal(kept, torch.arange(count) >= round(0.4 * count)), "of equal ones the later stay"
 
 
+@pytest.mark.parametrize("method", [GLOBAL_L1, METHODS["layer-l1"]], ids=["global", "layer"])
+@pytest.mark.parametrize("ratio", [0.0, 0.5])
+def test_a_mask_is_true_where_a_weight_stays_and_shaped_like_the_weights(method, ratio: float) -> None:
+    model = net()
+    for name, mask in Masker(model, method).masks(ratio).items():
+        assert (mask.dtype, mask.shape) == (torch.bool, maskable_weights(model)[name].shape)
+
+
 def test_masked_weights_are_plain_zeros() -> None:
     """A negative zero would not compress."""
     model = net()

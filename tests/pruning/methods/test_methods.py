@@ -14,7 +14,7 @@ from torch import Tensor
 from explorer import palette
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec, channel_groups, maskable_weights
-from explorer.pruning import charts
+from explorer.pruning import charts, methods
 from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS, PruningMethod, baseline, entry, get_method
 from explorer.pruning.methods.entry import KINDS, collect, discover
@@ -58,6 +58,27 @@ def test_scores_are_finite_one_for_each_and_follow_the_seed(method: PruningMetho
     assert same != method.baseline, "only a baseline depends on its seed"
 
 
+def test_what_is_pruned_is_said_as_the_method_does_it() -> None:
+    assert {key: METHODS[key].share for key in SHIPPED} == {
+        "global-l1": "of the weights masked",
+        "layer-l1": "of each layer's weights masked",
+        "random": "of the weights masked at random",
+        "channels-l1": "of the channels removed",
+        "channels-l2": "of the channels removed",
+        "channels-random": "of the channels removed at random",
+    }
+    kinds = {(each.kind, each.headline_ratio, each.kind_color) for each in METHODS.values()}
+    assert kinds == {("mask", 0.8, palette.MASKED), ("removal", 0.5, palette.REMOVED)}
+
+
+def test_the_seed_is_0_unless_another_is_given() -> None:
+    model = student()
+    masks, zero = (Masker(model, METHODS["random"], *seed).masks(0.5) for seed in ((), (0,)))
+    assert all(torch.equal(masks[name], zero[name]) for name in masks)
+    stays, zero = (kept_channels(model, 0.5, METHODS["channels-random"], *seed) for seed in ((), (0,)))
+    assert all(torch.equal(stays[group], zero[group]) for group in stays)
+
+
 def test_no_two_methods_prune_alike() -> None:
     model, chosen = student(), {}
     for method in METHODS.values():
@@ -85,7 +106,7 @@ def test_no_two_methods_prune_alike() -> None:
     ],
 )
 def test_an_incomplete_entry_is_refused(change: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ExplorerError, match=sentence):
+    with pytest.raises(ExplorerError, match=f"^The pruning method '.*' .*{sentence}"):
         replace(NEW, **change)
 
 
@@ -133,6 +154,10 @@ def test_a_file_is_all_a_method_takes(package: ModuleType, tmp_path: Path) -> No
     (tmp_path / "fresh.py").write_text(source, encoding="utf-8")
     (tmp_path / "user.py").write_text("from planted.fresh import GLOBAL_L1\n", encoding="utf-8")
     assert [method.key for method in discover(package)] == ["global-l1", "layer-l1"], "each is counted once"
+
+
+def test_the_shipped_methods_are_those_of_every_file() -> None:
+    assert list(collect(discover(methods)).items()) == list(METHODS.items())
 
 
 def test_a_file_without_its_entry_is_refused(package: ModuleType, tmp_path: Path) -> None:
