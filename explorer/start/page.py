@@ -4,9 +4,8 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts as architecture_charts
-from explorer.architecture.audit import QUOTED
+from explorer.architecture.audit import CLAIM, QUOTED
 from explorer.architecture.budget import LIMITS, budget
-from explorer.data import BUNDLED
 from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.networks import StudentSpec
@@ -15,34 +14,34 @@ from explorer.pruning import reading
 from explorer.pruning.methods import METHODS, baseline
 from explorer.pruning.sweep import SweepRow, sweep_table
 
-CLAIMED = 38_000  # what the report's answer 1-2 gives as its total
 LIMIT = LIMITS["Spring 2023"]
 MASKED, REMOVED = METHODS["global-l1"], METHODS["channels-l1"]
 SHOWN = (MASKED.key, baseline(MASKED.kind).key, REMOVED.key)
+SHARP, SOFT = 1.0, 4.0  # the T that the card tells of
 
 
-def main() -> None:
-    """Draw the page."""
+def draw_start_page() -> None:
+    """Draw the page: it is about what ships, whatever the visitor works on."""
     st.title("Compression Explorer")
     st.markdown(
         "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
         "images and real clocks, and says whether it was computed here or shipped with its card."
     )
-    for column, lesson in zip(
-        st.columns(3, gap="medium"), (_architecture, _distillation, _pruning), strict=True
-    ):
+    cards = {"Architecture": _draw_architecture, "Distillation": _draw_distillation, "Pruning": _draw_pruning}
+    for column, (lesson, draw) in zip(st.columns(3, gap="medium"), cards.items(), strict=True):
         with column.container(border=True, height="stretch"):
-            lesson()
+            st.subheader(lesson)
+            draw()
     st.subheader("The networks")
     ui.networks_table()
 
 
-def _architecture() -> None:
+def _draw_architecture() -> None:
     costs = budget(StudentSpec())
-    st.subheader("Architecture")
+    over = costs.total_params - LIMIT
     st.markdown(
-        f"The report says its network has {CLAIMED:,} parameters. It has **{costs.total_params:,}**, "
-        f"**{costs.total_params - LIMIT:,}** over the limit of {LIMIT:,}."
+        f"The report gives “{CLAIM}” as its network's parameters. It has **{costs.total_params:,}**, "
+        f"**{abs(over):,}** {'over' if over > 0 else 'inside'} the limit of {LIMIT:,}."
     )
     ui.chart(
         architecture_charts.budget_bar(costs.part_table(), LIMIT),
@@ -57,50 +56,55 @@ def _architecture() -> None:
     )
 
 
-def _distillation() -> None:
+def _draw_distillation() -> None:
     shipped = ui.shipped()
-    images = ui.images("validation", shipped)
-    teacher, student = (ui.validation_logits(name, shipped) for name in ("teacher", "student-60k-kd"))
+    images, name = ui.images("validation", shipped), shipped.teachers[0]
+    teacher = ui.validation_logits(name, shipped)
+    student = ui.validation_logits(shipped.default_student or name, shipped)
     position = int(soften.order_images(soften.ImageOrder.AMBIGUOUS, teacher, student, images.targets())[0])
     label = images.classes[images.labels[position]]
-    sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (1.0, 4.0))
-    st.subheader("Distillation")
+    sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (SHARP, SOFT))
     st.markdown(
         f"The label says **{label}**, one class. The teacher sees **{sharp:.1f}** classes in this image at "
-        f"T = 1 and **{soft:.1f}** at T = 4: that is what a student can learn from it."
+        f"T = {SHARP:g} and **{soft:.1f}** at T = {SOFT:g}: that is what a student can learn from it."
     )
+    ladder = soften.TEMPERATURE_LADDER
     ui.chart(
         distillation_charts.ladder_map(soften.ladder_rows({"teacher": teacher[position]}, images.classes)),
-        f"The teacher's probabilities for one {label} at T = 1 to 16.",
+        f"The teacher's probabilities for one {label} at T = {ladder[0]:g} to {ladder[-1]:g}.",
         f"{images.caption(position)}, the one the teacher is least sure about.",
     )
-    ui.provenance("precomputed", "logits of the teacher; the softmax is computed here.")
+    origin, where = ui.origin_of_logits(name, within=shipped)
+    ui.provenance(origin, f"{where}; the softmax is computed here.")
     st.page_link(
         "explorer/distillation/page.py", label="Drag the temperature", icon=":material/local_fire_department:"
     )
 
 
-def _pruning() -> None:
-    found = ui.shipped().find_rows("sweep", SweepRow, "teacher")
-    st.subheader("Pruning")
-    masked = None if found is None else reading.telling_row(found.rows, MASKED)
-    removed = None if found is None else reading.telling_row(found.rows, REMOVED)
-    if found is None or masked is None or removed is None:
+def _draw_pruning() -> None:
+    shipped = ui.shipped()
+    stored = shipped.find_rows("sweep", SweepRow, shipped.teachers[0])
+    told = [reading.telling_row(stored.rows, method) for method in (MASKED, REMOVED)] if stored else []
+    told_rows = [row for row in told if row is not None]
+    if stored is None or len(told_rows) < 2:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
     else:
-        rows = sweep_table([row for row in found.rows if row.method in SHOWN])
-        st.markdown(
-            f"**{masked.ratio:.0%}** of the teacher's weights masked: accuracy **{masked.accuracy.value:.1%}**, "
-            f"but **{masked.speed_up:.2f}** times as fast. **{removed.ratio:.0%}** of its channels removed: "
-            f"**{removed.speed_up:.2f}** times as fast, but accuracy **{removed.accuracy.value:.1%}**."
-        )
+        st.markdown(" ".join(_tell(row) for row in told_rows))
         ui.chart(
-            pruning_charts.accuracy_curve(rows),
-            "Accuracy of the pruned teacher against the pruning ratio, a line per method.",
+            pruning_charts.accuracy_curve(sweep_table([row for row in stored.rows if row.method in SHOWN])),
+            "Accuracy of the pruned teacher against the pruning ratio, a line per method. "
+            + " ".join(_tell(row).replace("**", "") for row in told_rows),
             "Which one makes it faster, and how to get the accuracy back, is the lesson.",
         )
-        ui.provenance("precomputed", f"{found.date}, first {found.images:,} {BUNDLED.noun('test')}s.")
+        ui.provenance("precomputed", f"{stored.where}; first {stored.images:,} {shipped.data.noun('test')}s.")
     st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
 
 
-main()
+def _tell(row: SweepRow) -> str:
+    """One pruned network in a sentence: what was pruned, its accuracy and its measured speed."""
+    speed = "not timed" if row.speed_up is None else f"**{row.speed_up:.2f}** times as fast"
+    share = METHODS[row.method].share
+    return f"**{row.ratio:.0%}** {share}: accuracy **{row.accuracy.value:.1%}**, {speed}."
+
+
+draw_start_page()

@@ -62,10 +62,10 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except ExplorerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape_markup(str(error)), icon=":material/error:")
     address.write()
     for sentence in session().address.notices:
-        notice.warning(sentence, icon=":material/link_off:")
+        notice.warning(escape_markup(sentence), icon=":material/link_off:")
 
 
 def networks_table() -> None:

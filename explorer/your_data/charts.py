@@ -10,7 +10,7 @@ from explorer import palette
 COLORS = {"training": palette.DENSE, "validation": "#c3cad3", "test": "#dfe4ea"}  # from dark to light
 
 
-def counts(rows: pd.DataFrame) -> Any:
+def class_counts(rows: pd.DataFrame) -> Any:
     """Images per class, the splits side by side: columns class, split, images."""
     order = list(dict.fromkeys(rows["class"]))
     splits = [split for split in COLORS if split in set(rows["split"])]

@@ -1,20 +1,23 @@
 """Your data: a folder of labelled images, and checkpoints, for all lessons to work on."""
 
 import sys
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.checkpoints import MAX_MEGABYTES
-from explorer.data import CHECKPOINT_SUFFIXES
+from explorer.data import CHECKPOINT_SUFFIXES, DataSet
 from explorer.data.folder import named_folder
 from explorer.data.notices import summarise_notices
 from explorer.errors import ExplorerError
-from explorer.measure import accuracy
+from explorer.measure import Accuracy
 from explorer.networks import builder_of
-from explorer.workspace import uploaded_network
+from explorer.ui.instrument import Panel
+from explorer.workspace import NetworkSource, uploaded_network
 from explorer.your_data import charts
+from explorer.your_data.accuracies import ACCURACIES, accuracies_spec
 
 SHOWN_NOTICES = 4
 LAYOUTS = """\
@@ -31,7 +34,7 @@ Food-11/training/Bread/12.jpg
 dishes/ramen/1.jpg"""
 
 
-def main() -> None:
+def draw_your_data_page() -> None:
     """Draw the page."""
     st.title("Your data")
     st.markdown(
@@ -47,10 +50,10 @@ def main() -> None:
 
 
 def _describe_images() -> None:
-    place = ui.workspace()
     st.subheader("Images")
-    data = place.data
-    st.markdown(f"The lessons use **{data.name}**, {data.provenance}.")
+    data = ui.workspace().data
+    name = ui.escape_markup(data.name)
+    st.markdown(f"The lessons use **{name}**, {ui.escape_markup(data.provenance)}.")
     with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
         st.markdown("Start the app with its path:")
         st.code("streamlit run streamlit_app.py -- --data Food-11", "bash")
@@ -61,9 +64,9 @@ def _describe_images() -> None:
     total = rows.groupby("split", sort=False)["images"].sum()
     said = ", ".join(f"{count:,} {split}" for split, count in total.items())
     ui.chart(
-        charts.counts(rows),
+        charts.class_counts(rows),
         f"Images per class of {data.name}: {said}.",
-        f"**{data.name}**, {len(data.classes)} classes: {said} images. {data.rule}",
+        f"**{name}**, {len(data.classes)} classes: {said} images. {ui.escape_markup(data.rule)}",
     )
     ui.provenance(
         "computed", "counted here; Food-11's names are given to folders with exactly its 11 classes."
@@ -76,7 +79,7 @@ def _list_notices() -> None:
     """What was left out or is good to know: a few sentences, the rest folded away."""
     data = ui.workspace().data
     notices = (*data.notices, *ui.images("validation").notices)
-    sentences = summarise_notices(notices)
+    sentences = [ui.escape_markup(sentence) for sentence in summarise_notices(notices)]
     if sentences:
         lost = any(notice.lost for notice in notices)
         text = "\n".join(f"- {sentence}" for sentence in sentences[:SHOWN_NOTICES])
@@ -107,13 +110,13 @@ def _take_uploads() -> None:
         "or model. It is opened without running any code in it, and kept for this session only.",
     )
     for sentence in ui.session().refused_uploads if files else ():
-        st.error(sentence, icon=":material/block:")
-    place = ui.workspace()
-    _, problems = ui.read_networks(place.data.checkpoints)
+        st.error(ui.escape_markup(sentence), icon=":material/block:")
+    workspace = ui.workspace()
+    _, problems = ui.read_networks(workspace.data.checkpoints)
     for sentence in problems:
-        st.error(sentence, icon=":material/block:")
-    for sentence in place.misfits:
-        st.warning(sentence, icon=":material/category:")
+        st.error(ui.escape_markup(sentence), icon=":material/block:")
+    for sentence in workspace.misfits:
+        st.warning(ui.escape_markup(sentence), icon=":material/category:")
     if ui.session().uploads and st.button("Forget the uploaded networks", icon=":material/delete:"):
         ui.session().uploads.clear()
         st.rerun()
@@ -124,8 +127,8 @@ def _open_uploads() -> None:
     refused = []
     for file in st.session_state["upload"]:
         try:
-            one = uploaded_network(file.name, file.getvalue())
-            ui.session().uploads[one.card.name] = one
+            network = uploaded_network(file.name, file.getvalue())
+            ui.session().uploads[network.card.name] = network
         except ExplorerError as error:
             refused.append(str(error))
     ui.session().refused_uploads = tuple(refused)
@@ -133,27 +136,24 @@ def _open_uploads() -> None:
 
 def _list_networks() -> None:
     """What the user's networks are, and how many images they get right."""
-    place = ui.workspace()
-    sources = {name: source for name, source in place.all_sources.items() if not source.ships}
+    workspace = ui.workspace()
+    sources = {name: source for name, source in workspace.all_sources.items() if not source.ships}
     if not sources:
         st.info(
-            f"No network of yours is open: put its checkpoint into {place.data.checkpoints}, or upload it."
-            if place.data.can_change
+            "No network of yours is open: put its checkpoint into "
+            f"{ui.escape_markup(str(workspace.data.checkpoints))}, or upload it."
+            if workspace.data.can_change
             else "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use "
             "the shipped ones.",
             icon=":material/upload_file:",
         )
         return
     st.subheader("Your networks")
-    measured = ui.session().accuracies
-    fitting = {name: source for name, source in sources.items() if name in place.cards}
-    if fitting and st.button("Measure their accuracy here", icon=":material/timer:", type="primary"):
-        for name, source in fitting.items():
-            targets = ui.images("validation").targets()
-            measured[place.data.key, source.card.sha256] = accuracy(ui.validation_logits(name), targets)
+    fitting = {name: source for name, source in sources.items() if name in workspace.cards}
+    measured = _measure(tuple(fitting.values()), workspace.data) if fitting else {}
     rows = []
     for name, card in ((name, source.card) for name, source in sources.items()):
-        right = measured.get((place.data.key, card.sha256))
+        right = measured.get(card.sha256)
         rows.append(
             {
                 "network": card.title,
@@ -164,7 +164,7 @@ def _list_networks() -> None:
                 "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
                 "accuracy": right.value if right else None,
                 "95 % interval": "{:.4f} to {:.4f}".format(*right.interval()) if right else "",
-                "used as": ("teacher" if name in place.teachers else "student")
+                "used as": ("teacher" if name in workspace.teachers else "student")
                 if name in fitting
                 else "counted only",
             }
@@ -188,4 +188,18 @@ def _list_networks() -> None:
         st.page_link(f"explorer/{file}/page.py", label=label, icon=icon)
 
 
-main()
+def _measure(sources: tuple[NetworkSource, ...], data: DataSet) -> Mapping[str, Accuracy]:
+    """The right answers that were counted here, by the sha256 of the weights; run if that is asked for."""
+    spec = accuracies_spec(sources, data)
+    panel = Panel(ACCURACIES, spec)
+    panel.controls("Measure their accuracy here", icon=":material/timer:", width="content")
+    shown = panel.result(lambda spec, parts: "", nothing="")
+    # What was counted before another network joined still holds: it is a result of the same weights and images.
+    kept = ui.session().accuracies
+    for part in shown.parts if shown else ():
+        kept[spec.images, part.weights] = part.right
+    here = (source.card.sha256 for source in sources)
+    return {weights: kept[spec.images, weights] for weights in here if (spec.images, weights) in kept}
+
+
+draw_your_data_page()

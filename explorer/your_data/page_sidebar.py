@@ -28,7 +28,9 @@ def choose_workspace() -> None:
                 folder = ui.read_folder(str(path))
                 data = _choose_images(folder)
     except (ExplorerError, OSError) as error:
-        st.error(f"{error} The lessons use {SHIPPED} meanwhile.", icon=":material/folder_off:")
+        st.error(
+            ui.escape_markup(f"{error} The lessons use {SHIPPED} meanwhile."), icon=":material/folder_off:"
+        )
     beside, _ = ui.read_networks(data.checkpoints)
     kept = ui.session()
     kept.workspace = Workspace(data, (*beside, *kept.uploads.values(), *kept.trained.values()))
@@ -43,7 +45,7 @@ def _folder_chosen(path: str) -> bool:
         draw=st.segmented_control,
         required=True,
         format_func=lambda name: titles[name],
-        help=f"{path}, or the {SHIPPED} that ships with its trained networks.",
+        help=f"{ui.escape_markup(path)}, or the {SHIPPED} that ships with its trained networks.",
     )
     return chosen == "folder"
 
@@ -63,7 +65,8 @@ def _choose_images(folder: Folder) -> ImageFolder:
         )
     data = ImageFolder(folder, validation, training, int(size))
     st.caption(
-        f"{data.name}: {data.sizes['validation']:,} of {len(folder.validation):,} validation images, {size} px"
+        f"{ui.escape_markup(data.name)}: {data.sizes['validation']:,} of {len(folder.validation):,} validation "
+        f"images, {size} px"
     )
     return data
 

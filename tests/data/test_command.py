@@ -57,3 +57,14 @@ def test_bad_input_ends_with_one_sentence_and_status_2(
 ) -> None:
     assert main([*arguments[:2], *common, *arguments[2:]]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_without_training_images_is_checked(
+    dishes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = dishes.parent / "only" / "validation"
+    only.mkdir(parents=True)
+    for number in range(4):
+        (only / f"{number % 2}_{number}.png").write_bytes((dishes / "soup" / "1.png").read_bytes())
+    assert main(["data", "check", "--data", str(only.parent), "--size", "32"]) == 0
+    assert "4 validation images opened" in capsys.readouterr().out
