@@ -321,7 +321,7 @@ def _refusal(step: Step, settings: Any, vectors: set[str]) -> str | None:
 
 
 def _said(target: Any) -> str:
-    return target if isinstance(target, str) else str(getattr(target, "__name__", target))
+    return str(getattr(target, "__name__", target))  # a tensor's method is its name
 
 
 def image_channels(model: nn.Module) -> int:

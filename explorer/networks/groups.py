@@ -215,8 +215,7 @@ class _Channels:
         return self._made(step.layer, linear.out_features)
 
     def _made(self, name: str, count: int) -> Entries:
-        known = self.axes.get((name, "filter"))
-        return known.channels if known else self._note(name, "filter", self._new(count))
+        return self._note(name, "filter", self._new(count))
 
     def _tie(self, channels: Entries, groups: int) -> None:
         parts = channels.reshape(groups, -1)
@@ -273,13 +272,13 @@ def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:
             )
             for number, _ in signature
         )
-        first = next((member.layer for member in members if member.role == "filter"), None)
-        if first is not None:
-            # Channels of one layer that are read by different layers are groups of their own.
-            taken = sum(group.key.partition("#")[0] == first for group in groups)
-            key = f"{first}#{taken + 1}" if taken else first
-            holding = tuple(name for name, there in values.items() if roots[0] in there)
-            groups.append(ChannelGroup(key, len(roots), members, holding))
+        # Channels that are not the image's are some layer's filters.
+        first = next(member.layer for member in members if member.role == "filter")
+        # Channels of one layer that are read by different layers are groups of their own.
+        taken = sum(group.key.partition("#")[0] == first for group in groups)
+        key = f"{first}#{taken + 1}" if taken else first
+        holding = tuple(name for name, there in values.items() if roots[0] in there)
+        groups.append(ChannelGroup(key, len(roots), members, holding))
     return tuple(groups)
 
 

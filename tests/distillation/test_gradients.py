@@ -91,6 +91,11 @@ def test_the_norms_are_means_over_the_images_of_autograds_gradients(reverse: boo
         assert dict(zip(here["term"], here["norm"], strict=True)) == pytest.approx(expected)
 
 
+def test_the_soft_gradient_is_that_of_the_formula_unless_another_is_asked_for() -> None:
+    usual = gradients.soft_gradient(STUDENT, TEACHER, 4.0, times_t2=True, reverse=False)
+    assert torch.equal(gradients.soft_gradient(STUDENT, TEACHER, 4.0), usual)
+
+
 def test_the_norms_fall_with_t_without_the_factor() -> None:
     rows = gradients.mean_gradient_norms(STUDENT, LABELS, TEACHER)
     without = rows[rows["term"] == "soft, without T²"]

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from explorer.errors import ExplorerError
-from explorer.networks import StudentNet, StudentSpec, channel_groups, graph_of, sides
+from explorer.networks import StudentNet, StudentSpec, channel_groups, graph_of, image_channels, sides
 from tests.networks.examples import EVERY, images, trained_like
 
 
@@ -122,6 +122,17 @@ def test_a_value_that_is_read_twice_and_a_layer_used_twice_are_there_twice() -> 
     steps = graph_of(Net(twice)).steps
     assert [step.layer for step in steps] == ["conv", "again", "again", "", ""]
     assert steps[3].inputs == ("again_1", "again_1")
+
+
+def test_the_colours_are_those_that_the_first_convolution_reads() -> None:
+    def pooled(self: Any, x: Tensor) -> Tensor:
+        return self.fc(self.conv(functional.max_pool2d(x, 2)).mean((2, 3)))
+
+    graph = graph_of(Net(pooled))
+    assert [step.name for step in graph.readers("image")] == ["max_pool2d"]
+    assert [step.name for step in graph.readers("conv")] == ["mean"]
+    assert image_channels(Net(pooled)) == 3, "unless a convolution reads the image itself"
+    assert image_channels(nn.Sequential(nn.Conv2d(2, 4, 1), nn.Conv2d(4, 1, 1))) == 2
 
 
 def test_a_graph_is_read_once_and_in_eval_mode_and_changes_nothing() -> None:

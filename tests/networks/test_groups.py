@@ -1,11 +1,13 @@
 """Channel groups against what is known of small networks, against each other, and against torch-pruning."""
 
 import pytest
+import torch
 import torch_pruning
 from torch import Tensor, nn
+from torch.nn import functional
 
 from explorer.errors import ExplorerError
-from explorer.networks import ChannelGroup, channel_groups, graph_of, maskable_weights
+from explorer.networks import ChannelGroup, channel_groups, depthwise_layers, graph_of, maskable_weights
 from tests.networks.examples import (
     EVERY,
     KINDS,
@@ -267,6 +269,78 @@ def test_the_groups_of_changed_widths_are_read_anew() -> None:
     assert channel_groups(model) is channel_groups(model)
     model.head[1], model.head[4] = nn.Linear(30, 9), nn.Linear(9, 4)
     assert [group.width for group in channel_groups(model)] == [5, 9]
+
+
+class ThreeParts(nn.Module):
+    """A value whose channels are tied to three layers, two of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Conv2d(3, 6, 1)
+        self.parts = nn.ModuleList([nn.Conv2d(3, 2, 1) for _ in range(3)])
+        self.out = nn.Conv2d(6, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.wide(x) + torch.cat([part(x) for part in self.parts], 1)).mean((2, 3))
+
+
+def test_parts_are_counted() -> None:
+    groups = channel_groups(ThreeParts())
+    assert [group.key for group in groups] == ["wide", "wide#2", "wide#3"]
+    assert groups[2].title == "wide + parts.2, part 3"
+    assert groups[1].values == ("wide", "parts_1", "cat", "add")
+
+
+class Colours(nn.Module):
+    """Channels that are added to the colours of the image and then multiplied by a single one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.like, self.mask, self.out = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 1, 1), nn.Conv2d(3, 4, 1)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.like(x) + x
+        return self.head(self.out(y * self.mask(y)).mean((2, 3)))
+
+
+def test_what_is_added_to_the_colours_has_their_number() -> None:
+    assert [group.key for group in channel_groups(Colours())] == ["out"]
+
+
+class FlattenedTwice(nn.Module):
+    """Two images of 3 x 3 pixels that are flattened, added and passed on before a linear layer reads them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1), nn.Linear(36, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.flatten(self.one(x), 1) + torch.flatten(self.two(x), 1)
+        return self.head(functional.dropout(torch.relu(y), training=self.training))
+
+
+def test_a_flattened_channel_stays_h_times_w_entries_until_it_is_read() -> None:
+    (group,) = channel_groups(FlattenedTwice())
+    assert axes(group, 1) == {("one", 0): {1}, ("two", 0): {1}, ("head", 1): set(range(9, 18))}
+
+
+def test_a_depthwise_convolution_has_as_many_groups_as_channels_and_more_than_one() -> None:
+    layers = (nn.Conv2d(3, 2, 1), nn.Conv2d(2, 4, 1, groups=2), nn.Conv2d(4, 4, 1, groups=2))
+    assert depthwise_layers(nn.Sequential(*layers, nn.Conv2d(4, 1, 1), nn.Conv2d(1, 2, 1))) == {"1"}
+
+
+def test_a_mean_is_one_entry_a_channel() -> None:
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 4, 1), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.conv(x).mean((2, 3)))
+
+    with pytest.raises(ExplorerError, match="head reads 8 channels, but 4 come in"):
+        channel_groups(Mean())
 
 
 LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
