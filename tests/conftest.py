@@ -3,12 +3,16 @@
 import gzip
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from explorer import ui
 from explorer.data import BUNDLED, ImageSet
 
 
@@ -24,6 +28,33 @@ def main_module() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@dataclass
+class PageOutput:
+    """What a page of Streamlit's test runner has drawn, before it becomes protobuf.
+
+    Attributes:
+        figures: the charts, in order.
+        tables: what is offered as CSV, by file name.
+    """
+
+    figures: list[Any] = field(default_factory=list)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> PageOutput:
+    """The charts and tables of every page that is drawn in this test, the last one last."""
+    kept, draw = PageOutput(), ui.chart
+
+    def chart(figure: Any, alt_text: str, caption: str) -> None:
+        kept.figures.append(figure)
+        draw(figure, alt_text, caption)
+
+    monkeypatch.setattr(ui, "chart", chart)
+    monkeypatch.setattr(ui, "download", lambda label, rows, file: kept.tables.update({file: rows}))
+    return kept
 
 
 @pytest.fixture

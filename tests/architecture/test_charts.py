@@ -3,9 +3,10 @@ import pytest
 
 from explorer import palette
 from explorer.architecture.budget import budget
-from explorer.architecture.charts import budget_bar, standard_bars
+from explorer.architecture.charts import budget_bar, family_curve, shares, standard_bars
 from explorer.architecture.separable import against_standard
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
+from tests.charts import colors, data_of, fields, spec_of
 
 
 def bar_of(parts: pd.DataFrame, limit: int = 60_000) -> dict:
@@ -50,6 +51,47 @@ def test_the_comparison_with_standard_convolutions_shows_both_weights_of_a_part(
     encoding = chart["encoding"]
     assert (encoding["y"]["field"], encoding["x"]["field"]) == ("part", "weights")
     assert encoding["yOffset"]["field"] == encoding["color"]["field"] == "kind"
+    assert colors(chart) == {
+        "domain": ["depthwise + pointwise", "standard convolution"],
+        "range": [palette.TEACHER, palette.DENSE],
+    }
     drawn = pd.DataFrame(chart["datasets"][chart["data"]["name"]])
     for kind, column in (("depthwise + pointwise", "separable"), ("standard convolution", "standard")):
         assert drawn[drawn["kind"] == kind]["weights"].tolist() == rows[column].tolist()
+
+
+def test_a_layers_shares_are_of_each_total_alone() -> None:
+    rows = budget(StudentSpec(4, (5, 6, 7, 8)), 64).layer_table()
+    spec = spec_of(shares(rows))
+    assert fields(spec) == {"x": "part", "y": "layer", "yOffset": "quantity", "color": "quantity"}
+    quantities = ["parameters", "multiply-adds"]
+    assert colors(spec) == {"domain": quantities, "range": [palette.TEACHER, palette.STUDENT]}
+    drawn = pd.DataFrame(data_of(spec, spec)).set_index(["quantity", "layer"])
+    for quantity, column in zip(quantities, ("parameters", "mult-adds"), strict=True):
+        assert drawn.loc[quantity]["part"].sum() == pytest.approx(1)
+        for _, row in rows[(rows["parameters"] > 0) | (rows["mult-adds"] > 0)].iterrows():
+            line = drawn.loc[quantity, row["layer"]]
+            assert line["amount"] == row[column]
+            assert line["part"] == pytest.approx(row[column] / rows[column].sum())
+
+
+def test_the_family_is_accuracy_against_parameters_with_the_edited_network_marked() -> None:
+    ways = ["labels alone", "distilled"]
+    rows = pd.DataFrame(
+        {
+            "network": ["a", "b"],
+            "way": ways,
+            "parameters": [100, 200],
+            "accuracy": [0.8, 0.9],
+            "low": [0.79, 0.88],
+            "high": [0.81, 0.92],
+        }
+    )
+    spec = spec_of(family_curve(rows, 150))
+    spread, line, here = spec["layer"]
+    assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way"}
+    assert fields(spread) == {"x": "parameters", "y": "low", "y2": "high", "color": "way"}
+    assert colors(line) == {"domain": ways, "range": [palette.HARD, palette.SOFT]}
+    assert line["encoding"]["x"]["scale"]["type"] == "log"
+    assert fields(here) == {"x": "parameters"}
+    assert data_of(spec, here) == [{"parameters": 150}]

@@ -1,7 +1,5 @@
 """The charts' specs, field by field: what is on which axis, in which colour, out of which column."""
 
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -11,6 +9,7 @@ from explorer.pruning.forms import Form, form_table
 from explorer.pruning.methods import METHODS
 from explorer.pruning.reading import with_share
 from explorer.pruning.sensitivity import Cell, sensitivity_table
+from tests.charts import data_of, fields, spec_of
 from tests.pruning import toy
 from tests.pruning.test_per_image import AFTER, BEFORE, CLASSES, LABELS
 from tests.pruning.test_reading import ROWS
@@ -22,20 +21,6 @@ GUESSES = pd.DataFrame(
         {"method": METHODS["global-l1"].title, "ratio": 0.7, "guess": 0.3, "measured": 0.5},
     ]
 )
-
-
-def spec_of(chart: Any) -> dict[str, Any]:
-    spec: dict[str, Any] = chart.to_dict()
-    return spec
-
-
-def fields(layer: dict[str, Any]) -> dict[str, str]:
-    return {name: part["field"] for name, part in layer["encoding"].items() if "field" in part}
-
-
-def data_of(spec: dict[str, Any], layer: dict[str, Any]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = spec["datasets"][layer.get("data", spec.get("data"))["name"]]
-    return rows
 
 
 @pytest.mark.parametrize("across", list(charts.ACROSS))

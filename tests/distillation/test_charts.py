@@ -1,0 +1,141 @@
+"""The charts' specs, field by field: what is on which axis, in which colour, out of which column."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from explorer import palette
+from explorer.distillation import charts
+from tests.charts import colors, data_of, fields, spec_of
+
+
+def rows_of(**columns: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def test_the_ladder_has_t_across_classes_down_and_probabilities_in_its_cells() -> None:
+    rows = rows_of(
+        **{"class": ["b", "a", "b", "a"]},
+        temperature=[2.0, 2.0, 16.0, 16.0],
+        probability=[0.9, 0.1, 0.6, 0.4],
+    )
+    spec = spec_of(charts.ladder_map(rows))
+    cells, numbers = spec["layer"]
+    assert fields(cells) == {"x": "temperature", "y": "class", "color": "probability"}
+    assert fields(numbers) == {"x": "temperature", "y": "class", "text": "probability"}
+    assert cells["encoding"]["y"]["sort"] == ["b", "a"], "as they come, not by name"
+    assert cells["encoding"]["x"]["sort"] == [2.0, 16.0]
+    assert colors(cells)["domain"] == [0, 1]
+    assert data_of(spec, cells) == rows.to_dict("records")
+
+
+def test_the_loss_is_stacked_from_its_soft_and_its_hard_part() -> None:
+    rows = rows_of(images=["one", "one"], part=["alpha T2 KL", "(1 - alpha) CE"], value=[0.5, 0.25])
+    spec = spec_of(charts.loss_bars(rows))
+    assert fields(spec) == {"x": "value", "y": "images", "color": "part"}
+    assert colors(spec) == {
+        "domain": ["alpha T2 KL", "(1 - alpha) CE"],
+        "range": [palette.SOFT, palette.HARD],
+    }
+
+
+def test_gradient_norms_are_up_and_t_across_and_the_chosen_t_is_marked() -> None:
+    rows = rows_of(temperature=[1.0, 4.0], term=["hard", "soft, with T²"], norm=[0.2, 0.3])
+    spec = spec_of(charts.gradient_norm_lines(rows, 3.0))
+    lines, rule = spec["layer"]
+    assert fields(lines) == {"x": "temperature", "y": "norm", "color": "term", "strokeDash": "term"}
+    assert lines["encoding"]["x"]["scale"]["type"] == "log"
+    terms = ["soft, with T²", "soft, without T²", "hard"]
+    assert colors(lines) == {"domain": terms, "range": [palette.SOFT, palette.DENSE, palette.HARD]}
+    assert lines["encoding"]["strokeDash"]["scale"]["domain"] == terms
+    assert fields(rule) == {"x": "temperature"}
+    assert data_of(spec, rule) == [{"temperature": 3.0}]
+
+
+def test_the_gradient_on_each_logit_is_across_in_the_colour_of_its_term() -> None:
+    rows = rows_of(**{"class": ["a", "a"]}, term=["soft", "hard"], gradient=[-0.1, 0.2])
+    spec = spec_of(charts.logit_gradient_bars(rows))
+    assert fields(spec) == {"x": "gradient", "y": "class", "yOffset": "term", "color": "term"}
+    assert colors(spec) == {
+        "domain": ["soft", "hard", "sum"],
+        "range": [palette.SOFT, palette.HARD, palette.DENSE],
+    }
+
+
+def test_the_decoupled_kl_is_stacked_over_t_with_its_limit_and_the_chosen_t() -> None:
+    rows = rows_of(temperature=[1.0, 1.0], part=["TCKD", "(1 - p_t) NCKD"], value=[0.1, 0.2])
+    spec = spec_of(charts.decoupled_kl_areas(rows, 0.7, 5.0))
+    areas, _, limit, chosen = spec["layer"]
+    assert fields(areas) == {"x": "temperature", "y": "value", "color": "part"}
+    assert areas["encoding"]["y"]["stack"] == "zero"
+    assert colors(areas) == {
+        "domain": ["TCKD", "(1 - p_t) NCKD"],
+        "range": [palette.HARD, palette.SOFT],
+    }
+    assert fields(limit) == {"y": "limit"}
+    assert data_of(spec, limit) == [{"limit": 0.7}]
+    assert fields(chosen) == {"x": "temperature"}
+    assert data_of(spec, chosen) == [{"temperature": 5.0}]
+
+
+def test_the_matrix_has_the_true_class_down_and_what_else_the_teacher_sees_across() -> None:
+    rows = rows_of(true=["b", "a"], other=["a", "b"], probability=[0.25, 0.5], example=["one", "two"])
+    spec = spec_of(charts.soft_label_matrix(rows))
+    cells, numbers = spec["layer"]
+    assert fields(cells) == {"x": "other", "y": "true", "color": "probability"}
+    assert fields(numbers) == {"x": "other", "y": "true", "text": "percent"}
+    assert numbers["transform"] == [{"as": "percent", "calculate": "100 * datum.probability"}]
+    assert cells["encoding"]["x"]["sort"] == cells["encoding"]["y"]["sort"] == ["b", "a"]
+    assert colors(cells)["domain"] == [0, 0.5]
+
+
+def test_the_grid_has_t_across_alpha_up_and_the_difference_in_its_colour() -> None:
+    rows = rows_of(
+        alpha=[0.5, 1.0],
+        temperature=[2.0, 4.0],
+        mean=[0.91, 0.93],
+        low=[0.905, 0.92],
+        high=[0.915, 0.94],
+        difference=[-0.25, 2.0],
+        apart=[True, True],
+        seeds=[2, 2],
+    )
+    spec = spec_of(charts.grid_map(rows))
+    cells, numbers, spreads = spec["layer"]
+    assert fields(cells) == {"x": "temperature", "y": "alpha", "color": "difference"}
+    assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "half")
+    assert cells["encoding"]["y"]["sort"] == "descending"
+    assert colors(cells) == {"domain": [-2.0, 0, 2.0], "range": [palette.HARD, "#f1f4f7", palette.SOFT]}
+    drawn = data_of(spec, cells)
+    assert [row["shown"] for row in drawn] == ["91.00 ▼", "93.00 ▲"]
+    assert [row["half"] for row in drawn] == ["± 0.50", "± 1.00"]
+    assert [row["spread"] for row in drawn] == ["90.50 to 91.50", "92.00 to 94.00"]
+
+
+def test_accuracy_is_up_confidence_across_and_on_the_diagonal_they_are_the_same() -> None:
+    rows = rows_of(
+        network=["teacher", "student"], confidence=[0.9, 0.7], accuracy=[0.8, 0.75], count=[40, 10]
+    )
+    spec = spec_of(charts.reliability_lines(rows))
+    diagonal, lines, points = spec["layer"]
+    assert fields(diagonal) == {"x": "confidence", "y": "accuracy"}
+    assert data_of(spec, diagonal) == [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]
+    assert fields(lines) == {"x": "confidence", "y": "accuracy", "color": "network"}
+    assert fields(points) == fields(lines) | {"size": "count"}
+    assert colors(lines) == {
+        "domain": ["teacher", "student"],
+        "range": [palette.TEACHER, palette.HARD],
+    }
+    for axis in ("x", "y"):
+        assert lines["encoding"][axis]["scale"] == {"domain": [0, 1]}
+
+
+@pytest.mark.parametrize("epochs", [4, 20])
+def test_the_accuracy_of_both_ways_grows_over_the_epochs_asked_for(epochs: int) -> None:
+    rows = rows_of(epoch=[1, 1], way=["labels alone", "distilled"], accuracy=[0.5, 0.6], seconds=[1.0, 2.0])
+    spec = spec_of(charts.live_training_lines(rows, epochs))
+    assert fields(spec) == {"x": "epoch", "y": "accuracy", "color": "way"}
+    assert spec["encoding"]["x"]["scale"] == {"domain": [0, epochs]}
+    assert spec["encoding"]["y"]["scale"] == {"domain": [0, 1]}
+    assert colors(spec) == {"domain": ["labels alone", "distilled"], "range": [palette.HARD, palette.SOFT]}
