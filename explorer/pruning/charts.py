@@ -12,7 +12,7 @@ COLORS = {method.title: method.color for method in METHODS.values()}
 
 
 def _height(rows: pd.DataFrame) -> int:
-    """Room for the plot, and above it a line of the legend for each method."""
+    """Room for the plot, and below it a line of the legend for each method."""
     return 300 + 30 * rows["method"].nunique()
 
 
@@ -23,8 +23,9 @@ def _color(rows: pd.DataFrame) -> alt.Color:
         "method:N",
         sort=names,
         scale=alt.Scale(domain=names, range=[COLORS[name] for name in names]),
+        # Below the plot, or on a screen of 768 lines the curves begin where the screen ends.
         legend=alt.Legend(
-            orient="top",
+            orient="bottom",
             title=None,
             direction="vertical",
             labelLimit=300,
@@ -200,7 +201,8 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             "form:N",
             sort=names,
             scale=alt.Scale(domain=names, range=[colors[name] for name in names]),
-            legend=alt.Legend(orient="top", title=None),
+            # In two columns, since four names beside each other do not fit a phone.
+            legend=alt.Legend(orient="top", title=None, columns=2),
         )
     )
     same = (
@@ -215,9 +217,7 @@ def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Accuracy points lost when one layer alone is masked: layers down, ratios across."""
     layers = list(dict.fromkeys(rows["layer"]))
     base = alt.Chart(rows).encode(
-        x=alt.X(
-            "ratio:O", title="Share of this layer's weights masked", axis=alt.Axis(format=".0%", labelAngle=0)
-        ),
+        x=alt.X("ratio:O", title="Share masked", axis=alt.Axis(format=".0%", labelAngle=0)),
         y=alt.Y("layer:N", sort=layers, title="Layer, from input to output", axis=alt.Axis(labelLimit=140)),
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),

@@ -70,7 +70,7 @@ def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
         charts.form_bars(table),
         "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the masked, "
         f"zeroed and sliced network, as multiples of the dense network's. {forms.answer(rows, ratio)}",
-        forms.explain_torchinfo(rows),
+        f"{forms.WHY} {forms.explain_torchinfo(rows)}",
     )
     st.caption(forms.explain_accuracies(rows, classes))
     st.dataframe(table, hide_index=True, column_config=ui.COLUMNS)

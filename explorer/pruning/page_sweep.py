@@ -90,8 +90,9 @@ def _where(selection: PruningSelection, settings: SweepSettings, rows: Sequence[
     first = rows[0]
     clock = f", batch of {first.batch}, median of {settings.repeats} passes or more in turn with the dense network"
     timed = clock if any(row.ms is not None for row in rows) else ""
+    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
     return (
-        f"{settings.device}, {first.threads} threads, {first.precision}{timed}; the first {first.total:,} "
+        f"{settings.device}, {threads}, {first.precision}{timed}; the first {first.total:,} "
         f"{selection.noun}s; {selection.title}."
     )
 

@@ -93,7 +93,7 @@ def answer_speed(subject: ReportSubject) -> ReportAnswer:
         "3-2",
         quoted.QUESTIONS["3-2"],
         (
-            ProseBlock(f"**{sentence}**"),
+            ProseBlock(f"**{sentence}** {three_forms.WHY}"),
             TableBlock(
                 table,
                 f"{subject.pruned.title} with {ratio:.0%} of its channels dropped in three ways.",

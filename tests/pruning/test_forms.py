@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -75,3 +77,31 @@ def test_masks_are_on_every_filter_of_the_dropped_channels_and_nowhere_else(name
             assert {n for n, part in enumerate(mask) if not part.any()} == expected.get(layer, set())
             assert {n for n, part in enumerate(mask) if not part.all()} == expected.get(layer, set())
             assert torch.equal(module.weight, model.get_submodule(layer).weight * mask)
+
+
+def form(name: str, correct: int, **changes: object) -> forms.Form:
+    return replace(
+        forms.Form(name, correct, 1000, 500, 500, 900, 2000, 1500, 10.0, 9.0, 11.0, False), **changes
+    )
+
+
+def test_sentences_on_the_forms_follow_the_figures() -> None:
+    dense, masked = form("dense", 900), form("masked", 145, torchinfo_params=260, file_bytes=4000, ms=12.5)
+    zeroed, sliced = form("zeroed", 100), form("sliced", 100, file_bytes=700, ms=2.5)
+    rows = (dense, masked, zeroed, sliced)
+    assert forms.answer(rows, 0.5).endswith(
+        "masks alone run 0.80 times as fast as the dense network, baked-in zeros 1.00 times; with the channels "
+        "physically removed it runs 4.00 times as fast."
+    )
+    said = forms.explain_accuracies(rows, 10)
+    assert said.startswith(
+        "Zeroed and sliced get 100 of 1,000 right, masked 145: masks leave BatchNorm's shift"
+    )
+    assert "Zeroed and sliced cannot be told from chance, which is 10.0% for 10 classes" in said
+    assert "chance" not in forms.explain_accuracies(rows, 2)
+    assert "Masked cannot be told from chance, which is 12.5%" in forms.explain_accuracies(rows, 8)
+    equal = (dense, replace(masked, correct=100), zeroed, replace(sliced, correct=99))
+    assert forms.explain_accuracies(equal, 4) == "Zeroed gets 100 and sliced 99 of 1,000 right, masked 100."
+    assert "a network that is no smaller and runs 0.80 times as fast." in forms.explain_torchinfo(rows)
+    untimed = (dense, replace(masked, ms=None), zeroed, sliced)
+    assert forms.explain_torchinfo(untimed).endswith("a network that is no smaller.")
