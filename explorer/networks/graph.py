@@ -271,9 +271,7 @@ def _checked(graph: fx.Graph, model: nn.Module) -> NetworkGraph:
             raise ExplorerError(f"{type(model).__name__} cannot be read as a graph: {refusal}.")
         steps.append(step)
     result = next(node for node in graph.nodes if node.op == "output").args[0]
-    if not isinstance(result, fx.Node):
-        raise ExplorerError(f"{type(model).__name__} must give one tensor of logits.")
-    return NetworkGraph(graph, "image", tuple(steps), result.name)
+    return NetworkGraph(graph, "image", tuple(steps), cast(fx.Node, result).name)
 
 
 def _read(node: fx.Node, model: nn.Module) -> tuple[str, ...]:

@@ -79,6 +79,10 @@ class Two(nn.Module):
             "something else than the channels of images",
         ),
         (
+            Net(lambda self, x: torch.cat([self.conv(x), self.conv(x)], 3)),
+            "something else than the channels of images",
+        ),
+        (
             Net(lambda self, x: torch.cat([self.conv(x), self.conv(x)])),
             "something else than the channels of images",
         ),
@@ -92,6 +96,7 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(model: nn.Module, senten
     with pytest.raises(ExplorerError) as caught:
         graph_of(model)
     assert sentence in str(caught.value)
+    assert str(caught.value).startswith(f"{type(model).__name__} ")
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
 
@@ -122,6 +127,18 @@ def test_a_value_that_is_read_twice_and_a_layer_used_twice_are_there_twice() -> 
     steps = graph_of(Net(twice)).steps
     assert [step.layer for step in steps] == ["conv", "again", "again", "", ""]
     assert steps[3].inputs == ("again_1", "again_1")
+
+
+def test_an_axis_may_be_counted_from_the_end() -> None:
+    def counted(self: Any, x: Tensor) -> Tensor:
+        x = torch.cat([self.conv(x), self.conv(x)], -3).mean((-1, -2)).flatten(1, 1)
+        return torch.flatten(x, 1, -1)
+
+    def whole(self: Any, x: Tensor) -> Tensor:
+        return self.fc(self.pool(self.conv(x)).flatten(1, 3))
+
+    assert [step.name for step in graph_of(Net(counted)).steps[2:]] == ["cat", "mean", "flatten", "flatten_1"]
+    assert len(graph_of(Net(whole)).steps) == 4
 
 
 def test_the_colours_are_those_that_the_first_convolution_reads() -> None:

@@ -7,10 +7,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.errors import ExplorerError
-from explorer.networks import ChannelGroup, channel_groups, depthwise_layers, graph_of, maskable_weights
+from explorer.networks import (
+    ChannelGroup,
+    channel_groups,
+    depthwise_layers,
+    graph_of,
+    maskable_weights,
+    with_widths,
+)
+from explorer.networks.groups import axis_length, axis_lengths
 from tests.networks.examples import (
     EVERY,
     KINDS,
+    SMALL,
     Concatenation,
     Flattened,
     Grouped,
@@ -328,6 +337,28 @@ def test_a_flattened_channel_stays_h_times_w_entries_until_it_is_read() -> None:
 def test_a_depthwise_convolution_has_as_many_groups_as_channels_and_more_than_one() -> None:
     layers = (nn.Conv2d(3, 2, 1), nn.Conv2d(2, 4, 1, groups=2), nn.Conv2d(4, 4, 1, groups=2))
     assert depthwise_layers(nn.Sequential(*layers, nn.Conv2d(4, 1, 1), nn.Conv2d(1, 2, 1))) == {"1"}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_length_of_every_axis_follows_the_widths(name: str) -> None:
+    model = SMALL[name]()
+    lengths, groups = axis_lengths(model), channel_groups(model)
+    wide = with_widths(model, {group.key: 2 * group.width + 1 for group in groups})
+    for axis, length in lengths.items():
+        assert length.at([group.width for group in groups]) == axis_length(model, *axis)
+        assert length.at([2 * group.width + 1 for group in groups]) == axis_length(wide, *axis)
+    assert set(lengths) == {(member.layer, member.axis) for group in groups for member in group.members}
+
+
+def test_the_weights_of_a_channel_are_its_slices() -> None:
+    model = Flattened()
+    first, second = channel_groups(model)
+    (conv, _, head), (hidden, _) = first.members, second.members
+    assert torch.equal(conv.weights(model), model.features[0].weight.flatten(1))
+    assert torch.equal(hidden.weights(model), model.head[1].weight)
+    by_channel = [model.head[1].weight[:, list(columns)].T for columns in head.entries]
+    assert torch.equal(head.weights(model), torch.stack([each.flatten() for each in by_channel]))
+    assert not head.weights(model).requires_grad
 
 
 def test_a_mean_is_one_entry_a_channel() -> None:
