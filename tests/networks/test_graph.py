@@ -28,6 +28,10 @@ class Net(nn.Module):
         return self.given(self, x)
 
 
+def refuse(net: nn.Module, x: Tensor) -> Tensor:
+    raise ValueError("wrong here.\nAnd more about it")
+
+
 class Two(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         return image * mask
@@ -74,6 +78,8 @@ class Two(nn.Module):
         (Net(lambda self, x: self.fc(self.conv(x).flatten(1, 2))), "must flatten from axis 1 to the last"),
         (Net(lambda self, x: self.fc(self.conv(x))), "fc reads an image, which has to be flattened first"),
         (Net(lambda self, x: self.again(self.conv(x).mean((2, 3)))), "again reads a vector"),
+        (Net(lambda self, x: self.fc(self.norm(self.conv(x).mean((2, 3))))), "norm reads a vector"),
+        (Net(refuse), "uses weights outside of layers (wrong here)."),
         (
             Net(lambda self, x: torch.cat([self.conv(x), self.conv(x)], 2)),
             "something else than the channels of images",
