@@ -31,7 +31,7 @@ def row(selection: PruningSelection, rows: Sequence[SweepRow], seed: int, origin
         help="To compare with states of the other lessons.",
     )
     with right:
-        ui.pin("pruning", lambda: _ledger_row(selection, names[name], seed, origin, where))
+        ui.pin("pruning", lambda: ledger_row(selection, names[name], seed, origin, where))
 
 
 def _name(each: SweepRow) -> str:
@@ -39,9 +39,10 @@ def _name(each: SweepRow) -> str:
     return f"{each.title}, {each.ratio:.0%}{after}"
 
 
-def _ledger_row(
+def ledger_row(
     selection: PruningSelection, pruned: SweepRow, seed: int, origin: Origin, where: str
 ) -> LedgerRow:
+    """The row of one of the sweep's networks."""
     recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
     if pruned.recovery != "none":
         recipe["recovery"] = pruned.recovery

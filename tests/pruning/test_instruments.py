@@ -177,6 +177,9 @@ def test_the_work_of_the_others() -> None:
     one = ANSWERS.work(toy.spec_of(replace(ASKED, ratio=0.0)))
     assert ANSWERS.work(toy.spec_of(replace(ASKED, images=240, ratio=0.0))) == 2 * one
     assert ANSWERS.work(toy.spec_of(replace(ASKED, method="channels-l1", ratio=0.9))) < 0.7 * one
+    # As many images more, and the clock's 15 passes of 32 images stay.
+    few, many = (FORMS.work(toy.spec_of(FormsSettings(images, 0.5))) for images in (100, 700))
+    assert many / few == pytest.approx((700 + 15 * 32) / (100 + 15 * 32))
     assert FORMS.work(toy.spec_of(FormsSettings(100, 0.9))) < FORMS.work(toy.spec_of(FormsSettings(100, 0.1)))
 
 

@@ -5,13 +5,15 @@ import torch
 from torch import nn
 
 from explorer.checkpoints import load
-from explorer.data import ImageSet
+from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, maskable_weights
 from explorer.pruning.masks import Masker
 from explorer.pruning.methods import METHODS
+from explorer.pruning.plan import SweepPlan
 from explorer.pruning.recovery import finetune, recalibrate
+from explorer.pruning.sweep import SweepRow, sweep
 
 
 def net() -> StudentNet:
@@ -69,3 +71,25 @@ def test_what_cannot_be_recovered_on_is_refused(shard: ImageSet) -> None:
         recalibrate(net(), shard.select(slice(250)), 3)
     with pytest.raises(ExplorerError, match="64 images or more"):
         next(finetune(net(), shard.select(slice(63)), 1))
+
+
+def test_the_seed_of_a_fine_tuning_changes_what_it_ends_with(shard: ImageSet) -> None:
+    ends = []
+    for seed in (0, 0, 1):
+        network = load("student-5k")
+        for _ in finetune(network, shard, 3, seed):
+            pass
+        ends.append(network.state_dict()["fc.weight"])
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def test_the_seed_of_a_sweep_reaches_its_fine_tuning(shard: ImageSet) -> None:
+    images = BUNDLED.load("test").select(slice(4))
+    sizes = []
+    for seed in (0, 1):
+        plan = SweepPlan(("global-l1",), (0.5,), repeats=0, finetune=2, seed=seed)
+        rows = sweep(load("student-5k"), images.inputs(), images.targets(), plan, shard=shard)
+        sizes.append([row.zipped_bytes for row in rows if isinstance(row, SweepRow)])
+    assert sizes[0][0] == sizes[1][0], "no random number is drawn for the masks"
+    assert sizes[0][1] != sizes[1][1]

@@ -15,8 +15,8 @@ from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, load
 from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
-from explorer.measure import PATIENCE, has_bfloat16, logits, multiply_adds
-from explorer.networks import StudentNet, StudentSpec, maskable_weights
+from explorer.measure import PATIENCE, Latency, has_bfloat16, logits, multiply_adds
+from explorer.networks import StudentNet, StudentSpec, maskable_weights, parameter_count
 from explorer.pruning.methods import Kind, baseline
 from explorer.pruning.plan import SweepPlan
 from explorer.pruning.sweep import SweepRow, sweep, sweep_table
@@ -163,6 +163,28 @@ def test_bytes_stay_and_compressed_bytes_shrink_under_masks() -> None:
     assert dense.file_bytes == masked.file_bytes > removed.file_bytes
     assert masked.zipped_bytes < dense.zipped_bytes / 2
     assert (dense.ms, dense.speed_up, dense.busy) == (None, None, False), "no clock was asked for"
+
+
+def test_the_times_are_of_the_pruned_and_of_the_dense_network_and_not_the_other_way_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock that takes a microsecond for each parameter."""
+
+    def clock(models: Iterable[nn.Module], batch: torch.Tensor, *_: object) -> tuple[Latency, ...]:
+        times = [parameter_count(model) / 1000 for model in models]
+        return tuple(Latency(time, time - 1, time + 1, len(batch), 15, 1, 0.0) for time in times)
+
+    monkeypatch.setattr("explorer.pruning.sweep.latencies", clock)
+    images = BUNDLED.load("test").select(slice(4))
+    plan = SweepPlan(("channels-l1",), (0.0, 0.5), repeats=15)
+    dense, removed = rows_of(sweep(load("student-60k"), images.inputs(), images.targets(), plan))
+    assert dense.ms == dense.dense_ms == removed.dense_ms
+    assert removed.ms is not None
+    assert removed.dense_ms is not None
+    assert (removed.ms_low, removed.ms_high) == (removed.ms - 1, removed.ms + 1)
+    assert removed.ms < removed.dense_ms / 2
+    assert removed.speed_up == removed.dense_ms / removed.ms
+    assert dense.speed_up == 1
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")

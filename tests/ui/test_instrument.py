@@ -189,3 +189,24 @@ def test_what_is_prepared_is_prepared_once_for_all() -> None:
     assert [app.markdown[0].value for app in (first, second)] == ["ready", "ready"]
     assert "started" in first.session_state
     assert "started" not in second.session_state
+
+
+def test_the_estimate_follows_how_long_runs_of_these_weights_really_took() -> None:
+    def slow_page(most: int, weights: str) -> None:
+        from explorer.ui.instrument import Panel
+        from tests.ui.counting import Counting, spec_of
+
+        panel = Panel(Counting(key="slow counting", seconds=0.05), spec_of(most, weights=weights))
+        panel.controls()
+        panel.result(lambda spec, parts: "")
+
+    def estimate(most: int, weights: str = "slow") -> str:
+        caption: str = AppTest.from_function(slow_page, args=(most, weights)).run().caption[0].value
+        return caption
+
+    assert "400 numbers, about 1 s here" in estimate(400), "as a trial of the network says"
+    press(AppTest.from_function(slow_page, args=(8, "slow")).run())
+    said = estimate(400)
+    seconds = int(said.split("about ")[1].split(" s")[0])
+    assert 15 <= seconds <= 60, said
+    assert "400 numbers, about 1 s here" in estimate(400, "other weights")

@@ -8,7 +8,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer import ui
-from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from tests.conftest import PageOutput
 from tests.data.conftest import cache, dishes  # noqa: F401
 
 STUDENT = StudentSpec(16, (16, 24, 24, 32), classes=3)
@@ -107,6 +108,44 @@ def test_a_folder_of_the_users_is_counted_its_network_measured_and_the_rest_told
     press(app, "Measure their accuracy here")
     assert app.dataframe[0].value["right"][0].endswith(" of 5")
     assert "on dishes, validation, all 6 images at 64 pixels." in words(app)
+
+
+def test_each_network_is_listed_with_its_own_figures(dishes: Path, monkeypatch, output: PageOutput) -> None:  # noqa: F811
+    """Three networks that call everything one class, of which there are 2, 2 and 1 validation images."""
+    for index in (9, 10, 11):
+        (dishes / "bread" / f"{index}.png").unlink()
+    for name, net, label in (
+        ("teacher.ckpt", resnet18_teacher(3), 0),
+        ("rice.pt", StudentNet(STUDENT), 1),
+        ("wide.pt", StudentNet(StudentSpec(16, (16, 24, 24, 40), classes=3)), 2),
+    ):
+        with torch.no_grad():
+            net.fc.weight.zero_()
+            net.fc.bias.copy_(torch.nn.functional.one_hot(torch.tensor(label), 3))
+        torch.save(net.state_dict(), dishes / name)
+    monkeypatch.setenv("EXPLORER_DATA", str(dishes))
+    press(opened("your_data"), "Measure their accuracy here")
+    table = output.tables["networks.csv"].set_index("network")
+    rows = output.tables["images.csv"]
+    there = rows[rows["split"] == "validation"].set_index("class")["images"]
+    total = int(there.sum())
+    for name, kind, used, label in (
+        ("teacher.ckpt", "ResNet-18", "teacher", "bread"),
+        ("rice.pt", "StudentNet", "student", "rice"),
+        ("wide.pt", "StudentNet", "student", "soup"),
+    ):
+        line = table.loc[name]
+        right = int(there[label])
+        assert (line["kind"], line["used as"], line["classes"]) == (kind, used, 3)
+        assert line["right"] == f"{right} of {total}"
+        assert line["accuracy"] == right / total
+        low, high = (float(each) for each in line["95 % interval"].split(" to "))
+        assert low < right / total < high
+    assert table["right"].nunique() == 2, "or another network's figure would not be seen"
+    assert table.loc["rice.pt", "parameters"] == parameter_count(StudentNet(STUDENT))
+    assert table["parameters"].nunique() == 3
+    files = {name: len(list((dishes / name).glob("*.png"))) for name in there.index}
+    assert rows.groupby("class")["images"].sum().to_dict() == files
 
 
 def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) -> None:
