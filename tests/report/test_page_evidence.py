@@ -1,0 +1,126 @@
+"""The report's page: stored results are those of the link's networks, and a pinned row is of its own weights."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from explorer.checkpoints import SHIPPED, card, load
+from explorer.data import BUNDLED
+from explorer.measure import accuracy, logits
+from explorer.pruning.methods import get_method
+from explorer.workspace import trained_network
+from tests.pruning.app import press
+from tests.report.test_lesson import opened
+
+DESIGN = {"stem": "32", "block1": "40", "block2": "48", "block3": "80", "block4": "50", "size": "96"}
+CHOSEN = {"alpha": "0.3", "temperature": "2", "student": "student-5k-kd", "checkpoint": "student-60k-kd"}
+ANSWERS = {"report_tab": "The six answers"}
+
+
+def evidence(kind: str, name: str) -> list[dict[str, Any]]:
+    for path in (SHIPPED / "evidence").glob(f"{kind}-*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["weights"] == card(name).sha256:
+            rows: list[dict[str, Any]] = content["rows"]
+            return rows
+    raise AssertionError(f"no {kind} of {name} is stored")
+
+
+def tables(app: AppTest) -> list[Any]:
+    return [table.value for table in app.dataframe]
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(
+        each.value for kind in (app.markdown, app.success, app.error, app.caption) for each in kind
+    )
+
+
+@pytest.fixture(scope="module")
+def linked() -> AppTest:
+    return opened(**ANSWERS, **DESIGN, **CHOSEN, limit="Spring 2022")
+
+
+def test_the_first_line_says_what_the_link_says(linked: AppTest) -> None:
+    said = words(linked)
+    for part in (
+        "widths (32; 40, 48, 80, 50), alpha 0.3 and T 2",
+        "Teacher, ResNet-18 as the teacher of Student of about 5k, distilled",
+        "and Student under 60,000, distilled, pruned.",
+    ):
+        assert part in said
+    assert "It mixes" not in said, "all of them ship"
+
+
+def test_the_three_forms_are_the_linked_networks(linked: AppTest) -> None:
+    table, rows = tables(linked)[-1], evidence("forms", "student-60k-kd")
+    assert table["form"].tolist() == [row["name"] for row in rows]
+    for shown, row in zip(table.to_dict("records"), rows, strict=True):
+        assert shown["parameters"] == f"{row['params']:,}"
+        assert shown["multiply-adds"] == f"{row['mult_adds']:,}"
+        assert float(shown["accuracy"]) == pytest.approx(row["correct"] / row["total"], abs=1e-4)
+        assert float(shown["file, MB"]) == pytest.approx(row["file_bytes"] / 1e6, abs=0.006)
+        assert float(shown["compressed, MB"]) == pytest.approx(row["zipped_bytes"] / 1e6, abs=0.006)
+    assert "Not measured yet: run a sweep" in words(linked), "no sweep of this network is stored"
+
+
+def test_without_a_word_in_the_link_the_sweep_is_the_teachers() -> None:
+    app = opened(**ANSWERS)
+    shown = next(table for table in tables(app) if "ratio" in table)
+    rows = evidence("sweep", "teacher")
+    expected = [
+        (get_method(row["method"]).title, f"{row['ratio']:.0%}", f"{row['correct'] / row['total']:.4f}")
+        for row in rows
+    ]
+    assert list(zip(shown["method"], shown["ratio"], shown["accuracy"], strict=True)) == expected
+    assert "alpha 0.5 and T 1" in words(app), "the homework asks at T = 1"
+
+
+def test_two_links_give_two_reports() -> None:
+    base = {**ANSWERS, **DESIGN, **CHOSEN}
+    other = {
+        "block4": "49",
+        "alpha": "0.4",
+        "temperature": "3",
+        "student": "student-10k",
+        "checkpoint": "teacher",
+    }
+    first = tables(opened(**base)), words(opened(**base))
+    for key, text in other.items():
+        app = opened(**base | {key: text})
+        now = tables(app), words(app)
+        same = len(now[0]) == len(first[0]) and all(
+            a.equals(b) for a, b in zip(first[0], now[0], strict=True)
+        )
+        assert not same or now[1] != first[1], key
+
+
+def test_a_pinned_row_never_takes_figures_of_another_network_with_its_title() -> None:
+    """Two uploads of one name and of the same widths: each row has the right answers and weights of its own."""
+    sources = []
+    for name in ("student-5k", "student-5k-kd"):
+        model = load(name)
+        with torch.no_grad():
+            model.fc.bias += 1e-3  # other weights than those that ship, of which much is precomputed
+        sources.append(trained_network("student.ckpt", model, input_size=64, trained_on="some images"))
+    app = opened()
+    app.session_state["session"].trained.update({source.card.name: source for source in sources})
+    for source in sources:
+        app.query_params["student"] = source.card.name
+        app.switch_page("explorer/distillation/page.py").run()
+        assert not app.exception
+        press(app, "Pin to the ledger")
+        app.switch_page("explorer/report/page.py").run()
+    pinned = app.session_state["session"].pinned
+    assert [row.weights for row in pinned] == [source.card.sha256 for source in sources]
+    images = BUNDLED.load("validation")
+    rights = [
+        accuracy(logits(source.load(), images.inputs()), images.targets()).correct for source in sources
+    ]
+    assert [row.correct for row in pinned] == rights
+    assert len(set(rights)) == 2
+    assert len({row.identity for row in pinned}) == 2
+    assert all(row.origin == "computed" for row in pinned), "nothing precomputed about a network trained here"
