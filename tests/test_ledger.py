@@ -1,4 +1,7 @@
+import base64
 import json
+import tracemalloc
+import zlib
 from dataclasses import replace
 
 import pandas as pd
@@ -130,6 +133,14 @@ def test_the_front_is_what_nothing_beats_by_brute_force() -> None:
         ({"images_key": ""}, "does not say on which images"),
         ({"weights": "the teacher's"}, "impossible weights"),
         ({"weights": "AB" * 32}, "impossible weights"),
+        ({"params": True}, "impossible params"),
+        ({"mult_adds": 1.5}, "impossible mult_adds"),
+        ({"ms": True}, "impossible ms"),
+        ({"ms": float("nan")}, "impossible ms"),
+        ({"recipe": ["global-l1"]}, "impossible recipe"),
+        ({"origin": "dreamt"}, "impossible origin"),
+        ({"link": "pruning?ratio=0.5' onclick='x"}, "impossible link"),
+        ({"link": "pruning.example.org"}, "impossible link"),
         ({"extra": 1}, "does not have the fields"),
     ],
 )
@@ -232,3 +243,14 @@ def test_a_design_of_any_kind_has_a_row() -> None:
     assert (row.network, row.params) == ("ResNet-18", parameter_count(spec.build()))
     assert row.mult_adds == cost_model_of_spec(spec, 64).product_mult_adds(spec.channels)
     assert row.identity != design_row(StudentSpec(), 64).identity
+
+
+def test_a_link_that_grows_huge_when_unpacked_is_refused_without_unpacking_it() -> None:
+    packed = base64.urlsafe_b64encode(zlib.compress(b"0" * 30_000_000, 9)).decode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ExplorerError):
+            from_link(packed)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

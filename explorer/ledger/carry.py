@@ -106,7 +106,9 @@ def _possible(name: str, value: Any) -> bool:
         whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
         return whole or (value is None and not required)
     if name in ("ms", "ms_low", "ms_high"):
-        return value is None or (isinstance(value, int | float) and 0 <= value < 1e9)
+        # True is a whole number to Python, and a row of that time would be told as 1 ms.
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value is None or (number and 0 <= value < 1e9)
     if name in ("lesson", "origin"):
         return value in get_args(Lesson if name == "lesson" else Origin)
     if name == "recipe":

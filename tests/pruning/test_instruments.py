@@ -197,6 +197,8 @@ def test_stored_rows_are_shown_in_the_part_that_is_asked_for() -> None:
     rows = measure(SWEEP, toy.spec_of(QUICK))
     settings = settings_of(rows, 90, {"repeats": 0, "methods": ["random"]})
     assert settings == QUICK
+    written = {"repeats": 7, "seed": 4, "recalibrate": 2, "finetune": 25, "device": "cpu"}
+    assert settings_of(rows, 90, written) == replace(QUICK, repeats=7, seed=4, recalibrate=2, finetune=25)
     part = replace(QUICK, methods=("channels-l1",), ratios=(0.6,))
     assert rows_asked_for(rows, part) == (rows[3],)
     assert rows_asked_for(rows, replace(part, ratios=(0.6, 0.7))) is None

@@ -185,3 +185,17 @@ def test_another_visitor_sees_nothing_of_what_one_has_pinned_or_set() -> None:
             assert value is not vars(other)[name], name
     assert mine.address is not other.address
     assert other.pinned == ()
+
+
+HOSTILE = "<img src=x onerror=alert(1)> **x** [here](http://evil) :red[y]"
+
+
+def test_titles_that_came_in_a_link_stand_for_themselves_on_the_page() -> None:
+    rows = tuple(replace(row, title=HOSTILE, where=HOSTILE, images=HOSTILE) for row in (ROWS[0], ROWS[2]))
+    rows = (rows[0], replace(rows[1], images_key="other", input_size=32))
+    app = opened({"shipped": "no", "across": "mult_adds"}, *rows)
+    texts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error]
+    assert len(app.warning) == 2, "other images, other sizes"
+    for text in texts:
+        # A backslash before the sign that would begin something else.
+        assert not re.search(r"(?<!\\)<img|(?<!\\)\*\*x|(?<!\\)\[here|:red\[", text.value), text.value
