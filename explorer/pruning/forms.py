@@ -176,9 +176,9 @@ class ThreeForms(Instrument[FormsSettings, Form]):
 FORMS = ThreeForms()
 
 
-def form_table(found: Sequence[Form]) -> pd.DataFrame:
+def form_table(rows: Sequence[Form]) -> pd.DataFrame:
     """The forms for people, one line each; bytes in megabytes of 10^6."""
-    dense = found[0]
+    dense = rows[0]
     return pd.DataFrame(
         [
             {
@@ -194,15 +194,15 @@ def form_table(found: Sequence[Form]) -> pd.DataFrame:
                 "ms_high": form.ms_high,
                 "speed_up": _speed_up(form, dense),
             }
-            for form in found
+            for form in rows
         ]
     )
 
 
-def answer(found: Sequence[Form], ratio: float) -> str:
+def describe_speed(rows: Sequence[Form], ratio: float) -> str:
     """The answer to question 3-2 in one sentence, with the measured numbers."""
-    times = {form.name: speed_up for form in found if (speed_up := _speed_up(form, found[0])) is not None}
-    if len(times) < len(found):
+    times = {form.name: speed_up for form in rows if (speed_up := _speed_up(form, rows[0])) is not None}
+    if len(times) < len(rows):
         return (
             "Other programs kept this machine too busy to time the networks: their parameters, bytes, "
             "multiply-adds and accuracies stand, the milliseconds have to be measured again."
@@ -221,9 +221,9 @@ WHY = (
 """Why the three forms take the times they take."""
 
 
-def explain_torchinfo(found: Sequence[Form]) -> str:
+def explain_torchinfo(rows: Sequence[Form]) -> str:
     """What torchinfo makes of the masked network, and what that network really stores and takes, in sentences."""
-    named = {form.name: form for form in found}
+    named = {form.name: form for form in rows}
     dense, masked, sliced = (named[name] for name in ("dense", "masked", "sliced"))
     speed = _speed_up(masked, dense)
     size = "no smaller" if masked.file_bytes >= dense.file_bytes else "smaller"
@@ -236,9 +236,9 @@ def explain_torchinfo(found: Sequence[Form]) -> str:
     )
 
 
-def explain_accuracies(found: Sequence[Form], classes: int) -> str:
+def explain_accuracies(rows: Sequence[Form], classes: int) -> str:
     """What the accuracies say, in sentences: why masked and zeroed differ, and which are no better than chance."""
-    named = {form.name: form for form in found}
+    named = {form.name: form for form in rows}
     if not {"masked", "zeroed", "sliced"} <= set(named):
         return ""
     masked, zeroed, sliced = (named[name] for name in ("masked", "zeroed", "sliced"))

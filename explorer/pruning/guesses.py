@@ -64,7 +64,9 @@ class Guesses:
     committed: tuple[Guess, ...] = ()
 
 
-def settle(guesses: Sequence[Guess], weights: str, images: str, rows: Sequence[SweepRow]) -> list[Guess]:
+def settle_guesses(
+    guesses: Sequence[Guess], weights: str, images: str, rows: Sequence[SweepRow]
+) -> list[Guess]:
     """The guesses, the open ones about this network on these images settled by the rows that answer them."""
     answers = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
     settled = []
@@ -94,7 +96,7 @@ def guess_table(guesses: Sequence[Guess]) -> pd.DataFrame:
     )
 
 
-def verdict(guess: Guess) -> str:
+def describe_guess(guess: Guess) -> str:
     """One sentence on a settled guess."""
     if guess.measured is None or guess.error is None:
         return "No sweep has answered this guess yet."

@@ -1,4 +1,4 @@
-"""What a sweep found: the curves with their captions, and the table."""
+"""What a sweep says: the curves with their captions, and the table."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from explorer.pruning.sweep import SweepRow
 from explorer.ui import address
 
 
-def show(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
+def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
     data = reading.with_share(rows, selection.params)
     st.markdown(f"#### {reading.headline(rows)}")
@@ -61,7 +61,7 @@ def show(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
         )
 
 
-def table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
+def offer_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """Every network of the sweep, one line each, and as CSV."""
     ui.download("Sweep as CSV", draw_table(selection, rows), "sweep.csv")
 

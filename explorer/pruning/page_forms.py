@@ -64,12 +64,12 @@ def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
 
 
 def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
-    st.markdown(f"#### {forms.answer(rows, ratio)}")
+    st.markdown(f"#### {forms.describe_speed(rows, ratio)}")
     table = forms.form_table(rows)
     ui.chart(
         charts.form_bars(table),
         "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the masked, "
-        f"zeroed and sliced network, as multiples of the dense network's. {forms.answer(rows, ratio)}",
+        f"zeroed and sliced network, as multiples of the dense network's. {forms.describe_speed(rows, ratio)}",
         f"{forms.WHY} {forms.explain_torchinfo(rows)}",
     )
     st.caption(forms.explain_accuracies(rows, classes))

@@ -99,7 +99,7 @@ def _commit(selection: PruningSelection, percentage: float) -> None:
 
 def settle(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """Settle the guesses that the shown rows answer, and say which ones wait for a run."""
-    settled = guesses.settle(_all(), selection.weights, selection.images.whole, rows)
+    settled = guesses.settle_guesses(_all(), selection.weights, selection.images.whole, rows)
     ui.session().keep(Guesses(tuple(settled)))
     for guess in _about(selection):
         if guess.measured is None:
@@ -122,5 +122,5 @@ def results(selection: PruningSelection) -> None:
         return
     for guess in _about(selection):
         if guess.measured is not None:
-            st.markdown(f":material/adjust: {guesses.verdict(guess)}")
+            st.markdown(f":material/adjust: {guesses.describe_guess(guess)}")
     ui.download("Guesses as CSV", guesses.guess_table(_all()), "guesses.csv")

@@ -12,7 +12,9 @@ from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 
 
-def row(selection: PruningSelection, rows: Sequence[SweepRow], seed: int, origin: Origin, where: str) -> None:
+def offer_row(
+    selection: PruningSelection, rows: Sequence[SweepRow], seed: int, origin: Origin, where: str
+) -> None:
     """Choose one of the sweep's networks, and pin it."""
     names = {_name(each): each for each in rows}
     telling = min(

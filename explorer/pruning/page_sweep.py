@@ -44,12 +44,12 @@ def main(selection: PruningSelection) -> None:
         page_guess.settle(selection, shown.parts if shown else ())
         if shown is None:
             return
-        page_curve.show(selection, shown.parts)
+        page_curve.draw_curves(selection, shown.parts)
         ui.provenance(shown.origin, shown.where)
         if shown.beside is not None:
             _beside(selection, shown.beside)
-    page_curve.table(selection, shown.parts)
-    page_pin.row(selection, shown.parts, shown.settings.seed, shown.origin, shown.where)
+    page_curve.offer_table(selection, shown.parts)
+    page_pin.offer_row(selection, shown.parts, shown.settings.seed, shown.origin, shown.where)
     measured = MeasuredNetwork.of(selection)
     ui.session().keep(SweepShown(measured, shown.parts, shown.origin, shown.where))
 

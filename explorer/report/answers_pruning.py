@@ -88,7 +88,7 @@ def answer_speed(subject: ReportSubject) -> ReportAnswer:
     forms, ratio = list(subject.forms.rows), subject.forms.ratio
     table = three_forms.form_table(forms).rename(columns=NAMES)
     named = {form.name: form for form in forms}
-    sentence = three_forms.answer(forms, ratio)
+    sentence = three_forms.describe_speed(forms, ratio)
     return ReportAnswer(
         "3-2",
         quoted.QUESTIONS["3-2"],

@@ -38,7 +38,7 @@ def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
     assert len(forms.form_table([dense, masked, zeroed, sliced])) == 4
     assert dense.ms is not None
     assert sliced.ms is not None
-    text = forms.answer([dense, masked, zeroed, sliced], 0.5)
+    text = forms.describe_speed([dense, masked, zeroed, sliced], 0.5)
     assert f"{dense.ms / sliced.ms:.2f} times as fast" in text
 
 
@@ -58,7 +58,7 @@ def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -
     found = list(forms.forms(trained_like(), torch.randn(4, 3, 64, 64), torch.zeros(4), 0.5, repeats=1))
     assert all(form.ms is None and form.busy for form in found)
     assert forms.form_table(found)["speed_up"].isna().all()
-    assert "too busy" in forms.answer(found, 0.5)
+    assert "too busy" in forms.describe_speed(found, 0.5)
 
 
 @pytest.mark.parametrize("name", ["StudentNet", "Concatenation", "Grouped", "Flattened", "Parts"])
@@ -89,7 +89,7 @@ def test_sentences_on_the_forms_follow_the_figures() -> None:
     dense, masked = form("dense", 900), form("masked", 145, torchinfo_params=260, file_bytes=4000, ms=12.5)
     zeroed, sliced = form("zeroed", 100), form("sliced", 100, file_bytes=700, ms=2.5)
     rows = (dense, masked, zeroed, sliced)
-    assert forms.answer(rows, 0.5).endswith(
+    assert forms.describe_speed(rows, 0.5).endswith(
         "masks alone run 0.80 times as fast as the dense network, baked-in zeros 1.00 times; with the channels "
         "physically removed it runs 4.00 times as fast."
     )

@@ -1,8 +1,11 @@
 """The pruning lesson, page by page."""
 
+from dataclasses import replace
+
 import pytest
 
 from explorer.pruning import examine
+from explorer.pruning.answers import ANSWERS
 from explorer.pruning.plan import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
 from tests.pruning.app import charts, downloads, press, pruning, said
@@ -119,3 +122,19 @@ def test_the_address_allows_what_a_sweep_allows() -> None:
     assert (TABLE["recalibrate"].high, TABLE["finetune"].high) == (MAX_RECALIBRATE, MAX_FINETUNE)
     assert TABLE["recalibrate_one"].high == MAX_RECALIBRATE
     assert TABLE["dropped"].default == examine.RATIO
+
+
+def test_after_a_stop_the_figures_say_of_which_settings_they_are() -> None:
+    app = pruning("Take it along", ratio="0.3")
+    before = [metric.value for metric in app.metric]
+    session = app.session_state["session"]
+    (shown,) = (each for each in session.runs.values() if each.instrument == ANSWERS.key)
+    session.stopped.add(replace(shown, settings=replace(shown.settings, ratio=0.6)))
+    app.slider(key="ratio").set_value(0.6).run()
+    assert said(app, "Stopped before the first of the batches of images")
+    assert said(app, "other settings than the controls (ratio: shown 30%, asked 60%)")
+    assert [metric.value for metric in app.metric] == before
+    assert said(app, "masked, global L1, 30%.")
+    press(app, "Go on")
+    assert said(app, "masked, global L1, 60%.")
+    assert [metric.value for metric in app.metric] != before
