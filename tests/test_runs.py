@@ -5,6 +5,7 @@ from torch import nn
 
 from explorer.checkpoints import card, load, stored
 from explorer.data import ImageSet
+from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec
 from explorer.runs import SHIPPED_RUNS, TrainingRun, average, execute
 from explorer.training import Recipe, labels_alone
@@ -59,6 +60,20 @@ def test_a_run_of_two_stages_resumes_after_either_and_says_so_on_its_card(
     assert resumed.test_accuracy == whole.test_accuracy
     assert resumed.sha256 == whole.sha256
     assert not list((tmp_path / "stopped" / "work").glob("*.resume.pt"))
+
+
+def test_a_card_has_the_accuracies_of_the_stored_weights_on_each_set(shard: ImageSet, tmp_path: Path) -> None:
+    run = TrainingRun("one", "one", Recipe(epochs=3, batch_size=16), spec=SPEC)
+    held_out, test = shard.select(slice(96, 226)), shard.select(slice(300, 500))
+    steps = execute(
+        run, labels_alone, shard.select(slice(96)), held_out, test, out=tmp_path, work=tmp_path / "work"
+    )
+    entry = follow(steps, lambda update: None)
+    network = load("one", tmp_path)
+    for images, value in ((held_out, entry.validation_accuracy), (test, entry.test_accuracy)):
+        assert value == accuracy(logits(network, images.inputs()), images.targets()).value
+    assert entry.validation_accuracy != entry.test_accuracy, "or a swap would not be seen"
+    assert (entry.images, entry.measured_on) == (200, test.name)
 
 
 def test_every_shipped_run_has_its_card() -> None:

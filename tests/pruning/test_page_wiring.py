@@ -93,8 +93,8 @@ def test_as_many_steps_are_fine_tuned_as_the_link_says(output: PageOutput) -> No
 
 
 def test_every_preset_fills_all_its_controls() -> None:
-    app = pruning()
     for name, preset in PRESETS.items():
+        app = pruning(finetune="75", recalibrate="3", methods="lamp", highest_ratio="0.4", ratio_step="0.05")
         press(app, name)
         for key in ("methods", "highest_ratio", "ratio_step", "recalibrate", "finetune"):
             asked = getattr(preset, key)

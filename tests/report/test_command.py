@@ -3,9 +3,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from explorer.__main__ import main
+from explorer.data import BUNDLED
 from explorer.ledger import to_json
+from explorer.networks import StudentSpec, cost_of
+from tests.stored import stored_logits
 from tests.test_ledger import DENSE
 
 
@@ -34,6 +38,35 @@ def test_the_terminal_measures_when_asked(tmp_path: Path) -> None:
     found = json.loads(out.read_text(encoding="utf-8"))["answers"]
     assert set(found["3-1"]) >= {"accuracy, global-l1 at 0", "accuracy, random at 0.5"}
     assert found["3-2"]["parameters, sliced"] < found["3-2"]["parameters, dense"]
+
+
+def test_every_option_reaches_the_answers(tmp_path: Path) -> None:
+    out = tmp_path / "numbers.json"
+    arguments = [
+        "--stem",
+        "12",
+        "--widths",
+        "20,9,33,17",
+        "--classes",
+        "7",
+        "--size",
+        "96",
+        "--limit",
+        "5000",
+    ]
+    arguments += ["--alpha", "0.3", "--temperature", "3"]
+    assert main(["report", "--out", str(out), *arguments]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))["answers"]
+    cost = cost_of(StudentSpec(12, (20, 9, 33, 17), 7), 96)
+    assert found["1-2"] == {"total_params": cost.params, "mult_adds": cost.mult_adds, "limit": 5000}
+    z, v = stored_logits("student-60k-kd")[:8].double(), stored_logits("teacher")[:8].double()
+    p, q = (v / 3).softmax(1), (z / 3).softmax(1)
+    soft = (p * (p.log() - q.log())).sum(1).mean()
+    hard = torch.nn.functional.cross_entropy(z, BUNDLED.load("validation").targets()[:8])
+    expected = {"alpha": 0.3, "temperature": 3.0, "loss": (9 * 0.3 * soft + 0.7 * hard).item()}
+    assert found["2-1"] == pytest.approx(expected)
+    p = (stored_logits("teacher") / 3).softmax(1)
+    assert found["2-2"]["entropy"] == pytest.approx(-(p * p.log()).sum(1).mean().item(), abs=1e-4)
 
 
 @pytest.mark.parametrize(
