@@ -134,3 +134,14 @@ def test_the_comparison_and_the_family_are_with_this_network(output: PageOutput)
     assert data_of(family, family["layer"][2]) == [{"parameters": PARAMS}]
     drawn = pd.DataFrame(data_of(family, family["layer"][1]))
     assert set(drawn["network"]) == set(output.tables["family.csv"]["network"])
+
+
+def test_who_is_blamed_has_the_most_parameters_not_the_most_multiply_adds() -> None:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app.run()
+    app.switch_page("explorer/architecture/page.py").run()
+    counted = torchinfo.summary(StudentNet(StudentSpec()).eval(), (1, 3, 224, 224), verbose=0, device="cpu")
+    leaves = [info for info in counted.summary_list if info.is_leaf_layer]
+    heaviest, busiest = max(leaves, key=lambda i: i.num_params), max(leaves, key=lambda i: i.macs)
+    assert heaviest is not busiest
+    assert f"{heaviest.num_params:,}, {heaviest.num_params / 99_060:.0%} of all." in app.error[0].value

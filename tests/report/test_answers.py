@@ -1,8 +1,10 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from explorer.architecture.budget import budget
+from explorer.checkpoints import SHIPPED
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import entropy
 from explorer.errors import ExplorerError
@@ -106,3 +108,20 @@ def test_a_session_that_measured_nothing_gets_the_shipped_evidence() -> None:
         report_subject(pruning=PruningSubject("one of mine"))
     with pytest.raises(ExplorerError, match="alpha"):
         replace(state, alpha=2.0)
+
+
+def test_a_network_of_just_the_limit_is_within_it(bare: ReportSubject) -> None:
+    params = budget(bare.spec, bare.size).total_params
+    for limit, holds in ((params, True), (params - 1, False)):
+        verdict = answer_questions(replace(bare, limit=limit))[1].blocks[0]
+        assert isinstance(verdict, VerdictBlock)
+        assert verdict.holds is holds
+
+
+def test_the_shipped_forms_are_told_with_the_share_they_were_stored_with() -> None:
+    path = next(path for path in (SHIPPED / "evidence").glob("forms-*.json"))
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    subject = report_subject(pruning=PruningSubject(stored["checkpoint"]))
+    assert subject.forms is not None
+    assert subject.forms.ratio == stored["settings"]["ratio"]
+    assert [form.correct for form in subject.forms.rows] == [row["correct"] for row in stored["rows"]]

@@ -164,7 +164,11 @@ def test_the_ledgers_chart_is_of_the_links_axes_and_joins_what_nothing_beats_on_
     assert output.tables["ledger.csv"]["title"].tolist() == [row.title for row in ROWS]
 
 
-def test_beside_the_shipped_networks_only_what_is_pinned_is_named_and_saved(output: PageOutput) -> None:
+def test_beside_the_shipped_networks_only_what_is_pinned_is_named_and_saved(
+    output: PageOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[list[LedgerRow]] = []
+    monkeypatch.setattr("explorer.ledger.to_json", lambda rows: saved.append(list(rows)) or "{}")
     app = opened({"shipped": "yes"}, DENSE)
     spec = spec_of(output.figures[-1])
     drawn = data_of(spec, spec["layer"][1])
@@ -173,6 +177,7 @@ def test_beside_the_shipped_networks_only_what_is_pinned_is_named_and_saved(outp
     link = app.code[0].value
     carried = from_link(re.search(r"ledger=([\w-]+)", link)[1])  # type: ignore[index]
     assert [row.title for row in carried] == [DENSE.title]
+    assert saved[-1] == [DENSE]
 
 
 def test_another_visitor_sees_nothing_of_what_one_has_pinned_or_set() -> None:
