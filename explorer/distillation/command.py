@@ -12,7 +12,7 @@ from explorer.checkpoints import SHIPPED, card
 from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
 from explorer.distillation import grid
-from explorer.distillation.live import TrainingPairSpec
+from explorer.distillation.live import TrainingPairSettings
 from explorer.networks import StudentSpec
 from explorer.runs import (
     SHIPPED_RUNS,
@@ -88,6 +88,6 @@ def _evidence(options: argparse.Namespace) -> int:
     folder = folder_of_networks(options) or SHIPPED
     for name in store_logits(list(SHIPPED_RUNS), folder):
         print(f"logits of {name} on the validation images", flush=True)
-    for number in store_view_logits("teacher", TrainingPairSpec(UNDER_60K).recipe, folder):
+    for number in store_view_logits("teacher", TrainingPairSettings(UNDER_60K).recipe, folder):
         print(f"logits of the teacher on view {number} of the training images", flush=True)
     return 0

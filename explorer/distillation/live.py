@@ -1,28 +1,38 @@
 """Distil it now: one network trained twice side by side, with labels alone and with the teacher."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import pandas as pd
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from explorer.data import ImageSet
+from explorer.checkpoints import stored
+from explorer.data import DataSet, ImageSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.networks import StudentSpec
+from explorer.measure import spared_core
+from explorer.networks import StudentSpec, builder_of, cost_of, describe
 from explorer.training import Loss, Recipe, labels_alone, train
+from explorer.work.identity import setting
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
+from explorer.workspace import NetworkSource, Workspace
 
 Way = Literal["labels alone", "distilled"]
 WAYS: tuple[Way, ...] = ("labels alone", "distilled")
 
 
+def _kl_direction(reverse: bool) -> str:
+    return "KL(student || teacher)" if reverse else "KL(teacher || student)"
+
+
 @dataclass(frozen=True)
-class TrainingPairSpec:
-    """What is trained twice and for how long; plain values, so that another process can run it.
+class TrainingPairSettings:
+    """What is trained twice, how, and for how long.
 
     Attributes:
         student: the network; both copies start from the same weights.
@@ -31,16 +41,18 @@ class TrainingPairSpec:
         reverse: whether its KL is KL(student || teacher).
         epochs: length of the one-cycle schedule.
         seconds: the longest it may take; past it the training ends with what is there.
+        validation: key of the images that the accuracies are counted on.
         seed: of weights, order and views.
     """
 
-    student: StudentSpec
-    alpha: float = 0.9
-    temperature: float = 4.0
-    reverse: bool = False
-    epochs: int = 8
-    seconds: float = 120.0
-    seed: int = 1
+    student: StudentSpec = setting("network", describe)
+    alpha: float = setting("weight of the soft term", "{:g}".format, default=0.9)
+    temperature: float = setting("T", "{:g}".format, default=4.0)
+    reverse: bool = setting("direction", _kl_direction, default=False)
+    epochs: int = setting("epochs", default=8)
+    seconds: float = setting("seconds at most", "{:g}".format, default=120.0)
+    validation: str = setting("validation images", default="")
+    seed: int = setting("seed", default=1)
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -62,114 +74,148 @@ class TrainingPairSpec:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """What a copy has reached at the end of an epoch: enough to go on with when the training is stopped.
-
-    Attributes:
-        validation_accuracy: 0 to 1.
-        weights: its state_dict, as the bytes of a safetensors file.
-    """
-
-    validation_accuracy: float
-    weights: bytes
-
-
-@dataclass(frozen=True)
-class PairStep:
-    """Where one copy stands after a step.
+    """What one copy has reached at the end of an epoch.
 
     Attributes:
         way: which copy.
-        epoch: the epoch the step belongs to, from 1.
-        done: share of the whole training, 0 to 1.
-        loss: of the step's batch, in nats.
+        epoch: the epoch that has ended, from 1.
+        loss: of its last batch, in nats.
         seconds: since the training began.
-        end: on the last step of an epoch, what the copy has reached.
+        validation_accuracy: 0 to 1.
+        weights: the copy as it then was, as the bytes of a safetensors file; empty once a later one is there.
     """
 
     way: Way
     epoch: int
-    done: float
     loss: float
     seconds: float
-    end: EpochEnd | None = None
+    validation_accuracy: float
+    weights: bytes
 
 
 def train_pair(
-    spec: TrainingPairSpec, images: ImageSet, validation: ImageSet, teacher_logits: Tensor
-) -> Iterator[PairStep]:
+    settings: TrainingPairSettings, images: ImageSet, validation: ImageSet, teacher_logits: Tensor
+) -> Iterator[Update | EpochEnd]:
     """Train both copies in turn, epoch by epoch, so that a stop leaves two that can be compared.
 
     Args:
-        spec: what and how long.
+        settings: what and how long.
         images: the training images.
-        validation: what the accuracy is measured on.
-        teacher_logits: the teacher's (views, N, C) on the training images, for the spec's recipe.
+        validation: what the accuracy is counted on.
+        teacher_logits: the teacher's (views, N, C) on the training images, for the settings' recipe.
     """
     copies: dict[Way, nn.Module] = {}
     for way in WAYS:
-        torch.manual_seed(spec.seed)  # again for each copy: the same initial weights
-        copies[way] = spec.student.build().to(memory_format=torch.channels_last)
+        torch.manual_seed(settings.seed)  # again for each copy: the same initial weights
+        copies[way] = settings.student.build().to(memory_format=torch.channels_last)
     runs = {
-        way: train(copy, images, validation, spec.recipe, spec.loss(way), teacher_logits=teacher_logits)
+        way: train(
+            copy, images, validation, settings.recipe, settings.loss(way), teacher_logits=teacher_logits
+        )
         for way, copy in copies.items()
     }
-    started, done = time.monotonic(), 0
-    for _ in range(spec.epochs):
+    started = time.monotonic()
+    for _ in range(settings.epochs):
         for way, run in runs.items():
-            for progress in run:
+            for step in run:
                 seconds = time.monotonic() - started
-                done += 1
-                end = None
-                if progress.validation_accuracy is not None:
-                    end = EpochEnd(progress.validation_accuracy, state_bytes(copies[way]))
-                yield PairStep(way, progress.epoch, done / (2 * progress.steps), progress.loss, seconds, end)
-                if seconds > spec.seconds:
+                if step.validation_accuracy is None:
+                    said = f"epoch {step.epoch} of {settings.epochs}, {way}, loss {step.loss:.3f}"
+                    yield Update(said, step.step, step.steps)
+                else:
+                    weights = save(stored(copies[way], torch.float32))
+                    yield EpochEnd(way, step.epoch, step.loss, seconds, step.validation_accuracy, weights)
+                if seconds > settings.seconds:
                     return
-                if end:
+                if step.validation_accuracy is not None:
                     break  # the other copy's turn; this one's generator waits where it is
 
 
-def state_bytes(model: nn.Module) -> bytes:
-    """A network's state_dict as the bytes of a safetensors file."""
-    return save({key: tensor.contiguous() for key, tensor in model.state_dict().items()})
+class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
+    """Distil it now: the network of a spec is the teacher, its images are those that both copies are trained on."""
+
+    key = "training pair"
+    title = "both ways of training"
+    unit = "epochs"
+
+    def steps(self, spec: InstrumentSpec[TrainingPairSettings]) -> int:
+        """Two copies, epoch by epoch."""
+        return len(WAYS) * spec.settings.epochs
+
+    def work(self, spec: InstrumentSpec[TrainingPairSettings]) -> float:
+        """A backward pass takes about two forward passes; the teacher looks at every view once if it has not yet."""
+        place, teacher, settings = *_place(spec), spec.settings
+        sizes, size = place.data.sizes, place.data.input_size
+        looks = self.steps(spec) * (3 * sizes["training"] + sizes["validation"])
+        amount = float(cost_of(settings.student, size).mult_adds * looks)
+        if not place.has_view_logits(teacher, settings.recipe):
+            looks = len(settings.recipe.views) * sizes["training"]
+            card = place.cards[teacher]
+            network = builder_of(card.network).from_dict(card.spec, card.classes)
+            amount += cost_of(network, size).mult_adds * looks
+        return amount
+
+    def longest(self, spec: InstrumentSpec[TrainingPairSettings]) -> float:
+        """It ends by itself after the settings' time."""
+        return spec.settings.seconds
+
+    def run(
+        self, spec: InstrumentSpec[TrainingPairSettings], done: Sequence[EpochEnd] = ()
+    ) -> Generator[Update | EpochEnd, None, None]:
+        """Train both copies on the data set's training images, with the teacher's logits of every view."""
+        place, teacher = _place(spec)
+        images = yield from place.data.read("training")
+        validation = yield from place.data.read("validation")
+        logits = yield from place.view_logits(teacher, images, spec.settings.recipe)
+        with spared_core():
+            yield from train_pair(spec.settings, images, validation, logits.values)
+
+    def describe(self, part: EpochEnd) -> str:
+        """Which copy, and how good it is."""
+        return f"{part.way}, validation accuracy {part.validation_accuracy:.1%}"
+
+    def collect(self, parts: Sequence[EpochEnd], part: EpochEnd) -> tuple[EpochEnd, ...]:
+        """Only the newest weights of each copy are kept: of a large network, all of them would fill the memory."""
+        earlier = (replace(each, weights=b"") if each.way == part.way else each for each in parts)
+        return (*earlier, part)
+
+
+def _place(spec: InstrumentSpec[TrainingPairSettings]) -> tuple[Workspace, str]:
+    """The data set with the teacher alone, and the teacher's name in it."""
+    place = Workspace(cast(DataSet, spec.data), (cast(NetworkSource, spec.network),))
+    return place, next(iter(place.sources))
+
+
+PAIR_TRAINING = PairTraining()
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedPair:
-    """What a training of two copies has brought so far: every step that ended an epoch, in order."""
+    """What a training of two copies has brought so far: the end of every epoch, in order."""
 
-    spec: TrainingPairSpec
-    ends: Sequence[PairStep]
+    settings: TrainingPairSettings
+    ends: Sequence[EpochEnd]
 
     @property
     def common_epoch(self) -> int:
         """The last epoch that both copies have ended; 0 before there is one."""
         last: dict[Way, int] = dict.fromkeys(WAYS, 0)
-        last |= {step.way: step.epoch for step in self.ends}
+        last |= {end.way: end.epoch for end in self.ends}
         return min(last.values())
 
     def curves(self) -> pd.DataFrame:
         """Validation accuracy by epoch: columns way, epoch, accuracy, seconds."""
         return pd.DataFrame(
-            [
-                {
-                    "way": step.way,
-                    "epoch": step.epoch,
-                    "accuracy": step.end.validation_accuracy,
-                    "seconds": step.seconds,
-                }
-                for step in self.ends
-                if step.end
-            ],
+            [(end.way, end.epoch, end.validation_accuracy, end.seconds) for end in self.ends],
             columns=["way", "epoch", "accuracy", "seconds"],
         )
 
     def networks(self) -> dict[Way, nn.Module]:
         """Each copy that has ended an epoch, as it was at the end of its last, in eval mode."""
-        states = {step.way: step.end.weights for step in self.ends if step.end}
+        newest = {end.way: end.weights for end in self.ends if end.weights}
         networks: dict[Way, nn.Module] = {}
-        for way, state in states.items():
-            networks[way] = self.spec.student.build()
-            networks[way].load_state_dict(load(state))
+        for way, weights in newest.items():
+            networks[way] = self.settings.student.build()
+            networks[way].load_state_dict(load(weights))
             networks[way].eval()
         return networks

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from explorer import palette, ui
-from explorer.distillation import page_bugs, page_evidence, page_loss, page_try, soften
+from explorer.distillation import page_bugs, page_evidence, page_live, page_loss, page_quiz, soften
 from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
 from explorer.distillation.selection import DistillationSelection
 from explorer.ledger import LedgerRow, network_row
@@ -20,9 +20,10 @@ TABS: dict[str, Callable[[DistillationSelection], None]] = {
     "Dark knowledge": page_evidence.show_dark_knowledge,
     "Spot the bug": page_bugs.show_mistakes,
     "Evidence": page_evidence.show_evidence,
-    "Distil it now": page_try.show_live_training,
-    "Quiz": page_try.show_quiz,
+    "Distil it now": page_live.show_live_training,
+    "Quiz": page_quiz.show_quiz,
 }
+BARS = "bars"  # key of the component of bars and slider
 TEACHER_ALONE = ("Dark knowledge", "Distil it now", "Quiz")
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     )
     if not ui.workspace().teachers:
         st.info(
-            f"{ui.workspace().data.title} has no teacher yet: add the checkpoint of a ResNet-18 with "
+            f"{ui.escape_markup(ui.workspace().data.title)} has no teacher yet: add the checkpoint of a ResNet-18 with "
             f"{len(ui.workspace().data.classes)} classes.",
             icon=":material/school:",
         )
@@ -47,7 +48,7 @@ def main() -> None:
         selection = choose()
     with view:
         _show_softening(selection)
-    names = list(TABS) if selection.student_name else list(TEACHER_ALONE)
+    names = tuple(TABS) if selection.student_name else TEACHER_ALONE
     for name, tab in address.tabs("distillation_tab", names):
         with tab:
             TABS[name](selection)
@@ -62,8 +63,9 @@ def _component() -> Any:
     return st.components.v2.component("softening", html=html, css=css, js=js)
 
 
-def _released() -> None:
-    address.put("temperature", float(st.session_state["d_bars"]["temperature"]))
+def _take_temperature() -> None:
+    # Streamlit tells a component's callback its values in no other way.
+    address.put("temperature", float(st.session_state[BARS]["temperature"]))
 
 
 def _show_softening(selection: DistillationSelection) -> None:
@@ -78,7 +80,7 @@ def _show_softening(selection: DistillationSelection) -> None:
         {"name": "student", "color": palette.STUDENT, "logits": selection.student_logits[position].tolist()},
     ][: 2 if selection.student_name else 1]
     _component()(
-        key="d_bars",
+        key=BARS,
         data={
             "classes": images.classes,
             "label": selection.label,
@@ -89,16 +91,16 @@ def _show_softening(selection: DistillationSelection) -> None:
             "ladder": soften.TEMPERATURE_LADDER,
             "disabled": selection.alpha == 0,
         },
-        on_temperature_change=_released,
+        on_temperature_change=_take_temperature,
     )
-    teacher, student = selection.answers
+    teacher, student, label = map(ui.escape_markup, (*selection.answers, images.classes[selection.label]))
     top = [
         soften.soften(selection.teacher_logits[position], step).max().item()
         for step in soften.TEMPERATURE_LADDER
     ]
     beside = f", the student **{student}**" if selection.student_name else ""
     st.caption(
-        f"True class **{images.classes[selection.label]}** (▸); the teacher says **{teacher}**{beside}, at every T: "
+        f"True class **{label}** (▸); the teacher says **{teacher}**{beside}, at every T: "
         "dividing all logits by T changes no ranking. The teacher's largest probability falls from "
         f"**{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** at T = 16. Drag T to see it fall."
     )
@@ -111,10 +113,10 @@ def _show_softening(selection: DistillationSelection) -> None:
     with st.container(horizontal=True):
         ui.download("Distributions as CSV", rows, "distributions.csv")
         ui.download("Five temperatures as CSV", soften.ladder_rows(pair, images.classes), "ladder.csv")
-        ui.pin("distillation", lambda: _row(selection))
+        ui.pin("distillation", lambda: _ledger_row(selection))
 
 
-def _row(selection: DistillationSelection) -> LedgerRow:
+def _ledger_row(selection: DistillationSelection) -> LedgerRow:
     """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
     name = selection.student_name or selection.teacher_name
     card, images = ui.networks()[name], selection.images

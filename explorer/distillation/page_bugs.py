@@ -12,8 +12,8 @@ CHECKED = 8
 
 def show_mistakes(selection: DistillationSelection) -> None:
     """What frequent mistakes do to the loss of a real batch, and a test for the student's function."""
-    batch = slice(BATCH)
-    labels = selection.images.targets()
+    batch, labels = slice(BATCH), selection.images.targets()
+    size, noun = min(BATCH, len(labels)), selection.images.noun
     rows = mistakes.compare_mistakes(
         selection.student_logits[batch],
         labels[batch],
@@ -22,8 +22,8 @@ def show_mistakes(selection: DistillationSelection) -> None:
         selection.temperature,
     )
     st.markdown(
-        f"The same batch of {BATCH} validation images, soft term weighed {selection.alpha:g}, "
-        f"T {selection.temperature:g}: one loss is right, four are written the way they are often handed in."
+        f"The same batch of {size} {noun}s, soft term weighed {selection.alpha:g}, "
+        f"T {selection.temperature:g}: one loss is right, four carry a mistake that is easily made."
     )
     if selection.alpha == 0:
         st.info("The soft term weighs nothing here, so no mistake in it shows in the loss.")
@@ -48,10 +48,12 @@ def show_mistakes(selection: DistillationSelection) -> None:
         with st.expander(f"{mistake.name}: {differs}"):
             st.code(mistake.code, "python")
             st.markdown(mistake.why[0].upper() + mistake.why[1:] + ".")
-    ui.provenance("computed", f"real code on the first {BATCH} validation images.")
+    ui.provenance(
+        "computed", f"real code on the first {size} {noun}s, from {ui.logits_in_words(*selection.names)}."
+    )
     st.subheader("Check your own")
     st.markdown(
-        f"A test file with the logits of {CHECKED} real images and the value that a correct `loss_fn_kd` "
+        f"A test file with the logits of {min(CHECKED, size)} real images and the value that a correct `loss_fn_kd` "
         f"returns at {len(mistakes.CHECKED_SETTINGS)} settings of (alpha, T). Put your function "
         "into `my_loss.py` beside it and run `pytest`."
     )

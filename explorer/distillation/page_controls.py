@@ -1,8 +1,9 @@
-"""The controls of the distillation lesson; each is bound to the address."""
+"""The controls of the distillation lesson; the address keeps what they choose."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from explorer import ui
@@ -22,13 +23,12 @@ def choose() -> DistillationSelection:
     """Draw the controls, and give what they choose."""
     images, teacher_name = ui.images("validation"), _teacher()
     teacher = ui.validation_logits(teacher_name)
-    name = _student()
-    student = ui.validation_logits(name) if name else teacher
-    orders: list[ImageOrder] = list(ImageOrder)
+    student_name = _student()
+    student = ui.validation_logits(student_name) if student_name else teacher
     order = address.choice(
         "image_by",
         "Image",
-        orders,
+        tuple(ImageOrder),
         help=f"How to choose one of the {len(images):,} {images.noun}s.",
     )
     positions = soften.order_images(order, teacher, student, images.targets())
@@ -38,25 +38,33 @@ def choose() -> DistillationSelection:
         high=len(images) - 1,
         help="0 is the most telling one.",
     )
-    if rank >= len(positions):
+    if not len(positions):
+        st.warning("There is no such image here; by index there are all of them.")
+        positions = np.arange(len(images))
+    elif rank >= len(positions):
         st.warning(f"There are {len(positions)} such images, so this is the last one.")
     position = int(positions[min(rank, len(positions) - 1)])
-    selection = DistillationSelection(images, position, teacher_name, name, teacher, student)
+    selection = DistillationSelection(images, position, teacher_name, student_name, teacher, student)
     shown = images.images[position]
     times = max(1, SCREEN_PIXELS // len(shown))
-    beside = f", the student {selection.answers[1]}" if name else ""
+    teacher_says, student_says = map(ui.escape_markup, selection.answers)
+    beside = f", the student {student_says}" if student_name else ""
     st.image(
         shown.repeat(times, 0).repeat(times, 1),
-        caption=f"{images.caption(position)}, labelled {images.classes[selection.label]}; the teacher says "
-        f"{selection.answers[0]}{beside}",
+        caption=f"{images.caption(position)}, labelled {ui.escape_markup(images.classes[selection.label])}; the "
+        f"teacher says {teacher_says}{beside}",
     )
     slot = st.container()
-    reverse, other = _conventions()
+    reverse, weighs_hard = _conventions()
     with slot:
-        alpha = _alpha(other)
+        alpha = _soft_weight(weighs_hard)
         temperature = _temperature(greyed=alpha == 0)
     return replace(
-        selection, temperature=temperature, alpha=alpha, reverse=reverse, alpha_weighs_soft=not other
+        selection,
+        temperature=temperature,
+        alpha=alpha,
+        reverse=reverse,
+        alpha_weighs_soft=not weighs_hard,
     )
 
 
@@ -74,23 +82,23 @@ def _temperature(*, greyed: bool) -> float:
 
 
 def _teacher() -> str:
-    """The teacher; a choice only where there are several."""
-    names = ui.workspace().teachers
-    if len(names) == 1:
-        return names[0]
+    """The teacher; a control only where there are several."""
+    place = ui.workspace()
+    if len(place.teachers) == 1:
+        return str(address.value("teacher", options=place.teachers))
     return address.choice(
         "teacher",
         "Teacher",
-        names,
-        format_func=_titles(names),
+        place.teachers,
+        format_func=_titles(place.teachers),
         help="ResNet-18s with as many classes as the images have.",
     )
 
 
 def _student() -> str:
     """The student; empty where there is none yet."""
-    names = ui.workspace().students
-    if not names:
+    place = ui.workspace()
+    if not place.students:
         st.info(
             "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
             "**Your data**. What needs the teacher alone is below.",
@@ -100,10 +108,10 @@ def _student() -> str:
     return address.choice(
         "student",
         "Student",
-        names,
-        default=ui.workspace().default_student,
-        format_func=_titles(names),
-        help="All of them were really trained; the shipped ones have their cards under Evidence.",
+        place.students,
+        default=place.default_student,
+        format_func=_titles(place.students),
+        help="Of those that ship, the cards are under Evidence.",
     )
 
 
@@ -121,25 +129,25 @@ def _conventions() -> tuple[bool, bool]:
             "Reverse KL(student || teacher)",
             help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
         )
-        other = address.toggle(
+        weighs_hard = address.toggle(
             "hard_alpha",
             "alpha weighs the hard term",
-            help="The course, and half the literature, lets alpha weigh the soft term; the rest does not.",
+            help="The course lets alpha weigh the soft term; other texts let it weigh the hard one.",
         )
-    return reverse, other
+    return reverse, weighs_hard
 
 
-def _alpha(other: bool) -> float:
+def _soft_weight(weighs_hard: bool) -> float:
     """The weight of the soft term, whatever the convention calls it; says what has no influence."""
     alpha = address.slider(
         "alpha",
-        f"alpha, the weight of the {'hard' if other else 'soft'} term",
+        f"alpha, the weight of the {'hard' if weighs_hard else 'soft'} term",
         step=0.05,
         help="How much of the loss comes from the labels."
-        if other
+        if weighs_hard
         else "How much of the loss comes from the teacher.",
     )
-    soft = 1 - alpha if other else alpha
+    soft = 1 - alpha if weighs_hard else alpha
     if soft == 0:
         st.info(
             "The soft term weighs nothing: the teacher and T have no influence on this loss; T is greyed out."

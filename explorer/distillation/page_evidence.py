@@ -9,7 +9,7 @@ from torch import Tensor
 from explorer import ui
 from explorer.data import BUNDLED
 from explorer.distillation import charts, grid, knowledge, soften
-from explorer.distillation.calibration import calibrate
+from explorer.distillation.calibration import CALIBRATION_BINS, calibrate
 from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
 from explorer.ui import address
@@ -21,16 +21,17 @@ def show_dark_knowledge(selection: DistillationSelection) -> None:
     """The teacher's mean soft label per true class at T."""
     rows = knowledge.mean_soft_labels(selection.teacher_logits, selection.images, selection.temperature)
     top = rows.nlargest(1, "probability").iloc[0]
+    true, other = ui.escape_markup(top["true"]), ui.escape_markup(top["other"])
     ui.chart(
         charts.soft_label_matrix(rows),
         f"Matrix of the teacher's mean soft labels at T = {selection.temperature:g}; largest: a {top['true']} "
         f"also seen as {top['other']}, {top['probability']:.3f}.",
-        f"Mean soft labels in % at T = {selection.temperature:g}: to a **{top['true']}** the teacher gives on average "
-        f"**{top['probability']:.1%}** {top['other']}, more than in any other pair. A label alone says none of this. "
+        f"Mean soft labels in % at T = {selection.temperature:g}: to a **{true}** the teacher gives on average "
+        f"**{top['probability']:.1%}** {other}, more than in any other pair. A label alone says none of this. "
         "Hover a cell for its example images, or choose the pair below.",
     )
     _show_pair_examples(selection, rows.sort_values("probability", ascending=False))
-    ui.provenance("computed", f"from the teacher's logits on {len(selection.images):,} validation images.")
+    ui.provenance("computed", f"from {ui.logits_in_words(selection.teacher_name)}.")
     ui.download("Soft labels as CSV", rows.drop(columns=["example", "positions"]), "soft_labels.csv")
 
 
@@ -39,11 +40,7 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
     names = [f"{row.true}, also seen as {row.other}" for row in rows.itertuples()]
     choice, shown = st.columns([1, 2], vertical_alignment="bottom")
     name = address.choice(
-        "pair",
-        "Pair",
-        names,
-        draw=choice.selectbox,
-        help="The strongest pair first; type to search.",
+        "pair", "Pair", names, draw=choice.selectbox, help="The strongest pair first; type to search."
     )
     row = rows.iloc[names.index(name)]
     given = soften.soften(selection.teacher_logits, selection.temperature)[
@@ -106,10 +103,10 @@ def _show_calibration(selection: DistillationSelection) -> None:
         f"The teacher and students of {ui.networks()[selection.student_name].params:,} parameters. A point below the "
         "dashed diagonal is surer than it should be; the larger the point, the more images it stands for. "
         "Expected calibration error (ECE), smallest first: "
-        + ", ".join(f"**{name}** {calibrations[name].ece:.3f}" for name in ranked)
+        + ", ".join(f"**{ui.escape_markup(name)}** {calibrations[name].ece:.3f}" for name in ranked)
         + ".",
     )
-    ui.provenance("computed", f"from the logits on {len(labels):,} validation images, 15 bins.")
+    ui.provenance("computed", f"from {ui.logits_in_words(*selection.names)}, {CALIBRATION_BINS} bins.")
     ui.download("Reliability as CSV", rows, "reliability.csv")
 
 

@@ -7,6 +7,7 @@ from explorer import ui
 from explorer.distillation import charts, gradients
 from explorer.distillation.formula import compare_image_with_mean, loss_formula, part_names
 from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.soften import TEMPERATURE_LADDER
 
 
 def show_loss(selection: DistillationSelection) -> None:
@@ -63,7 +64,7 @@ def show_loss(selection: DistillationSelection) -> None:
     }
     st.dataframe(table, hide_index=True, column_config=numbers)
     st.caption("Losses at different T cannot be ranked: T² KL itself changes with T.")
-    ui.provenance("computed", f"from {_said_origin(selection)}.")
+    ui.provenance("computed", f"from {ui.logits_in_words(*selection.names)}.")
     ui.download("Loss parts as CSV", table, "loss_parts.csv")
 
 
@@ -90,7 +91,7 @@ def show_why_t_squared(selection: DistillationSelection) -> None:
         st.caption("Neither depends on T, so each is a number and not a curve.")
     ui.provenance(
         "computed",
-        f"from {_said_origin(selection)}, means over {len(selection.images):,} {selection.images.noun}s.",
+        f"from {ui.logits_in_words(*selection.names)}, means over {len(selection.images):,} {selection.images.noun}s.",
     )
 
 
@@ -103,12 +104,14 @@ def _show_gradient_norms(selection: DistillationSelection) -> None:
     )
     norm = rows.pivot(index="temperature", columns="term", values="norm")
     without, share = norm["soft, without T²"], norm["soft, with T²"] / norm["hard"]
+    ladder = share[list(TEMPERATURE_LADDER)]
     ui.chart(
         charts.gradient_norm_lines(rows, selection.temperature),
         "Mean gradient norms of the soft and the hard term against T, with and without the factor T squared.",
         f"From T = 1 to T = 16 the soft gradient falls **{without[1.0] / without[16.0]:.0f}** times without T². With "
         f"it, it is **{share[1.0]:.1f}** times the hard one at T = 1, **{share[4.0]:.1f}** times at T = 4 and "
-        f"**{share[16.0]:.1f}** times at T = 16: of one order, so that alpha keeps its meaning.",
+        f"**{share[16.0]:.1f}** times at T = 16: a factor of **{ladder.max() / ladder.min():.1f}** between the "
+        "largest and the smallest. The less it changes, the more alpha means the same at every T.",
     )
     ui.download("Gradient norms as CSV", rows, "gradient_norms.csv")
 
@@ -145,8 +148,3 @@ def _show_decoupled_kl(selection: DistillationSelection) -> None:
         + (" The split is that of KL(teacher || student)." if selection.reverse else ""),
     )
     ui.download("Split as CSV", rows, "split.csv")
-
-
-def _said_origin(selection: DistillationSelection) -> str:
-    origin, where = ui.origin_of_logits(*selection.names)
-    return f"precomputed {where}" if origin == "precomputed" else where

@@ -38,7 +38,7 @@ class SweepPlan:
     device: str = setting("device", default="cpu")
     repeats: int = setting("timed passes", default=15)
     seed: int = setting("seed", default=0)
-    precision: Precision = setting("precision", default="float32")  # noqa: RUF009 (a field)
+    precision: Precision = setting("precision", default="float32")
     recalibrate: int = setting("recalibration", "{} batches".format, default=0)
     finetune: int = setting("fine-tuning", "{} steps".format, default=0)
 

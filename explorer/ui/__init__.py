@@ -7,6 +7,7 @@ from explorer.ui.session import Session, session
 from explorer.ui.shared import (
     forget_folder,
     images,
+    logits_in_words,
     networks,
     origin_of_logits,
     read_folder,
@@ -28,6 +29,7 @@ __all__ = [
     "forget_folder",
     "heavy_work",
     "images",
+    "logits_in_words",
     "networks",
     "networks_table",
     "origin_of_logits",

@@ -156,12 +156,13 @@ class Panel(Generic[PartType]):
         assert spec is not None
         assert identity is not None
         network: Any = spec.network
-        return _estimator().seconds(
+        estimated = _estimator().seconds(
             self._amount(),
             (self._instrument.key, identity.weights),
             identity.weights,
             lambda: forward_speed(network.load(), spec.data.input_size),
         )
+        return min(estimated, self._instrument.longest(spec))
 
     def _amount(self) -> float:
         assert self._spec is not None
@@ -279,7 +280,7 @@ class Panel(Generic[PartType]):
                                 f"{step.stage}: {step.done:,} of {step.total:,}",
                             )
                         continue
-                    result = result.with_part(step, earlier + clock())
+                    result = result.with_parts(instrument.collect(result.parts, step), earlier + clock())
                     keep(result)
                     if due():
                         bar.progress(*self._progress(result, clock() / (len(result.parts) - first)))
@@ -287,7 +288,8 @@ class Panel(Generic[PartType]):
                         with figure.container():
                             grow(result.parts)
             result = result.ended("finished")
-            _estimator().learn(self._amount(), (instrument.key, identity.weights), result.seconds)
+            if len(result.parts) == result.steps:  # else it has ended early, and has not done all its work
+                _estimator().learn(self._amount(), (instrument.key, identity.weights), result.seconds)
         finally:
             # Streamlit ends a script by an exception at any of the calls above: whatever was ready is kept.
             keep(result if result.finished else result.ended("stopped"))

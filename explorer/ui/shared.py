@@ -1,5 +1,6 @@
 """The workspace of a session, and what is read for it once for all visitors: with a cache and a progress bar."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -98,10 +99,17 @@ def origin_of_logits(*names: str, within: Workspace | None = None) -> tuple[Orig
     return origin_of(*(_validation_logits(name, within or workspace()) for name in names))
 
 
+def logits_in_words(*names: str) -> str:
+    """The validation logits of these networks in words: how they were got, whose they are, on what."""
+    origin, where = origin_of_logits(*names)
+    return f"precomputed {where}" if origin == "precomputed" else where
+
+
 def _validation_logits(name: str, within: Workspace) -> Logits:
-    shown = images("validation", within)
-    key = ("logits", within.source(name).card.sha256, shown.key)
-    return prepare(key, lambda: within.logits(name, shown))
+    shown, card = images("validation", within), within.source(name).card
+    logits = prepare(("logits", card.sha256, shown.key), lambda: within.logits(name, shown))
+    # Kept by the weights, they may have been computed under another title, in another session.
+    return replace(logits, network=card.title)
 
 
 def view_logits(name: str, recipe: Recipe) -> Tensor:

@@ -5,6 +5,7 @@ than the page that shows it.
 """
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,15 @@ class Instrument(ABC, Generic[SettingsType, PartType]):
             spec: what to measure.
             done: the parts that a stopped run has left; only where ``resumes`` is set.
         """
+
+    def longest(self, spec: InstrumentSpec[SettingsType]) -> float:
+        """Seconds after which a run ends by itself, with the parts it then has."""
+        del spec
+        return math.inf
+
+    def collect(self, parts: Sequence[PartType], part: PartType) -> tuple[PartType, ...]:
+        """What is kept when one part more is ready; as many as there were, and the new one."""
+        return (*parts, part)
 
     def describe(self, part: PartType) -> str:
         """A finished part in a few words, for the progress bar."""

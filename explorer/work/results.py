@@ -77,9 +77,9 @@ class KeptResult:
         """Whether all parts are there."""
         return self.state == "finished"
 
-    def with_part(self, part: object, seconds: float) -> "KeptResult":
-        """The same with one part more, after so many seconds altogether."""
-        return replace(self, parts=(*self.parts, part), seconds=seconds)
+    def with_parts(self, parts: tuple[Any, ...], seconds: float) -> "KeptResult":
+        """The same with these parts, after so many seconds altogether."""
+        return replace(self, parts=parts, seconds=seconds)
 
     def ended(self, state: RunState) -> "KeptResult":
         """The same after its run has ended this way."""

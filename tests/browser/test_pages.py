@@ -170,10 +170,10 @@ def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Bro
     for one in (visit, second):
         one.page.get_by_role("button", name="Distil it now").click()
         if one is visit:
-            visit.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
+            visit.page.get_by_text(re.compile("epoch 1 of 20")).wait_for()
     second.page.get_by_text("1 run ahead of yours").wait_for()
     _stop(visit)
-    second.page.get_by_text(re.compile("Epoch 1 of 20")).wait_for()
+    second.page.get_by_text(re.compile("epoch 1 of 20")).wait_for()
     assert second.page.get_by_text("1 run ahead of yours").count() == 0
     _stop(second)
     second.page.get_by_text("It ended before the first epoch did").or_(

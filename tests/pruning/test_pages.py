@@ -8,7 +8,8 @@ from explorer.pruning import examine
 from explorer.pruning.answers import ANSWERS
 from explorer.pruning.plan import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
-from tests.pruning.app import charts, downloads, press, pruning, said
+from tests.app import charts, downloads, press, said
+from tests.pruning.app import pruning
 
 PRUNING_TABS = (
     "Sweep",

@@ -13,7 +13,8 @@ from explorer.measure import logits, multiply_adds, state_bytes
 from explorer.networks import channel_groups, parameter_count, remove
 from explorer.pruning.methods import METHODS
 from explorer.pruning.recovery import recalibrate
-from tests.pruning.app import STUDENT, press, pruning, said
+from tests.app import press, said
+from tests.pruning.app import STUDENT, pruning
 
 TITLES = {method.title: key for key, method in METHODS.items()}
 

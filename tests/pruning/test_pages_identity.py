@@ -12,7 +12,8 @@ from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.workspace import NetworkSource, trained_network
-from tests.pruning.app import press, pruning, said
+from tests.app import press, said
+from tests.pruning.app import pruning
 
 TITLE = "Trained here, distilled"
 SWEEP: dict[str, str | list[str]] = {

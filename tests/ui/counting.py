@@ -81,7 +81,26 @@ class Counting(Instrument[CountingSettings, Number]):
         return "13 could not be measured." if any(part.value == 13 for part in parts) else ""
 
 
+@dataclass(frozen=True)
+class Hasty(Counting):
+    """Ends by itself after two numbers, and keeps only the newest one whole."""
+
+    key: str = "hasty"
+
+    def longest(self, spec: InstrumentSpec[CountingSettings]) -> float:
+        return 0.5
+
+    def run(
+        self, spec: InstrumentSpec[CountingSettings], done: Sequence[Number] = ()
+    ) -> Generator[Update | Number, None, None]:
+        yield from (Number(value) for value in range(2))
+
+    def collect(self, parts: Sequence[Number], part: Number) -> tuple[Number, ...]:
+        return (*(Number(-1) for _ in parts), part)
+
+
 COUNTING = Counting()
+HASTY = Hasty()
 
 
 def spec_of(most: int, *, weights: str = "one", fails_at: int = 10**9) -> InstrumentSpec[CountingSettings]:

@@ -210,3 +210,23 @@ def test_the_estimate_follows_how_long_runs_of_these_weights_really_took() -> No
     seconds = int(said.split("about ")[1].split(" s")[0])
     assert 15 <= seconds <= 60, said
     assert "400 numbers, about 1 s here" in estimate(400, "other weights")
+
+
+def hasty_page() -> None:
+    import streamlit as st
+
+    from explorer.ui.instrument import Panel
+    from tests.ui.counting import HASTY, spec_of
+
+    panel = Panel(HASTY, spec_of(1_000_000))
+    panel.controls()
+    shown = panel.result(lambda spec, parts: "")
+    if shown is not None:
+        st.markdown(f"{[part.value for part in shown.parts]}, finished {shown.finished}")
+
+
+def test_work_that_ends_by_itself_says_its_longest_time_and_is_kept_as_it_collects() -> None:
+    app = AppTest.from_function(hasty_page).run()
+    assert "about 1 s here" in app.caption[0].value, "not the hours that so many numbers would take"
+    press(app)
+    assert texts(app) == ["[-1, 1], finished True"]

@@ -84,7 +84,7 @@ def test_many_threads_may_keep_and_look_at_once() -> None:
 
 def test_a_kept_result_grows_by_new_values_only() -> None:
     first = KeptResult(ONE, None, steps=2)
-    second = first.with_part("a", 0.5).with_part("b", 1.25).ended("finished")
+    second = first.with_parts(("a",), 0.5).with_parts(("a", "b"), 1.25).ended("finished")
     assert (first.parts, first.seconds, first.finished) == ((), 0.0, False)
     assert (second.parts, second.seconds, second.finished) == (("a", "b"), 1.25, True)
 

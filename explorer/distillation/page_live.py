@@ -1,0 +1,137 @@
+"""Distil it now: one network trained twice on the page."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer import ui
+from explorer.distillation import charts
+from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
+from explorer.distillation.selection import DistillationSelection
+from explorer.measure import Accuracy, spared
+from explorer.networks import StudentSpec, describe
+from explorer.ui import address
+from explorer.ui.instrument import Panel, results
+from explorer.work.instrument import InstrumentSpec
+from explorer.workspace import trained_network
+
+
+def show_live_training(selection: DistillationSelection) -> None:
+    """Train the architecture lesson's network twice side by side, for a bounded time."""
+    place = ui.workspace()
+    student = _student_spec()
+    if not place.has_view_logits(selection.teacher_name, TrainingPairSettings(student).recipe):
+        st.caption(
+            f"The teacher first sees each of them in {len(TrainingPairSettings(student).recipe.views)} views, once, "
+            "with progress: fewer or smaller images (in the sidebar) take less time."
+        )
+    whose = "the architecture lesson's" if ui.session().design else "the shipped student's"
+    st.markdown(
+        f"{describe(student)}, {whose} widths, trained on "
+        f"{ui.escape_markup(place.data.describe('training'))}: "
+        f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
+        f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
+        "same order."
+    )
+    st.page_link(
+        "explorer/architecture/page.py", label="Design another network", icon=":material/account_tree:"
+    )
+    left, right = st.columns(2)
+    epochs = address.integer_slider("epochs", "Epochs", at=left, help="Length of the schedule.")
+    seconds = address.integer_slider(
+        "seconds", "At most, seconds", at=right, step=10, help="It stops after that."
+    )
+    spec = InstrumentSpec(
+        place.source(selection.teacher_name),
+        place.data,
+        "training",
+        place.data.key_of("training"),
+        TrainingPairSettings(
+            student,
+            selection.alpha,
+            selection.temperature,
+            selection.reverse,
+            epochs,
+            float(seconds),
+            place.data.key_of("validation"),
+        ),
+    )
+    panel: Panel[EpochEnd] = Panel(PAIR_TRAINING, spec)
+    panel.controls("Distil it now", help="Trains both copies on this machine.")
+    shown = panel.result(
+        _where,
+        grow=lambda ends: _show_growing(spec.settings, ends),
+        nothing="Nobody has trained a pair with this teacher on these images yet: distil it here.",
+    )
+    if shown is None:
+        kept = results().get(PAIR_TRAINING.identity(spec))
+        if kept is not None and kept.finished:
+            st.info("It ended before the first epoch did: give it more seconds, or a smaller network.")
+        return
+    pair = TrainedPair(shown.settings, shown.parts)
+    if _offer_to_lessons(pair) and not selection.student_name:
+        st.rerun()  # there is a student now, so the whole lesson can be shown
+    _show_pair(pair)
+    ui.provenance(shown.origin, shown.where)
+    ui.download("Curves as CSV", pair.curves(), "distil_now.csv")
+    st.page_link("explorer/pruning/page.py", label="Prune these two networks", icon=":material/content_cut:")
+
+
+def _student_spec() -> StudentSpec:
+    """The network of the architecture lesson, else the shipped student's, for the classes of these images."""
+    spec = ui.session().design
+    if spec is None:
+        spec = StudentSpec.from_dict(ui.shipped().cards["student-60k"].spec)
+    return replace(spec, classes=len(ui.workspace().data.classes))
+
+
+def _where(spec: InstrumentSpec[TrainingPairSettings], ends: Sequence[EpochEnd]) -> str:
+    data, seconds = ui.workspace().data, max(end.seconds for end in ends)
+    return (
+        f"trained here on {data.describe('training')}, on {spared()} CPU threads in {seconds:.0f} s; accuracy on "
+        f"{data.describe('validation')}."
+    )
+
+
+def _offer_to_lessons(pair: TrainedPair) -> bool:
+    """Put both networks among those that every lesson may choose; whether there were none of them before."""
+    trained, data = ui.session().trained, ui.workspace().data
+    fresh = False
+    for way, network in pair.networks().items():
+        source = trained_network(
+            f"Trained here, {way}",
+            network,
+            input_size=data.input_size,
+            trained_on=f"trained here on {data.describe('training')}",
+        )
+        fresh |= source.card.name not in trained
+        trained[source.card.name] = source
+    return fresh
+
+
+def _show_growing(settings: TrainingPairSettings, ends: Sequence[EpochEnd]) -> None:
+    curves = TrainedPair(settings, ends).curves()
+    st.altair_chart(
+        charts.live_training_lines(curves, settings.epochs), alt="Validation accuracy by epoch, growing"
+    )
+
+
+def _show_pair(pair: TrainedPair) -> None:
+    rows, common, epochs = pair.curves(), pair.common_epoch, pair.settings.epochs
+    last = rows[rows["epoch"] == (common or 1)].set_index("way")["accuracy"]
+    said = ", ".join(f"{way} **{value:.2%}**" for way, value in last.items())
+    short = "" if common == epochs else f" of {epochs}, so the schedule was not ended"
+    images = ui.workspace().data.sizes["validation"]
+    ui.chart(
+        charts.live_training_lines(rows, epochs),
+        f"Validation accuracy after each epoch: {said}",
+        f"After epoch {common or 1}{short}: {said}. One seed: another would move both, and counting on "
+        f"{images:,} images alone leaves each open by about {_open_points(last.max(), images):.1f} points either way.",
+    )
+
+
+def _open_points(share: float, images: int) -> float:
+    """Half the width of the 95 % interval of an accuracy counted on so many images, in points."""
+    low, high = Accuracy(round(share * images), images).interval()
+    return 100 * (high - low) / 2
