@@ -60,7 +60,14 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
             ),
             legend=alt.Legend(orient="top", columns=2),
         ),
-        shape=alt.Shape("origin:N", title=None, legend=alt.Legend(orient="top", columns=2)),
+        shape=alt.Shape(
+            "origin:N",
+            title=None,
+            # Below, since on a narrow screen two legends do not fit side by side; grey is seen on light and dark.
+            legend=alt.Legend(
+                orient="bottom", symbolFillColor=palette.DENSE, symbolStrokeColor=palette.DENSE
+            ),
+        ),
         tooltip=[
             alt.Tooltip("title:N", title="State"),
             alt.Tooltip("network:N", title="Network"),

@@ -13,9 +13,9 @@ from explorer.workspace import NetworkSource
 _IMPORTS = '''"""Rebuilds a row of the ledger and asserts its numbers; in the explorer's folder: python receipt.py"""
 
 from pathlib import Path
-{more}
-from explorer.ledger import count_network
-from explorer.report.rebuild import rebuild
+
+{data}from explorer.ledger import count_network
+{measure}from explorer.report.rebuild import rebuild
 from explorer.workspace import networks_in
 '''
 
@@ -42,9 +42,8 @@ close = int((best[:, 0] - best[:, 1] < 1e-3).sum())
 assert abs(right.correct - {correct}) <= close
 """
 
-_MEASURE = """
-from explorer.data import BUNDLED
-from explorer.measure import accuracy, logits"""
+_DATA = "from explorer.data import BUNDLED\n"
+_MEASURE = "from explorer.measure import accuracy, logits\n"
 
 
 def why_no_receipt(row: LedgerRow, shipped: Iterable[NetworkSource]) -> str:
@@ -70,7 +69,7 @@ def receipt(row: LedgerRow, shipped: Iterable[NetworkSource], folder: str = SHIP
         raise ExplorerError(refusal)
     use = next((use for use in USES if BUNDLED.key_of(use) == row.images_key), None)
     counted = row.correct is not None and use is not None
-    text = _IMPORTS.format(more=_MEASURE if counted else "")
+    text = _IMPORTS.format(data=_DATA if counted else "", measure=_MEASURE if counted else "")
     text += _COUNTS.format(
         weights=row.weights,
         recipe=pformat(row.recipe, sort_dicts=False),

@@ -112,12 +112,10 @@ class ReportSubject:
     @property
     def first_line(self) -> str:
         """What the report is about, plain text; says so where some of its networks ship and others are the user's."""
-        teacher, *students = self.batch.networks or (None,)
-        taught = "" if teacher is None else f" with {teacher.title} as the teacher"
-        taught += "".join(f" of {student.title}" for student in students)
+        between = " and ".join(f"“{network.title}”" for network in self.batch.networks)
         line = (
-            f"About a StudentNet of widths {widths_text(self.spec.channels)}, alpha {self.alpha:g} and "
-            f"T {self.temperature:g}{taught}, and {self.pruned.title}, pruned."
+            f"About a StudentNet of widths {widths_text(self.spec.channels)}; alpha {self.alpha:g} and "
+            f"T {self.temperature:g}{f' between {between}' if between else ''}; “{self.pruned.title}”, pruned."
         )
         roles = tuple(dict.fromkeys((*self.batch.networks, self.pruned)))
         yours = [role.title for role in roles if not role.ships]

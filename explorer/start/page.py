@@ -89,22 +89,27 @@ def _draw_pruning() -> None:
     if stored is None or len(told_rows) < 2:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
     else:
-        st.markdown(" ".join(_tell(row) for row in told_rows))
+        sentences = " ".join(_tell(row, len(shipped.data.classes)) for row in told_rows)
+        st.markdown(sentences)
         ui.chart(
             pruning_charts.accuracy_curve(sweep_table([row for row in stored.rows if row.method in SHOWN])),
             "Accuracy of the pruned teacher against the pruning ratio, a line per method. "
-            + " ".join(_tell(row).replace("**", "") for row in told_rows),
+            + sentences.replace("**", ""),
             "Which one makes it faster, and how to get the accuracy back, is the lesson.",
         )
         ui.provenance("precomputed", f"{stored.where}; first {stored.images:,} {shipped.data.noun('test')}s.")
     st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
 
 
-def _tell(row: SweepRow) -> str:
+def _tell(row: SweepRow, classes: int) -> str:
     """One pruned network in a sentence: what was pruned, its accuracy and its measured speed."""
     speed = "not timed" if row.speed_up is None else f"**{row.speed_up:.2f}** times as fast"
-    share = METHODS[row.method].share
-    return f"**{row.ratio:.0%}** {share}: accuracy **{row.accuracy.value:.1%}**, {speed}."
+    low, high = row.accuracy.interval()
+    chance = ", no more than chance" if low <= 1 / classes <= high else ""
+    return (
+        f"**{row.ratio:.0%}** of the teacher's {METHODS[row.method].share.removeprefix('of the ')}: accuracy "
+        f"**{row.accuracy.value:.1%}**{chance}, {speed}."
+    )
 
 
 draw_start_page()

@@ -5,9 +5,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from explorer import palette
-
-COLORS = {"training": palette.DENSE, "validation": "#c3cad3", "test": "#dfe4ea"}  # from dark to light
+# From dark to light, and all of them seen on a light and on a dark page.
+COLORS = {"training": "#5c6774", "validation": "#929dab", "test": "#c3cad3"}
 
 
 def class_counts(rows: pd.DataFrame) -> Any:

@@ -44,16 +44,22 @@ def draw_your_data_page() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _describe_images()
+    sources = {name: source for name, source in ui.workspace().all_sources.items() if not source.ships}
     with right:
         _take_uploads()
-    _list_networks()
+        if not sources:
+            _say_there_is_none()
+    if sources:
+        _list_networks(sources)
 
 
 def _describe_images() -> None:
     st.subheader("Images")
     data = ui.workspace().data
     name = ui.escape_markup(data.name)
-    st.markdown(f"The lessons use **{name}**, {ui.escape_markup(data.provenance)}.")
+    # The bundled set's provenance begins with its name, a folder's does not.
+    from_where = ui.escape_markup(data.provenance.removeprefix(data.name).strip())
+    st.markdown(f"The lessons use **{name}**{' ' if from_where.startswith('(') else ', '}{from_where}.")
     with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
         st.markdown("Start the app with its path:")
         st.code("streamlit run streamlit_app.py -- --data Food-11", "bash")
@@ -68,9 +74,8 @@ def _describe_images() -> None:
         f"Images per class of {data.name}: {said}.",
         f"**{name}**, {len(data.classes)} classes: {said} images. {ui.escape_markup(data.rule)}",
     )
-    ui.provenance(
-        "computed", "counted here; Food-11's names are given to folders with exactly its 11 classes."
-    )
+    names = "; Food-11's names are given to folders with exactly its 11 classes" if data.can_change else ""
+    ui.provenance("computed", f"images counted by class and split{names}.")
     _list_notices()
     ui.download("Counts as CSV", rows, "images.csv")
 
@@ -134,20 +139,20 @@ def _open_uploads() -> None:
     ui.session().refused_uploads = tuple(refused)
 
 
-def _list_networks() -> None:
+def _say_there_is_none() -> None:
+    data = ui.workspace().data
+    st.info(
+        f"No network of yours is open: put its checkpoint into {ui.escape_markup(str(data.checkpoints))}, or upload it."
+        if data.can_change
+        else "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use "
+        "the shipped ones.",
+        icon=":material/upload_file:",
+    )
+
+
+def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
     """What the user's networks are, and how many images they get right."""
     workspace = ui.workspace()
-    sources = {name: source for name, source in workspace.all_sources.items() if not source.ships}
-    if not sources:
-        st.info(
-            "No network of yours is open: put its checkpoint into "
-            f"{ui.escape_markup(str(workspace.data.checkpoints))}, or upload it."
-            if workspace.data.can_change
-            else "No network of yours is open: upload one, or put its checkpoint into your folder. The lessons use "
-            "the shipped ones.",
-            icon=":material/upload_file:",
-        )
-        return
     st.subheader("Your networks")
     fitting = {name: source for name, source in sources.items() if name in workspace.cards}
     measured = _measure(tuple(fitting.values()), workspace.data) if fitting else {}
