@@ -1,7 +1,7 @@
 # make app   create the environment, install, start the app (DATA=folder: on images of your own)
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make bench measure speed against the aims
-# make mutants plant bugs in the engine and see which of them no test notices (an hour)
+# make mutants plant bugs in the engine and see which of them no test notices (half an hour)
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501

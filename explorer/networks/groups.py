@@ -122,11 +122,10 @@ class _Channels:
         self.depthwise = depthwise_layers(model)
         self.parents: list[int] = []
         self.axes: dict[tuple[str, Role], _Axis] = {}
-        self.fixed: list[int] = []
         self.flattened: set[str] = set()
-        self.values: dict[str, Entries] = {}
-        self.values[graph.image] = self._new(image_channels(model))
-        self.fixed += self.values[graph.image].tolist()
+        colours = self._new(image_channels(model))
+        self.values: dict[str, Entries] = {graph.image: colours}
+        self.fixed: list[int] = colours.tolist()
         for step in graph.steps:
             self.values[step.name] = self._step(step)
         self.fixed += self.values[graph.logits].tolist()
@@ -171,8 +170,6 @@ class _Channels:
         return self._note(step.layer, "BatchNorm", values[0])
 
     def _joined(self, values: Sequence[Entries], step: Step) -> Entries:
-        if not values:
-            raise ExplorerError(f"{step.name} adds or multiplies nothing that depends on the image.")
         widest = max(values, key=len)
         for value in values:
             if len(value) == len(widest):

@@ -75,6 +75,12 @@ def test_the_first_and_the_last_step_of_the_factor_are_there(width: int) -> None
     assert scale_to_limit(StudentSpec(7, (7,) * 4), cost_of(wanted).params) == wanted
 
 
+def test_a_width_is_at_least_one_and_at_most_the_largest() -> None:
+    spec = StudentSpec(8, (8, 16, 32, 18))
+    assert scaled(spec, 0.01).channels == (1, 1, 1, 1, 1)
+    assert scaled(spec, 60).channels == (480, 480, 960, MAX_WIDTH, MAX_WIDTH)
+
+
 def test_everything_but_the_widths_is_kept() -> None:
     spec = StudentSpec(64, (64, 128, 256, 141), 11, kernel=5, conv_bias=True)
     result = fit_to_limit(spec, 60_000)

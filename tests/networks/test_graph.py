@@ -29,7 +29,7 @@ class Net(nn.Module):
 
 
 def refuse(net: nn.Module, x: Tensor) -> Tensor:
-    raise ValueError("wrong here.\nAnd more about it")
+    raise ValueError("wrong here.\nAnd more about it\nand more")
 
 
 class Two(nn.Module):
