@@ -255,3 +255,28 @@ def test_nonsense_about_the_images_is_told() -> None:
     for key in SIDEBAR:
         assert any(f"({key}) = nonsense" in each.value for each in app.warning)
     assert address(app).written == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *(("alpha", text) for text in ("nan", "inf", "-inf", "1.01", "-0.01", "0,5", "")),
+        *(("temperature", text) for text in ("nan", "inf", "0.49", "20.1")),
+        *(("stem", text) for text in ("nan", "64.0", "1e2", "0x10")),
+        *(("bias", text) for text in ("True", "1", "on")),
+    ],
+)
+def test_what_is_no_value_of_its_key_is_its_default_and_is_told(key: str, text: str) -> None:
+    def script(key: str, text: str) -> None:
+        import streamlit as st
+
+        from explorer.ui import address
+        from explorer.ui.session import session
+
+        session().address.asked = {key: (text,)}
+        st.session_state["got"] = address.value(key)
+
+    app = AppTest.from_function(script, args=(key, text)).run()
+    assert not app.exception
+    assert app.session_state["got"] == TABLE[key].default
+    assert f"({key}) = {text}, which is not possible here" in address(app).notices[0]

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.ui.instrument import results
 from explorer.work.identity import Identity
 from explorer.work.results import KeptResult
-from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
+from tests.ui.counting import COUNTING, Counting, CountingSettings, Number, spec_of
 
 
 @pytest.fixture(autouse=True)
@@ -154,8 +154,11 @@ def test_work_that_was_stopped_before_it_brought_anything_can_go_on() -> None:
     app.session_state["session"] = stopped_session(COUNTING.identity(spec))
     app.run()
     assert "Stopped before the first of the numbers" in app.info[0].value
+    another = COUNTING.identity(spec_of(2, weights="another"))
+    app.session_state["session"].stopped.add(another)
     press(app, "Go on")
     assert texts(app) == ["measured: [0, 1], 2 of 2."]
+    assert app.session_state["session"].stopped == {another}, "what else was stopped stays so"
 
 
 def stopped_session(identity: Identity) -> object:
@@ -230,3 +233,38 @@ def test_work_that_ends_by_itself_says_its_longest_time_and_is_kept_as_it_collec
     assert "about 1 s here" in app.caption[0].value, "not the hours that so many numbers would take"
     press(app)
     assert texts(app) == ["[-1, 1], finished True"]
+
+
+def test_a_run_that_goes_on_has_taken_the_seconds_of_both_parts() -> None:
+    spec = spec_of(4)
+    identity = COUNTING.identity(spec)
+    results().keep(KeptResult(identity, spec, (Number(0), Number(1)), 4, 100.0, "stopped"))
+    press(opened(4), "Go on")
+    whole = results().get(identity)
+    assert whole is not None
+    assert whole.finished
+    assert 100 < whole.seconds < 110
+
+
+def test_what_cannot_go_on_starts_anew_and_has_no_part_twice() -> None:
+    def whole_page() -> None:
+        import streamlit as st
+
+        from explorer.ui.instrument import Panel
+        from tests.ui.counting import Counting, spec_of
+
+        panel = Panel(Counting(key="never goes on", resumes=False), spec_of(4))
+        panel.controls()
+        shown = panel.result(lambda spec, parts: "here.")
+        st.markdown("" if shown is None else f"{[part.value for part in shown.parts]}")
+
+    whole = Counting(key="never goes on", resumes=False)
+    spec = spec_of(4)
+    results().keep(KeptResult(whole.identity(spec), spec, (Number(0), Number(1)), 4, 1.0, "stopped"))
+    app = AppTest.from_function(whole_page).run()
+    assert "4 numbers, about" in app.caption[0].value
+    press(app)
+    assert texts(app) == ["[0, 1, 2, 3]"]
+    kept = results().get(whole.identity(spec))
+    assert kept is not None
+    assert kept.finished
