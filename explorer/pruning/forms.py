@@ -176,6 +176,11 @@ class ThreeForms(Instrument[FormsSettings, Form]):
 FORMS = ThreeForms()
 
 
+def describe_forms_measurement(noun: str, title: str, rows: Sequence[Form]) -> str:
+    """On what the forms of a network were measured here."""
+    return f"the first {rows[0].total:,} {noun}s, batch of {BATCH}, in turn; {title}."
+
+
 def form_table(rows: Sequence[Form]) -> pd.DataFrame:
     """The forms for people, one line each; bytes in megabytes of 10^6."""
     dense = rows[0]

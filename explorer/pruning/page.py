@@ -7,11 +7,9 @@ import streamlit as st
 from explorer import ui
 from explorer.errors import ExplorerError
 from explorer.pruning import page_channels, page_export, page_forms, page_images, page_layers, page_sweep
+from explorer.pruning.page_asked import offered_counts
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.ui import address
-
-COUNTS = (100, 250, 500, 1000, 2000, 5000)
-OPENS_WITH = 1000  # as many as the stored results were counted on
 
 TABS: dict[str, Callable[[PruningSelection], None]] = {
     "Sweep": page_sweep.main,
@@ -56,9 +54,8 @@ def _select() -> PruningSelection:
     count = address.choice(
         "images",
         f"{workspace.data.noun(USE).capitalize()}s, the first so many",
-        [*(count for count in COUNTS if count < len(images)), len(images)],
+        **offered_counts(len(images)),
         draw=right.select_slider,
-        default=min(OPENS_WITH, len(images)),
         help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
     return PruningSelection(

@@ -7,6 +7,7 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import charts, forms
 from explorer.pruning.forms import FORMS, Form, FormsSettings
+from explorer.pruning.page_asked import asked_forms
 from explorer.pruning.selection import FormsShown, MeasuredNetwork, PruningSelection
 from explorer.ui import address
 from explorer.ui.instrument import Panel, StoredResult
@@ -19,7 +20,7 @@ def main(selection: PruningSelection) -> None:
         "left on the weights, with the zeros baked in, and with the channels physically removed."
     )
     left, right = st.columns([3, 1], gap="large", vertical_alignment="bottom")
-    ratio = address.slider(
+    address.slider(
         "dropped",
         "Share of the channels dropped",
         at=left,
@@ -27,14 +28,12 @@ def main(selection: PruningSelection) -> None:
         format="percent",
         help=forms.METHOD.sentence,
     )
-    settings = FormsSettings(len(selection.images), round(ratio, 4))
+    settings = asked_forms(len(selection.images))
     panel = Panel(FORMS, selection.spec(settings), stored=_stored(selection))
     with right:
         panel.controls("Measure here", icon=":material/timer:")
     shown = panel.result(
-        lambda spec, rows: (
-            f"the first {rows[0].total:,} {selection.noun}s, batch of {forms.BATCH}, in turn; {selection.title}."
-        )
+        lambda spec, rows: forms.describe_forms_measurement(selection.noun, selection.title, rows)
     )
     if shown is None:
         return

@@ -9,7 +9,8 @@ from explorer import ui
 from explorer.pruning import guesses
 from explorer.pruning.guesses import Guess, Guesses
 from explorer.pruning.methods import METHODS
-from explorer.pruning.page_controls import METHODS_HELP, RATIOS, title_of
+from explorer.pruning.page_asked import RATIOS
+from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.ui import address

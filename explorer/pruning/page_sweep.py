@@ -10,7 +10,7 @@ from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
 from explorer.pruning.page_controls import controls
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.selection import MeasuredNetwork, PruningSelection, SweepShown
-from explorer.pruning.sweep import SWEEP, SweepRow, rows_asked_for, settings_of
+from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement, rows_asked_for, settings_of
 from explorer.ui.instrument import Panel, StoredResult
 
 NOTHING = "Choose at least one method and one ratio."
@@ -38,7 +38,9 @@ def main(selection: PruningSelection) -> None:
             st.info("The curve is hidden until a guess is committed above.", icon=":material/visibility_off:")
             return
         shown = panel.result(
-            lambda spec, rows: _where(selection, spec.settings, rows),
+            lambda spec, rows: describe_sweep_measurement(
+                selection.noun, selection.title, spec.settings, rows
+            ),
             grow=lambda rows: _grow(selection, rows),
         )
         page_guess.settle(selection, shown.parts if shown else ())
@@ -83,17 +85,6 @@ def _grow(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     st.altair_chart(
         charts.accuracy_curve(reading.with_share(rows, selection.params)),
         alt="Accuracy against ratio, growing point by point",
-    )
-
-
-def _where(selection: PruningSelection, settings: SweepSettings, rows: Sequence[SweepRow]) -> str:
-    first = rows[0]
-    clock = f", batch of {first.batch}, median of {settings.repeats} passes or more in turn with the dense network"
-    timed = clock if any(row.ms is not None for row in rows) else ""
-    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
-    return (
-        f"{settings.device}, {threads}, {first.precision}{timed}; the first {first.total:,} "
-        f"{selection.noun}s; {selection.title}."
     )
 
 

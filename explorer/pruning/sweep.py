@@ -290,6 +290,19 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
 SWEEP = Sweep()
 
 
+def describe_sweep_measurement(
+    noun: str, title: str, settings: SweepSettings, rows: Sequence[SweepRow]
+) -> str:
+    """Where and on what the sweep of a network was measured."""
+    first = rows[0]
+    clock = f", batch of {first.batch}, median of {settings.repeats} passes or more in turn with the dense network"
+    timed = clock if any(row.ms is not None for row in rows) else ""
+    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
+    return (
+        f"{settings.device}, {threads}, {first.precision}{timed}; the first {first.total:,} {noun}s; {title}."
+    )
+
+
 def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any]) -> SweepSettings:
     """The settings with which stored rows were measured: what the rows tell, and what was written beside them.
 

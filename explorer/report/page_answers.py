@@ -1,6 +1,5 @@
 """The six answers on the page, drawn from the same blocks as the files that are downloaded."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,10 @@ import torch
 
 from explorer import ui
 from explorer.architecture import page_controls as architecture
-from explorer.pruning.selection import FormsShown, MeasuredNetwork, SweepShown
+from explorer.pruning.forms import FORMS, describe_forms_measurement
+from explorer.pruning.page_asked import asked_count, asked_forms, asked_sweep
+from explorer.pruning.selection import USE, FormsShown, SweepShown
+from explorer.pruning.sweep import SWEEP, describe_sweep_measurement
 from explorer.report import charts
 from explorer.report.answers import answer_questions
 from explorer.report.blocks import (
@@ -34,6 +36,9 @@ from explorer.report.subject import (
     report_subject,
 )
 from explorer.ui import address
+from explorer.ui.instrument import results
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.results import KeptResult
 from explorer.workspace import Workspace
 
 
@@ -116,19 +121,45 @@ def _distillation_subject(workspace: Workspace) -> DistillationSubject:
 
 def _pruning_subject(workspace: Workspace) -> PruningSubject:
     name = address.value("checkpoint", options=tuple(workspace.cards))
-    subject = PruningSubject(name)
+    return PruningSubject(name, _sweep_of(name, workspace), _forms_of(name, workspace))
 
-    def is_of_it(measured: MeasuredNetwork) -> bool:
-        return measured.name == name and measured.is_in(workspace)
 
-    swept, formed = ui.session().last(SweepShown), ui.session().last(FormsShown)
-    if swept is not None and is_of_it(swept.measured):
-        sweep = MeasuredSweep(swept.rows, Provenance(swept.origin, swept.where))
-        subject = replace(subject, sweep=sweep)
-    if formed is not None and is_of_it(formed.measured):
-        forms = MeasuredForms(formed.rows, formed.ratio, Provenance(formed.origin, formed.where))
-        subject = replace(subject, forms=forms)
-    return subject
+def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
+    """The sweep that the lesson shows of this network: in this session, or as the address asks for it."""
+    shown = ui.session().last(SweepShown)
+    if shown is not None and shown.measured.name == name and shown.measured.is_in(workspace):
+        return MeasuredSweep(shown.rows, Provenance(shown.origin, shown.where))
+    whole = ui.images(USE, workspace)
+    settings = asked_sweep(asked_count(len(whole)), workspace.data.key_of("training"))
+    kept = None if settings is None else _kept(SWEEP, settings, name, whole.whole, workspace)
+    if kept is None:
+        return None
+    source, noun = workspace.source(name), workspace.data.noun(USE)
+    where = describe_sweep_measurement(noun, source.card.title, kept.spec.settings, kept.parts)
+    return MeasuredSweep(kept.parts, Provenance("measured", where))
+
+
+def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
+    """The three forms, likewise."""
+    shown = ui.session().last(FormsShown)
+    if shown is not None and shown.measured.name == name and shown.measured.is_in(workspace):
+        return MeasuredForms(shown.rows, shown.ratio, Provenance(shown.origin, shown.where))
+    whole = ui.images(USE, workspace)
+    kept = _kept(FORMS, asked_forms(asked_count(len(whole))), name, whole.whole, workspace)
+    if kept is None:
+        return None
+    title, noun = workspace.source(name).card.title, workspace.data.noun(USE)
+    where = describe_forms_measurement(noun, title, kept.parts)
+    return MeasuredForms(kept.parts, kept.spec.settings.ratio, Provenance("measured", where))
+
+
+def _kept(
+    instrument: Instrument[Any, Any], settings: Any, name: str, images: str, workspace: Workspace
+) -> KeptResult | None:
+    """A finished run with just these settings that was measured in this process, by whomever."""
+    spec = InstrumentSpec(workspace.source(name), workspace.data, USE, images, settings)
+    kept = results().get(instrument.identity(spec))
+    return kept if kept is not None and kept.finished else None
 
 
 def _draw_answer(answer: ReportAnswer) -> None:

@@ -12,7 +12,7 @@ from explorer.measure import has_bfloat16, logits
 from explorer.networks import channel_groups, describe, nonzero_count, parameter_count
 from explorer.pruning import charts
 from explorer.pruning.engine import prune_network
-from explorer.pruning.guesses import Guess, settle
+from explorer.pruning.guesses import Guess, settle_guesses
 from explorer.pruning.methods import get_method
 from explorer.pruning.page_controls import PRESETS
 from explorer.pruning.page_pin import ledger_row
@@ -20,9 +20,10 @@ from explorer.pruning.recovery import finetune
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.workspace import open_workspace
+from tests.app import press, said
 from tests.charts import fields, spec_of
 from tests.conftest import PageOutput
-from tests.pruning.app import STUDENT, press, pruning, said
+from tests.pruning.app import STUDENT, pruning
 from tests.pruning.test_pages_identity import FIRST
 
 ROW = SweepRow(
@@ -141,7 +142,9 @@ def test_a_guess_is_settled_by_the_network_as_pruned_with_its_method_and_ratio()
     asked = replace(ROW, recovery="none", correct=45)
     rows = (replace(asked, method="global-l1", correct=1), replace(asked, ratio=0.4, correct=2), asked, ROW)
     for order in (rows, rows[::-1]):
-        (settled,) = settle([guess], "w", "i", order)
+        (settled,) = settle_guesses([guess], "w", "i", order)
         assert (settled.measured, settled.counted_on) == (0.5, 90)
-    assert settle([guess], "w", "i", rows[:2]) == [guess]
-    assert settle([guess], "other", "i", rows) == settle([guess], "w", "other", rows) == [guess]
+    assert settle_guesses([guess], "w", "i", rows[:2]) == [guess]
+    assert (
+        settle_guesses([guess], "other", "i", rows) == settle_guesses([guess], "w", "other", rows) == [guess]
+    )

@@ -90,7 +90,7 @@ def test_the_report_is_about_the_sweep_of_a_network_that_is_still_there() -> Non
     app.query_params["report_tab"] = "The six answers"
     app.switch_page("explorer/report/page.py").run()
     assert not app.exception
-    assert any("Teacher, ResNet-18, pruned." in text.value for text in app.markdown)
+    assert any("“Teacher, ResNet-18”, pruned." in text.value for text in app.markdown)
 
 
 def test_the_same_for_the_three_forms() -> None:

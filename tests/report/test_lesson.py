@@ -21,7 +21,7 @@ STUDENT = replace(
 )
 
 
-def opened(*rows: LedgerRow, **link: str) -> AppTest:
+def opened(*rows: LedgerRow, **link: str | list[str]) -> AppTest:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=300)
     app.run()
     app.session_state["session"].pinned = rows

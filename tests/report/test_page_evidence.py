@@ -11,8 +11,10 @@ from explorer.checkpoints import SHIPPED, card, load
 from explorer.data import BUNDLED
 from explorer.measure import accuracy, logits
 from explorer.pruning.methods import get_method
+from explorer.ui.instrument import results
 from explorer.workspace import trained_network
-from tests.pruning.app import press
+from tests.app import press
+from tests.pruning.app import pruning
 from tests.report.test_lesson import opened
 
 DESIGN = {"stem": "32", "block1": "40", "block2": "48", "block3": "80", "block4": "50", "size": "96"}
@@ -123,3 +125,27 @@ def test_a_pinned_row_never_takes_figures_of_another_network_with_its_title() ->
     assert len(set(rights)) == 2
     assert len({row.identity for row in pinned}) == 2
     assert all(row.origin == "computed" for row in pinned), "nothing precomputed about a network trained here"
+
+
+def test_a_link_opens_the_sweep_and_the_forms_that_were_measured_in_another_session() -> None:
+    """The same process has them under their identity; other settings in the link are another sweep."""
+    results().clear()
+    link: dict[str, str | list[str]] = {"checkpoint": "student-5k", "images": "100", "ratios": "chosen"}
+    link |= {"chosen_ratios": ["0", "0.3"], "methods": "layer-l1", "dropped": "0.3"}
+    sender = pruning(**link)
+    press(sender, "Run it here")
+    sender = pruning("Masked, zeroed, sliced", **link)
+    press(sender, "Measure here")
+    app = opened(**ANSWERS, **link)
+    images = BUNDLED.load("test").select(slice(100))
+    dense = accuracy(logits(load("student-5k"), images.inputs()), images.targets()).value
+    sweep, forms = tables(app)[-2:]
+    assert set(sweep["ratio"]) == {"0%", "30%"}
+    assert set(sweep[sweep["ratio"] == "0%"]["accuracy"]) == {f"{dense:.4f}"}
+    assert forms["accuracy"][0] == f"{dense:.4f}"
+    assert "30% of its channels dropped" in words(app)
+    assert sum("measured here" in text.value for text in app.markdown) == 2
+    other = words(opened(**ANSWERS, **link | {"chosen_ratios": "0.3", "dropped": "0.4"}))
+    assert "Not measured yet: run a sweep" in other
+    assert "Not measured yet: run “Masked" in other
+    assert "Not measured yet" not in words(app)

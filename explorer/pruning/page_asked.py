@@ -1,0 +1,94 @@
+"""What the address asks of the pruning lesson, for its controls once they are drawn and for the report without them."""
+
+import math
+from typing import Any, get_args
+
+from explorer.measure import devices, has_bfloat16
+from explorer.pruning.engine import Precision
+from explorer.pruning.forms import FormsSettings
+from explorer.pruning.methods import METHODS, with_baselines
+from explorer.pruning.plan import SweepSettings
+from explorer.ui import address
+
+RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+STEPS, CHOSEN = "steps", "chosen"
+DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
+COUNTS = (100, 250, 500, 1000, 2000, 5000)
+OPENS_WITH = 1000  # as many as the stored results were counted on
+
+
+def offered(key: str) -> dict[str, Any]:
+    """What can be chosen for a key here, and what it opens with where that is not the first."""
+    precisions: tuple[Precision, ...] = get_args(Precision) if has_bfloat16() else ("float32",)
+    choices: dict[str, dict[str, Any]] = {
+        "methods": {"options": tuple(METHODS), "default": list(DEFAULT)},
+        "ratios": {"options": (STEPS, CHOSEN)},
+        "chosen_ratios": {"options": RATIOS, "default": [0.0, 0.5, 0.8]},
+        "highest_ratio": {"options": RATIOS[1:], "default": 0.9},
+        "ratio_step": {"options": (0.05, 0.1, 0.2), "default": 0.1},
+        "device": {"options": tuple(devices())},
+        "precision": {"options": precisions},
+    }
+    return choices[key]
+
+
+def offered_counts(total: int) -> dict[str, Any]:
+    """How many of so many images can be chosen, and what it opens with."""
+    return {
+        "options": (*(count for count in COUNTS if count < total), total),
+        "default": min(OPENS_WITH, total),
+    }
+
+
+def asked_count(total: int) -> int:
+    """How many of the images are counted."""
+    return int(address.value("images", **offered_counts(total)))
+
+
+def asked_sweep(count: int, training: str) -> SweepSettings | None:
+    """The sweep of so many images; None where it has no method or no ratio.
+
+    ``training`` is the key of the training images, which only a recovery takes.
+    """
+    chosen, ratios = _value("methods"), _asked_ratios()
+    if not chosen or not ratios:
+        return None
+    measured = with_baselines(chosen)
+    recalibrate, finetune = int(address.value("recalibrate")), int(address.value("finetune"))
+    return SweepSettings(
+        # In the order of lists, so that the order of clicks makes no other sweep of it.
+        methods=tuple(key for key in METHODS if key in measured),
+        ratios=ratios,
+        device=_value("device"),
+        precision=_value("precision"),
+        recalibrate=recalibrate,
+        finetune=finetune,
+        images=count,
+        training=training if recalibrate or finetune else "",
+    )
+
+
+def asked_forms(count: int) -> FormsSettings:
+    """The three forms, on so many images."""
+    return FormsSettings(count, round(address.value("dropped"), 4))
+
+
+def _asked_ratios() -> tuple[float, ...]:
+    if _value("ratios") == CHOSEN:
+        return tuple(sorted(_value("chosen_ratios")))
+    return list_ratios(_value("highest_ratio"), _value("ratio_step"))
+
+
+def list_ratios(top: float, step: float) -> tuple[float, ...]:
+    """The ratios from 0 up to ``top``, which is always the last one.
+
+    >>> list_ratios(0.5, 0.2)
+    (0.0, 0.2, 0.4, 0.5)
+    """
+    # A little is added because 0.9 / 0.1 need not be 9 in binary, and rounding down would lose a step.
+    ratios = [round(number * step, 4) for number in range(math.floor(top / step + 1e-9) + 1)]
+    return tuple(ratios if math.isclose(ratios[-1], top) else [*ratios, top])
+
+
+def _value(key: str) -> Any:
+    return address.value(key, **offered(key))
