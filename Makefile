@@ -14,7 +14,7 @@ app: $(VENV)/app.done
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.headless true $(if $(DATA),-- --data $(DATA))
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/test.done
 	$(BIN)/ruff check .
