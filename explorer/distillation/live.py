@@ -144,13 +144,13 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
 
     def work(self, spec: InstrumentSpec[TrainingPairSettings]) -> float:
         """A backward pass takes about two forward passes; the teacher looks at every view once if it has not yet."""
-        place, teacher, settings = *_place(spec), spec.settings
-        sizes, size = place.data.sizes, place.data.input_size
+        workspace, teacher, settings = *_teacher_workspace(spec), spec.settings
+        sizes, size = workspace.data.sizes, workspace.data.input_size
         looks = self.steps(spec) * (3 * sizes["training"] + sizes["validation"])
         amount = float(cost_of(settings.student, size).mult_adds * looks)
-        if not place.has_view_logits(teacher, settings.recipe):
+        if not workspace.has_view_logits(teacher, settings.recipe):
             looks = len(settings.recipe.views) * sizes["training"]
-            card = place.cards[teacher]
+            card = workspace.cards[teacher]
             network = builder_of(card.network).from_dict(card.spec, card.classes)
             amount += cost_of(network, size).mult_adds * looks
         return amount
@@ -163,10 +163,10 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
         self, spec: InstrumentSpec[TrainingPairSettings], done: Sequence[EpochEnd] = ()
     ) -> Generator[Update | EpochEnd, None, None]:
         """Train both copies on the data set's training images, with the teacher's logits of every view."""
-        place, teacher = _place(spec)
-        images = yield from place.data.read("training")
-        validation = yield from place.data.read("validation")
-        logits = yield from place.view_logits(teacher, images, spec.settings.recipe)
+        workspace, teacher = _teacher_workspace(spec)
+        images = yield from workspace.data.read("training")
+        validation = yield from workspace.data.read("validation")
+        logits = yield from workspace.view_logits(teacher, images, spec.settings.recipe)
         with spared_core():
             yield from train_pair(spec.settings, images, validation, logits.values)
 
@@ -180,10 +180,10 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
         return (*earlier, part)
 
 
-def _place(spec: InstrumentSpec[TrainingPairSettings]) -> tuple[Workspace, str]:
+def _teacher_workspace(spec: InstrumentSpec[TrainingPairSettings]) -> tuple[Workspace, str]:
     """The data set with the teacher alone, and the teacher's name in it."""
-    place = Workspace(cast(DataSet, spec.data), (cast(NetworkSource, spec.network),))
-    return place, next(iter(place.sources))
+    workspace = Workspace(cast(DataSet, spec.data), (cast(NetworkSource, spec.network),))
+    return workspace, next(iter(workspace.sources))
 
 
 PAIR_TRAINING = PairTraining()

@@ -83,22 +83,22 @@ def _temperature(*, greyed: bool) -> float:
 
 def _teacher() -> str:
     """The teacher; a control only where there are several."""
-    place = ui.workspace()
-    if len(place.teachers) == 1:
-        return str(address.value("teacher", options=place.teachers))
+    workspace = ui.workspace()
+    if len(workspace.teachers) == 1:
+        return str(address.value("teacher", options=workspace.teachers))
     return address.choice(
         "teacher",
         "Teacher",
-        place.teachers,
-        format_func=_titles(place.teachers),
+        workspace.teachers,
+        format_func=_titles(workspace.teachers),
         help="ResNet-18s with as many classes as the images have.",
     )
 
 
 def _student() -> str:
     """The student; empty where there is none yet."""
-    place = ui.workspace()
-    if not place.students:
+    workspace = ui.workspace()
+    if not workspace.students:
         st.info(
             "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
             "**Your data**. What needs the teacher alone is below.",
@@ -108,9 +108,9 @@ def _student() -> str:
     return address.choice(
         "student",
         "Student",
-        place.students,
-        default=place.default_student,
-        format_func=_titles(place.students),
+        workspace.students,
+        default=workspace.default_student,
+        format_func=_titles(workspace.students),
         help="Of those that ship, the cards are under Evidence.",
     )
 

@@ -19,9 +19,9 @@ from explorer.workspace import trained_network
 
 def show_live_training(selection: DistillationSelection) -> None:
     """Train the architecture lesson's network twice side by side, for a bounded time."""
-    place = ui.workspace()
+    workspace = ui.workspace()
     student = _student_spec()
-    if not place.has_view_logits(selection.teacher_name, TrainingPairSettings(student).recipe):
+    if not workspace.has_view_logits(selection.teacher_name, TrainingPairSettings(student).recipe):
         st.caption(
             f"The teacher first sees each of them in {len(TrainingPairSettings(student).recipe.views)} views, once, "
             "with progress: fewer or smaller images (in the sidebar) take less time."
@@ -29,7 +29,7 @@ def show_live_training(selection: DistillationSelection) -> None:
     whose = "the architecture lesson's" if ui.session().design else "the shipped student's"
     st.markdown(
         f"{describe(student)}, {whose} widths, trained on "
-        f"{ui.escape_markup(place.data.describe('training'))}: "
+        f"{ui.escape_markup(workspace.data.describe('training'))}: "
         f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
         f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
         "same order."
@@ -43,10 +43,10 @@ def show_live_training(selection: DistillationSelection) -> None:
         "seconds", "At most, seconds", at=right, step=10, help="It stops after that."
     )
     spec = InstrumentSpec(
-        place.source(selection.teacher_name),
-        place.data,
+        workspace.source(selection.teacher_name),
+        workspace.data,
         "training",
-        place.data.key_of("training"),
+        workspace.data.key_of("training"),
         TrainingPairSettings(
             student,
             selection.alpha,
@@ -54,7 +54,7 @@ def show_live_training(selection: DistillationSelection) -> None:
             selection.reverse,
             epochs,
             float(seconds),
-            place.data.key_of("validation"),
+            workspace.data.key_of("validation"),
         ),
     )
     panel: Panel[EpochEnd] = Panel(PAIR_TRAINING, spec)
