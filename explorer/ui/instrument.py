@@ -315,7 +315,7 @@ class Panel(Generic[PartType]):
 
     def _say_stopped(self, kept: KeptResult | None) -> None:
         # What is shown may be another run than the one that its visitor stopped before it brought anything.
-        stopped = self._starts_itself and self._identity in session().stopped
+        stopped = self._identity in session().stopped
         if kept is not None and not kept.finished:
             what = f"{len(kept.parts):,} of {kept.steps:,} {self._instrument.unit}"
             st.info(f"Stopped after {what}; they are kept.", icon=":material/stop_circle:")
@@ -323,7 +323,7 @@ class Panel(Generic[PartType]):
             st.info(
                 f"Stopped before the first of the {self._instrument.unit}.", icon=":material/stop_circle:"
             )
-        if stopped:
+        if stopped and self._starts_itself:
             st.button(
                 "Go on",
                 key=f"go_on_{self._instrument.key}",
