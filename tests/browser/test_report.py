@@ -66,6 +66,7 @@ def test_the_report_prints_on_a4(browser: Browser, document: ReportDocument, tmp
 def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> None:
     visit.open("architecture?stem=32")
     visit.page.get_by_role("button", name="Pin to the ledger").click()
+    visit.page.get_by_text("Pinned: ").first.wait_for()  # leaving earlier would end the run that pins it
     visit.settle()
     visit.page.get_by_role("link", name="Ledger and report").click()
     visit.page.get_by_text("Pinned here").wait_for()
