@@ -41,29 +41,30 @@ def charts(app: AppTest) -> list[Any]:
     return [chart.proto for chart in app.get("vega_lite_chart")]
 
 
-def fields(chart: Any) -> set[tuple[str, str]]:
-    """Which column each channel of a chart shows, in all of its layers: ("x", "temperature")."""
-    pairs: set[tuple[str, str]] = set()
+def layers(chart: Any) -> list[dict[str, str]]:
+    """Which column each channel of each layer of a chart shows: {"x": "temperature", "y": "norm"}; no tooltips."""
 
-    def collect(part: Any) -> None:
-        if isinstance(part, dict):
-            for channel, encoding in part.get("encoding", {}).items():
-                if isinstance(encoding, dict) and "field" in encoding:
-                    pairs.add((channel, encoding["field"]))
-            for each in part.values():
-                collect(each)
-        elif isinstance(part, list):
-            for each in part:
-                collect(each)
+    def encoded(part: dict[str, Any], above: dict[str, str]) -> list[dict[str, str]]:
+        own = {
+            channel: encoding["field"]
+            for channel, encoding in part.get("encoding", {}).items()
+            if isinstance(encoding, dict) and "field" in encoding
+        }
+        if "layer" not in part:
+            return [above | own]
+        return [each for layer in part["layer"] for each in encoded(layer, above | own)]
 
-    collect(json.loads(chart.spec))
-    return pairs
+    return encoded(json.loads(chart.spec), {})
+
+
+def chart_tables(chart: Any) -> list[pd.DataFrame]:
+    """The tables that a chart draws."""
+    return [convert_arrow_bytes_to_pandas_df(each.data.data) for each in chart.datasets]
 
 
 def chart_rows(chart: Any) -> pd.DataFrame:
     """The largest table that a chart draws."""
-    tables = [convert_arrow_bytes_to_pandas_df(each.data.data) for each in chart.datasets]
-    return max(tables, key=len)
+    return max(chart_tables(chart), key=len)
 
 
 def component(app: AppTest, name: str) -> dict[str, Any]:

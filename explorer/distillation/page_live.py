@@ -59,14 +59,12 @@ def show_live_training(selection: DistillationSelection) -> None:
     )
     panel: Panel[EpochEnd] = Panel(PAIR_TRAINING, spec)
     panel.controls("Distil it now", help="Trains both copies on this machine.")
-    shown = panel.result(
-        _where,
-        grow=lambda ends: _show_growing(spec.settings, ends),
-        nothing="Nobody has trained a pair with this teacher on these images yet: distil it here.",
-    )
+    shown = panel.result(_where, grow=lambda ends: _show_growing(spec.settings, ends), nothing="")
     if shown is None:
-        kept = results().get(PAIR_TRAINING.identity(spec))
-        if kept is not None and kept.finished:
+        begun = results().get(PAIR_TRAINING.identity(spec))
+        if begun is None:
+            st.info("Nobody has trained a pair with this teacher on these images yet: distil it here.")
+        elif begun.finished:  # else it was stopped, and the panel says so
             st.info("It ended before the first epoch did: give it more seconds, or a smaller network.")
         return
     pair = TrainedPair(shown.settings, shown.parts)

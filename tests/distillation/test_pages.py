@@ -20,7 +20,18 @@ from explorer.report.answers import CHECKED
 from explorer.training import labels_alone, train
 from explorer.ui.instrument import results
 from explorer.workspace import trained_network
-from tests.app import address, arrive, chart_rows, charts, component, downloads, fields, press, said
+from tests.app import (
+    address,
+    arrive,
+    chart_rows,
+    chart_tables,
+    charts,
+    component,
+    downloads,
+    layers,
+    press,
+    said,
+)
 from tests.stored import stored_logits, stored_view_logits
 
 TABS = ("Loss", "Why T²", "Dark knowledge", "Spot the bug", "Evidence", "Distil it now", "Quiz")
@@ -179,7 +190,7 @@ def test_the_loss_is_that_of_the_link(asked: Asked, validation: ImageSet) -> Non
     assert rf"+ {1 - asked.alpha:.4g} \cdot {ce:.4f}" in text
     assert rf"\mathbf{{{total:.4f}}}" in text
     chart = charts(app)[0]
-    assert {("y", "images"), ("x", "value"), ("color", "part")} <= fields(chart)
+    assert layers(chart) == [{"y": "images", "x": "value", "color": "part"}]
     assert chart_rows(chart)["value"].tolist() == pytest.approx(
         [
             part
@@ -234,7 +245,11 @@ def test_the_gradients_are_autograds_on_the_links_logits(asked: Asked, validatio
     app = opened(asked, "Why T²")
     norms, logit, areas = charts(app)
     labels = validation.targets()
-    assert {("x", "temperature"), ("y", "norm"), ("color", "term")} <= fields(norms)
+    lines, chosen = layers(norms)
+    assert lines == {"x": "temperature", "y": "norm", "color": "term", "strokeDash": "term"}
+    assert chosen == {"x": "temperature"}
+    marked = [rows["temperature"].tolist() for rows in chart_tables(norms) if len(rows) == 1]
+    assert marked == [[asked.temperature]]
     rows = chart_rows(norms).set_index(["temperature", "term"])["norm"]
     for temperature in (1.0, 8.0):
         leaf = asked.z.clone().requires_grad_()
@@ -246,7 +261,7 @@ def test_the_gradients_are_autograds_on_the_links_logits(asked: Asked, validatio
     functional.cross_entropy(leaf, labels, reduction="sum").backward()
     assert rows[(1.0, "hard")] == pytest.approx(leaf.grad.norm(dim=1).mean().item(), rel=1e-3)
 
-    assert {("y", "class"), ("x", "gradient"), ("color", "term"), ("yOffset", "term")} <= fields(logit)
+    assert layers(logit) == [{"y": "class", "x": "gradient", "color": "term", "yOffset": "term"}]
     shown = (
         chart_rows(logit).pivot(index="class", columns="term", values="gradient").loc[[*validation.classes]]
     )
@@ -259,7 +274,12 @@ def test_the_gradients_are_autograds_on_the_links_logits(asked: Asked, validatio
     hard.backward()
     assert shown["sum"].tolist() == pytest.approx(leaf.grad[0].tolist(), abs=1e-5)
 
-    assert {("x", "temperature"), ("y", "value"), ("color", "part"), ("y", "limit")} <= fields(areas)
+    assert layers(areas) == [
+        {"x": "temperature", "y": "value", "color": "part"},
+        {"y": "limit"},
+        {"y": "limit"},
+        {"x": "temperature"},
+    ]
     forward = Asked(asked.student, asked.position, asked.alpha, asked.temperature)
     sums = chart_rows(areas).groupby("temperature")["value"].sum()
     for temperature in (1.0, 4.0, 20.0):
@@ -288,7 +308,10 @@ def test_the_agreement_is_that_of_the_links_networks(asked: Asked, validation: I
 def test_the_soft_labels_are_the_teachers_at_the_links_t(asked: Asked, validation: ImageSet) -> None:
     app = opened(asked, "Dark knowledge", pair="Shirt, also seen as Coat")
     (matrix,) = charts(app)
-    assert {("x", "other"), ("y", "true"), ("color", "probability")} <= fields(matrix)
+    assert layers(matrix) == [
+        {"x": "other", "y": "true", shown: column}
+        for shown, column in (("color", "probability"), ("text", "percent"))
+    ]
     shown = chart_rows(matrix).set_index(["true", "other"])["probability"]
     soft, labels = (asked.v / asked.temperature).softmax(1), validation.targets()
     for true, other in (("Shirt", "Coat"), ("Bag", "Sandal")):
@@ -338,9 +361,12 @@ def test_the_calibration_is_that_of_the_student_its_twin_and_the_teacher(
 ) -> None:
     app = opened(asked, "Evidence")
     reliability = charts(app)[-1]
-    assert {("x", "confidence"), ("y", "accuracy"), ("color", "network"), ("size", "count")} <= fields(
-        reliability
-    )
+    here = {"x": "confidence", "y": "accuracy"}
+    assert layers(reliability) == [
+        here,
+        here | {"color": "network"},
+        here | {"color": "network", "size": "count"},
+    ]
     twin = asked.student.removesuffix("-kd")
     expected = {
         name: calibration_error(stored_logits(network), validation.targets())
@@ -357,13 +383,10 @@ def test_the_calibration_is_that_of_the_student_its_twin_and_the_teacher(
 
 def test_the_grid_shows_the_stored_trainings_by_alpha_and_t() -> None:
     grid = charts(opened(FIRST, "Evidence"))[0]
-    assert {
-        ("x", "temperature"),
-        ("y", "alpha"),
-        ("color", "difference"),
-        ("text", "shown"),
-        ("text", "half"),
-    } <= (fields(grid))
+    assert layers(grid) == [
+        {"x": "temperature", "y": "alpha", shown: column}
+        for shown, column in (("color", "difference"), ("text", "shown"), ("text", "half"))
+    ]
     assert len(chart_rows(grid)) == 25
 
 
@@ -409,7 +432,7 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
     assert said(app, f"After epoch 2: labels alone **{reached['labels alone'][1]:.2%}**")
     assert said(app, f"distilled **{reached['distilled'][1]:.2%}**")
     (curves,) = charts(app)
-    assert {("x", "epoch"), ("y", "accuracy"), ("color", "way")} <= fields(curves)
+    assert layers(curves) == [{"x": "epoch", "y": "accuracy", "color": "way"}]
     rows = chart_rows(curves)
     for way, accuracies in reached.items():
         assert rows[rows["way"] == way]["accuracy"].tolist() == accuracies
@@ -443,6 +466,7 @@ def test_a_training_that_ended_before_its_first_epoch_says_so(monkeypatch: pytes
     monkeypatch.setattr(PairTraining, "run", lambda *_: iter(()))
     press(app, "Distil it now")
     assert said(app, "It ended before the first epoch did")
+    assert not said(app, "Nobody has trained a pair")
     assert app.session_state["session"].trained == {}
 
 
@@ -508,6 +532,16 @@ def test_provenance_says_how_the_logits_were_really_got(validation: ImageSet) ->
     badges = [text.value for text in app.markdown if "badge" in text.value]
     assert "precomputed" in badges[0]
     assert not any("Mine" in badge for badge in badges)
+
+
+def test_the_same_weights_under_another_title_are_called_by_that_title() -> None:
+    torch.manual_seed(1)
+    network = StudentNet(TINY)
+    for title in ("Mine", "Yours"):
+        source = trained_network(title, network, input_size=64, trained_on="nothing")
+        app = arrive("distillation", [source], student=source.card.name)
+        badge = next(text.value for text in app.markdown if "badge" in text.value)
+        assert f"and {title} on" in badge, "what is kept by weights was computed under the first title"
 
 
 @pytest.mark.parametrize("tab", TABS)
