@@ -62,6 +62,21 @@ def test_a_link_carries_a_ledger_whose_rows_are_recomputed_on_demand() -> None:
     assert row.correct > 20
 
 
+def test_each_carried_row_is_recomputed_for_itself_and_what_was_measured_here_stays() -> None:
+    other = replace(STUDENT, weights=card("student-5k").sha256, title="another <b>")
+    lost = replace(STUDENT, weights="ab" * 32, title="lost **one**")
+    app = opened(DENSE, ledger=to_link([STUDENT, other, lost]), shipped="no")
+    next(button for button in app.button if button.label == "Recompute them here").click().run()
+    assert not app.exception
+    pinned = app.session_state["session"].pinned
+    assert pinned[0] == DENSE
+    assert [row.title for row in pinned[1:]] == ["a student", "another <b>", "lost **one**"]
+    assert [row.origin for row in pinned[1:]] == ["computed", "computed", "carried"]
+    assert [row.params for row in pinned[1:]] == [59_026, card("student-5k").params, 1]
+    (warning,) = (text.value for text in app.warning if "cannot be rebuilt" in text.value)
+    assert warning.startswith(r"lost \*\*one\*\*: This row cannot be rebuilt")
+
+
 def test_a_broken_link_gets_one_sentence() -> None:
     app = opened(DENSE, ledger="nonsense")
     assert "link's ledger cannot be read" in app.error[0].value

@@ -125,6 +125,15 @@ def test_a_pinned_row_never_takes_figures_of_another_network_with_its_title() ->
     assert len(set(rights)) == 2
     assert len({row.identity for row in pinned}) == 2
     assert all(row.origin == "computed" for row in pinned), "nothing precomputed about a network trained here"
+    app.query_params["report_tab"] = "The six answers"
+    app.query_params["checkpoint"] = "teacher"
+    app.switch_page("explorer/start/page.py").run()
+    app.switch_page("explorer/report/page.py").run()
+    said = words(app)
+    assert "It mixes networks of yours (student.ckpt" in said
+    assert "with networks that ship with the explorer (Teacher, ResNet-18)" in said
+    assert "from logits computed here of the 5,000 validation images" in said
+    assert "precomputed logits" not in said
 
 
 def test_a_link_opens_the_sweep_and_the_forms_that_were_measured_in_another_session() -> None:
