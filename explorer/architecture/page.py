@@ -12,7 +12,7 @@ from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
 from explorer.ledger import design_row
-from explorer.networks import StudentSpec, cost_of, widths_text
+from explorer.networks import NetworkSpec, cost_of, widths_text
 from explorer.ui import address
 
 TABS: dict[str, Callable[[Design], None]] = {
@@ -77,7 +77,7 @@ def _verdict(costs: Budget, limit: int) -> None:
     )
 
 
-def _ways_out(spec: StudentSpec, limit: int, costs: Budget) -> None:
+def _ways_out(spec: NetworkSpec, limit: int, costs: Budget) -> None:
     nearest, fuller = fit_to_limit(spec, limit), grow_to_limit(spec, limit)
     left, right = st.columns(2)
     left.button(
@@ -102,7 +102,7 @@ def _ways_out(spec: StudentSpec, limit: int, costs: Budget) -> None:
     ui.provenance("computed", "by torchinfo, from a network built with these widths.")
 
 
-def _steps(spec: StudentSpec, size: int) -> None:
+def _steps(spec: NetworkSpec, size: int) -> None:
     """What 8 channels more or less cost in each place."""
     rows = width_steps(spec, size)
     numbers = [name for name in rows.columns if ":" in name]
@@ -123,7 +123,7 @@ def _steps(spec: StudentSpec, size: int) -> None:
     ui.download("These steps as CSV", rows, "steps.csv")
 
 
-def _described(spec: StudentSpec) -> str:
+def _described(spec: NetworkSpec) -> str:
     return f"{widths_text(spec.channels)}, {cost_of(spec).params:,} parameters."
 
 

@@ -6,7 +6,7 @@ from explorer import ui
 from explorer.architecture.budget import LIMITS
 from explorer.architecture.fit import scale_to_limit
 from explorer.architecture.state import ArchitectureState
-from explorer.networks import StudentSpec, cost_of, widths_text
+from explorer.networks import NetworkSpec, StudentSpec, cost_of, widths_text
 from explorer.ui import address
 
 REPORT = StudentSpec()
@@ -89,8 +89,9 @@ def _presets() -> dict[str, StudentSpec]:
     }
 
 
-def take(spec: StudentSpec) -> None:
+def take(spec: NetworkSpec) -> None:
     """Put a network into the controls."""
+    assert isinstance(spec, StudentSpec)
     address.put("stem", spec.stem)
     for number, width in enumerate(spec.widths, start=1):
         address.put(f"block{number}", width)

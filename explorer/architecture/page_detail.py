@@ -11,14 +11,14 @@ from explorer.architecture.budget import Budget, torchsummary_text
 from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.separable import against_standard
 from explorer.data import BUNDLED
-from explorer.networks import StudentSpec, source_code
+from explorer.networks import NetworkSpec, source_code
 
 
 @dataclass(frozen=True)
 class Design:
     """The edited network, its input size in pixels, and what it costs."""
 
-    spec: StudentSpec
+    spec: NetworkSpec
     size: int
     costs: Budget
 
@@ -71,8 +71,8 @@ def standard(design: Design) -> None:
         charts.standard_bars(rows),
         f"Weights of each block as depthwise plus pointwise and as a standard convolution; {factor:.1f} times "
         "fewer together.",
-        f"Built from standard {design.spec.kernel}x{design.spec.kernel} convolutions the four blocks would have "
-        f"**{factor:.2f} times** the weights.",
+        f"Built from standard convolutions with the same kernels, these {len(rows)} would have **{factor:.2f} times** "
+        "the weights.",
     )
     ui.provenance("computed", "weights of the convolutions of this network, without biases and BatchNorm.")
     ui.download("Comparison as CSV", rows, "against_standard.csv")

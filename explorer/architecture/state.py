@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from explorer.architecture.budget import LIMITS
-from explorer.networks import StudentSpec
+from explorer.networks import NetworkSpec, StudentSpec
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,6 @@ class ArchitectureState:
     Without arguments it is the report's own network against the limit it had to keep.
     """
 
-    spec: StudentSpec = field(default_factory=StudentSpec)
+    spec: NetworkSpec = field(default_factory=StudentSpec)
     size: int = 224
     limit: int = LIMITS["Spring 2023"]

@@ -10,7 +10,7 @@ from torch import nn
 
 from explorer.data import INPUT_SIZE
 from explorer.measure import Accuracy
-from explorer.networks import builder_of
+from explorer.networks import NetworkSpec, builder_of
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,17 @@ class Card:
         """95 % Wilson interval of the test accuracy."""
         return Accuracy(round(self.test_accuracy * self.images), self.images).interval()
 
+    def network_spec(self) -> NetworkSpec:
+        """The spec of the network that this card describes.
+
+        Raises:
+            ExplorerError: there is no such kind of network, or its values are not allowed.
+        """
+        return builder_of(self.network).from_dict(self.spec, self.classes)
+
     def build(self) -> nn.Module:
         """The network this card describes, with fresh weights."""
-        return builder_of(self.network).from_dict(self.spec, self.classes).build()
+        return self.network_spec().build()
 
 
 def cards_table(cards: Iterable[Card]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from explorer.data import DataSet, ImageSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.measure import spared_core
-from explorer.networks import StudentSpec, builder_of, cost_of, describe
+from explorer.networks import NetworkSpec, builder_of, cost_of, describe
 from explorer.training import Loss, Recipe, labels_alone, train
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -45,7 +45,7 @@ class TrainingPairSettings:
         seed: of weights, order and views.
     """
 
-    student: StudentSpec = setting("network", describe)
+    student: NetworkSpec = setting("network", describe)
     alpha: float = setting("weight of the soft term", "{:g}".format, default=0.9)
     temperature: float = setting("T", "{:g}".format, default=4.0)
     reverse: bool = setting("direction", _kl_direction, default=False)

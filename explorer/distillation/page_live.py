@@ -1,7 +1,6 @@
 """Distil it now: one network trained twice on the page."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -10,7 +9,7 @@ from explorer.distillation import charts
 from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
 from explorer.distillation.selection import DistillationSelection
 from explorer.measure import Accuracy, spared
-from explorer.networks import StudentSpec, describe
+from explorer.networks import NetworkSpec, describe
 from explorer.ui import address
 from explorer.ui.instrument import Panel, results
 from explorer.work.instrument import InstrumentSpec
@@ -76,12 +75,12 @@ def show_live_training(selection: DistillationSelection) -> None:
     st.page_link("explorer/pruning/page.py", label="Prune these two networks", icon=":material/content_cut:")
 
 
-def _student_spec() -> StudentSpec:
+def _student_spec() -> NetworkSpec:
     """The network of the architecture lesson, else the shipped student's, for the classes of these images."""
     spec = ui.session().design
     if spec is None:
-        spec = StudentSpec.from_dict(ui.shipped().cards["student-60k"].spec)
-    return replace(spec, classes=len(ui.workspace().data.classes))
+        spec = ui.shipped().cards["student-60k"].network_spec()
+    return spec.with_classes(len(ui.workspace().data.classes))
 
 
 def _where(spec: InstrumentSpec[TrainingPairSettings], ends: Sequence[EpochEnd]) -> str:

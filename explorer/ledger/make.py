@@ -41,7 +41,7 @@ def design_row(spec: NetworkSpec, size: int) -> LedgerRow:
         size,
         "computed",
         f"a design of {spec.classes} classes, not trained",
-        recipe={"spec": spec.to_dict()},
+        recipe={"network": spec.kind, "spec": spec.to_dict()},
         file_bytes=state_bytes(model.state_dict())[0],
     )
 

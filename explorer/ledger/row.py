@@ -29,7 +29,7 @@ class LedgerRow:
         where: the same as a sentence: device, images, date.
         weights: sha256 of the checkpoint that the network is, or was pruned from; empty for a design that was
             never trained.
-        recipe: what was done with it, as plain values: nothing, a pruning, or for a design its spec; see
+        recipe: what was done with it, as plain values: nothing, a pruning, or for a design its kind and spec; see
             ``explorer.report.rebuild``.
         file_bytes: size of the weights as safetensors, bytes.
         zipped_bytes: the same through zlib.

@@ -17,7 +17,7 @@ from explorer.networks.counts import maskable_weights, nonzero_count, parameter_
 from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
 from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, depthwise_layers
-from explorer.networks.parts import group_titles, parts_of
+from explorer.networks.parts import group_titles, layers_in_words, parts_of
 from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
@@ -56,6 +56,7 @@ __all__ = [
     "group_titles",
     "groups_of_spec",
     "image_channels",
+    "layers_in_words",
     "load_weights",
     "maskable_weights",
     "nonzero_count",

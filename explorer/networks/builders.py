@@ -21,6 +21,7 @@ from explorer.errors import ExplorerError
 
 MAX_WIDTH = 1024
 MAX_CLASSES = 1000
+MOST_WIDTHS = 16  # written one by one for people
 
 
 class NetworkSpec(Hashable, Protocol):
@@ -43,6 +44,14 @@ class NetworkSpec(Hashable, Protocol):
 
     def with_channels(self, channels: tuple[int, ...]) -> Self:
         """The same with other widths, in the same order."""
+        ...
+
+    def with_classes(self, classes: int) -> Self:
+        """The same for another number of classes.
+
+        Raises:
+            ExplorerError: it cannot be had: the number is not allowed, or the logits are made by no layer alone.
+        """
         ...
 
     def build(self) -> nn.Module:
@@ -107,13 +116,17 @@ def builder_of(kind: str) -> Builder:
 
 
 def widths_text(channels: Sequence[int]) -> str:
-    """The widths of channel groups for people, those of the blocks after the stem's.
+    """The widths of channel groups for people, those of the blocks after the stem's; of very many the first and last.
 
     >>> widths_text((64, 64, 128, 256, 141))
     '(64; 64, 128, 256, 141)'
+    >>> widths_text(range(1, 41))
+    '(1; 2, 3, 4, 5, 6, 7, ..., 39, 40: 40 widths)'
     """
-    stem, *blocks = channels
-    return f"({stem}; {', '.join(map(str, blocks))})"
+    stem, blocks = ", ".join(map(str, channels[:1])), [str(width) for width in channels[1:]]
+    if len(channels) > MOST_WIDTHS:
+        blocks = [*blocks[:6], "...", *blocks[-2:-1], f"{blocks[-1]}: {len(channels)} widths"]
+    return f"({'; '.join(filter(None, (stem, ', '.join(blocks))))})"
 
 
 def describe(network: NetworkSpec | nn.Module) -> str:

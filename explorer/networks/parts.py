@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from explorer.networks.graph import NetworkGraph, graph_of
-from explorer.networks.groups import channel_groups
+from explorer.networks.groups import channel_groups, depthwise_layers
 
 STEM, HEAD = "stem", "head"
 
@@ -99,3 +99,21 @@ def group_titles(model: nn.Module) -> dict[str, str]:
     titles = {group.key: parts[group.producers[0]] for group in channel_groups(model)}
     often = Counter(titles.values())
     return {key: f"{part}, {key}" if often[part] > 1 else part for key, part in titles.items()}
+
+
+def layers_in_words(model: nn.Module) -> str:
+    """How many layers of each class with weights a network runs, in the order in which they come.
+
+    >>> from explorer.networks.studentnet import StudentSpec
+    >>> layers_in_words(StudentSpec().build())
+    '9 Conv2d (4 of them depthwise), 9 BatchNorm2d and 1 Linear'
+    """
+    layers = dict.fromkeys(step.layer for step in graph_of(model).steps if step.layer)
+    modules = [model.get_submodule(layer) for layer in layers]
+    counts = Counter(type(each).__name__ for each in modules if list(each.parameters()))
+    depthwise = len(depthwise_layers(model).intersection(layers))
+    said = [
+        f"{count} {kind}" + (f" ({depthwise} of them depthwise)" if kind == "Conv2d" and depthwise else "")
+        for kind, count in counts.items()
+    ]
+    return " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))

@@ -44,6 +44,10 @@ class ResNetSpec:
         """The same with other widths."""
         return replace(self, channels=tuple(channels))
 
+    def with_classes(self, classes: int) -> "ResNetSpec":
+        """The same for another number of classes."""
+        return replace(self, classes=classes)
+
     def build(self) -> nn.Module:
         """The network with fresh weights, not initialised from any download."""
         model: nn.Module = resnet18(weights=None, num_classes=self.classes)

@@ -87,6 +87,10 @@ class StudentSpec:
         """The same with other widths: (stem, block 1, ..., block 4)."""
         return replace(self, stem=channels[0], widths=tuple(channels[1:]))
 
+    def with_classes(self, classes: int) -> "StudentSpec":
+        """The same for another number of classes."""
+        return replace(self, classes=classes)
+
     def build(self) -> "StudentNet":
         """The network with fresh weights."""
         return StudentNet(self)

@@ -17,7 +17,15 @@ from explorer.architecture.budget import LIMITS, budget, torchsummary_text
 from explorer.architecture.fit import fit_to_limit
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
-from explorer.networks import StudentSpec, cost_of, source_code, widths_text
+from explorer.networks import (
+    StudentSpec,
+    cost_of,
+    describe,
+    layers_in_words,
+    source_code,
+    widths_text,
+    wiring_of,
+)
 from explorer.report import quoted
 from explorer.report.answers_pruning import answer_curve, answer_speed
 from explorer.report.blocks import (
@@ -62,14 +70,13 @@ def answer_questions(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
 
 def _architecture(subject: ReportSubject) -> ReportAnswer:
     params = cost_of(subject.spec).params
-    widths = widths_text(subject.spec.channels)
     return ReportAnswer(
         "1-1",
         quoted.QUESTIONS["1-1"],
         (
             ProseBlock(
-                f"StudentNet of widths {widths} for {subject.spec.classes} classes: a 7x7 stem and four "
-                f"depthwise-separable blocks, **{params:,}** parameters."
+                f"{describe(subject.spec)} for {subject.spec.classes} classes: "
+                f"{layers_in_words(wiring_of(subject.spec))}, **{params:,}** parameters."
             ),
             CodeBlock(source_code(subject.spec.build()), "student_net.py"),
         ),

@@ -1,8 +1,8 @@
 """From a ledger's row back to the network: rebuilt from its weights and recipe, counted and measured again.
 
-Weights are looked up by their sha256, images by their key. A recipe is plain values: ``{"spec": {...}}`` for a
-design that was not trained; nothing for a network as it is; ``method``, ``ratio`` and ``seed`` for one that
-was pruned, with ``recovery`` or ``precision`` where it was trained again or measured in another one.
+Weights are looked up by their sha256, images by their key. A recipe is plain values: for a design that was not
+trained ``{"network": kind, "spec": {...}}``; nothing for a network as it is; ``method``, ``ratio`` and ``seed`` for
+one that was pruned, with ``recovery`` or ``precision`` where it was trained again or measured in another one.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from explorer.data import USES, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, count_network, network_row
 from explorer.measure import Accuracy, accuracy, logit_batches, state_bytes
-from explorer.networks import StudentNet, StudentSpec
+from explorer.networks import NetworkSpec, StudentSpec, builder_of
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.work.progress import Update
@@ -57,7 +57,7 @@ def rebuild(weights: str, recipe: Mapping[str, Any], sources: Iterable[NetworkSo
         ExplorerError: its checkpoint is not among them, or the recipe is not one of ours.
     """
     if not weights and "spec" in recipe:
-        return StudentNet(_spec(recipe["spec"])).eval()
+        return _spec(recipe).build().eval()
     refusal = why_not_rebuilt(recipe)
     if refusal:
         raise ExplorerError(refusal)
@@ -72,12 +72,17 @@ def rebuild(weights: str, recipe: Mapping[str, Any], sources: Iterable[NetworkSo
     return prune_network(model, get_method(method), ratio, seed)
 
 
-def _spec(values: Any) -> StudentSpec:
+def _spec(recipe: Mapping[str, Any]) -> NetworkSpec:
+    """The spec of a design; its kind checks what a stranger's file may say. Older rows are all of StudentNets."""
+    kind, values = recipe.get("network", StudentSpec.kind), recipe["spec"]
+    if not isinstance(kind, str) or not isinstance(values, dict):
+        raise ExplorerError("This row cannot be rebuilt: it does not say which kind of network it is.")
+    builder = builder_of(kind)
     try:
-        return StudentSpec.from_dict(values)
+        return builder.from_dict(values, values.get("classes", 0))
     except (TypeError, KeyError) as error:
         raise ExplorerError(
-            "This row cannot be rebuilt: its widths are not those of a StudentNet."
+            f"This row cannot be rebuilt: its widths are not those of a {builder.title}."
         ) from error
 
 

@@ -12,7 +12,7 @@ from explorer.data import BUNDLED
 from explorer.distillation.loss import check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
-from explorer.networks import StudentSpec, widths_text
+from explorer.networks import NetworkSpec, describe
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
 from explorer.report.blocks import Provenance
@@ -84,7 +84,7 @@ class ReportSubject:
     """What the report is about.
 
     Attributes:
-        spec: the student network.
+        spec: the designed network.
         size: side of its input in pixels.
         limit: parameters at most.
         alpha: weight of the soft term.
@@ -95,7 +95,7 @@ class ReportSubject:
         forms: its three forms; None if they were not measured.
     """
 
-    spec: StudentSpec
+    spec: NetworkSpec
     size: int
     limit: int
     alpha: float
@@ -114,7 +114,7 @@ class ReportSubject:
         """What the report is about, plain text; says so where some of its networks ship and others are the user's."""
         between = " and ".join(f"“{network.title}”" for network in self.batch.networks)
         line = (
-            f"About a StudentNet of widths {widths_text(self.spec.channels)}; alpha {self.alpha:g} and "
+            f"About {describe(self.spec)}; alpha {self.alpha:g} and "
             f"T {self.temperature:g}{f' between {between}' if between else ''}; “{self.pruned.title}”, pruned."
         )
         roles = tuple(dict.fromkeys((*self.batch.networks, self.pruned)))

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.data import BUNDLED
 from explorer.ledger import LedgerRow
 from explorer.measure import Accuracy
-from explorer.networks import StudentSpec
+from explorer.networks import NetworkSpec
 from explorer.work.identity import Identity
 from explorer.workspace import NetworkSource, open_workspace
 
@@ -77,7 +77,7 @@ class Session:
         self.ledger_link: str | None = None
         self.runs: dict[tuple[str, str, str], Identity] = {}
         self.stopped: set[Identity] = set()
-        self.design: StudentSpec | None = None
+        self.design: NetworkSpec | None = None
         self.address = AddressState()
         self._states: dict[type, Any] = {}
 

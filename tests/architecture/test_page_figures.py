@@ -112,7 +112,7 @@ def test_the_pinned_row_is_of_this_network_at_this_size() -> None:
     app = opened(60_000)
     press(app, "Pin to the ledger")
     (row,) = app.session_state["session"].pinned
-    assert row.recipe == {"spec": SPEC.to_dict()}
+    assert row.recipe == {"network": "studentnet", "spec": SPEC.to_dict()}
     assert (row.params, row.input_size) == (PARAMS, SIZE)
     # The ledger counts products alone, so without biases and BatchNorm.
     assert 0.8 * MULT_ADDS < row.mult_adds < MULT_ADDS

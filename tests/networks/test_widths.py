@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
 from explorer.networks import (
+    NetworkSpec,
     ResNetSpec,
     StudentSpec,
     channel_groups,
@@ -86,3 +88,12 @@ def test_networks_in_a_few_words() -> None:
 def test_a_pruned_network_one_channel_wide_opens_again() -> None:
     model = NARROW.build()
     assert recognise(model.state_dict(), "it").spec == NARROW
+
+
+@pytest.mark.parametrize("spec", [StudentSpec(8, (8, 16, 32, 18), kernel=5), ResNetSpec(11, (2, 3) * 6)])
+def test_the_same_network_for_other_classes(spec: NetworkSpec) -> None:
+    other = spec.with_classes(7)
+    assert (other.classes, other.channels) == (7, spec.channels)
+    assert other.with_classes(spec.classes) == spec
+    with pytest.raises(ExplorerError, match="between 2 and"):
+        spec.with_classes(1)

@@ -11,7 +11,7 @@ from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, count_network
 from explorer.measure import accuracy, logits
-from explorer.networks import StudentSpec, parameter_count
+from explorer.networks import ResNetSpec, StudentSpec, parameter_count
 from explorer.report import rebuild as rebuilding
 from explorer.report.receipt import receipt, why_no_receipt
 from explorer.work.progress import follow
@@ -55,13 +55,16 @@ def rebuild(recipe: dict, weights: str = STUDENT) -> nn.Module:
 
 RECIPES: list[dict] = [
     {"spec": StudentSpec(8, (8, 16, 32, 18), conv_bias=True).to_dict()},
+    {"network": "resnet18", "spec": ResNetSpec(7, (2, 3) * 6).to_dict()},
     {},
     {"method": "layer-l1", "ratio": 0.5, "seed": 0},
     {"method": "channels-random", "ratio": 0.3, "seed": 2},
 ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.get("method", "plain")))
+@pytest.mark.parametrize(
+    "recipe", RECIPES, ids=lambda recipe: str(recipe.get("method", recipe.get("network", "plain")))
+)
 def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong(
     recipe: dict, tmp_path: Path
 ) -> None:
@@ -78,7 +81,7 @@ def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong
 
 
 def test_recomputing_drops_the_milliseconds_and_says_so() -> None:
-    pruned = recompute(row(RECIPES[2]))
+    pruned = recompute(row(RECIPES[3]))
     assert pruned.ms is None
     assert pruned.batch is None
     assert pruned.origin == "computed"
@@ -124,11 +127,11 @@ def test_images_are_looked_up_by_their_key() -> None:
 
 
 def test_counts_are_those_of_the_network() -> None:
-    model = rebuild(RECIPES[3])
+    model = rebuild(RECIPES[4])
     params, nonzero, mult_adds = count_network(model, 64)
     assert params == parameter_count(model) < 59_026
     assert nonzero == sum(int((part != 0).sum()) for part in model.parameters())
-    assert mult_adds < count_network(rebuild(RECIPES[1]), 64)[2]
+    assert mult_adds < count_network(rebuild(RECIPES[2]), 64)[2]
     assert not any(part.is_meta for part in model.parameters()), "the model itself is left alone"
 
 
@@ -145,6 +148,10 @@ def test_counts_are_those_of_the_network() -> None:
         (STUDENT, {"method": "random", "ratio": 0.5, "precision": "bfloat16"}, "measured in bfloat16"),
         ("", {"spec": {"stem": 0}}, "not those of a StudentNet"),
         ("", {"spec": {"stem": 0, "widths": [1, 1, 1, 1]}}, "between 1 and"),
+        ("", {"network": "magic", "spec": {}}, "no kind of network 'magic'"),
+        ("", {"network": ["resnet18"], "spec": {}}, "which kind of network"),
+        ("", {"network": "resnet18", "spec": []}, "which kind of network"),
+        ("", {"network": "resnet18", "spec": {}}, "between 2 and 1000 classes, not 0"),
     ],
 )
 def test_what_cannot_be_rebuilt_is_told(weights: str, recipe: dict, sentence: str) -> None:
