@@ -38,7 +38,7 @@ from explorer.data import CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
 from explorer.data.decode import cache_folder
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
-from explorer.networks import NetworkSpec, builder_of, load_weights, parameter_count, recognise
+from explorer.networks import builder_of, load_weights, parameter_count, spec_of
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
@@ -70,7 +70,7 @@ class NetworkSource:
             ExplorerError: its file has changed or is gone.
         """
         if self.content is not None:
-            return recognise(load(self.content), self.card.title)
+            return load_weights(self.card.build(), load(self.content), self.card.title).eval()
         assert self.path is not None, "a network is in memory or in a file"
         state = read_state(self.path)
         if sha256(self.path) != self.card.sha256:
@@ -157,7 +157,7 @@ def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on
     """
     content = save(stored(model, torch.float32))
     digest = hashlib.sha256(content).hexdigest()
-    spec: NetworkSpec = model.spec  # type: ignore[assignment]  # every builder puts it there
+    spec = spec_of(model)
     card = Card(
         name=f"{title}-{digest[:8]}",
         title=title,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from explorer.checkpoints.card import Card
 from explorer.data import CHECKPOINT_SUFFIXES
 from explorer.errors import ExplorerError
-from explorer.networks import NetworkSpec, parameter_count, recognise
+from explorer.networks import parameter_count, recognise, spec_of
 
 MAX_MEGABYTES = 150  # an upload's limit too (.streamlit/config.toml); a ResNet-18 with Adam's state has 134
 NESTED = ("state_dict", "model_state_dict", "model")
@@ -107,7 +107,7 @@ def open_checkpoint(path: Path) -> tuple[Card, nn.Module]:
         raise error if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}") from error
     check_values(model, path.name)
     digest = sha256(path)
-    spec: NetworkSpec = model.spec  # type: ignore[assignment]  # every builder puts it there
+    spec = spec_of(model)
     weights = next(tensor for tensor in state.values() if tensor.is_floating_point())
     return (
         Card(

@@ -16,7 +16,8 @@ from explorer.networks.cost import Cost, CostModel, cost_model, cost_model_of_sp
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
 from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
-from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, depthwise_layers
+from explorer.networks.graphspec import GraphSpec, spec_of
+from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, class_count, depthwise_layers
 from explorer.networks.parts import group_titles, layers_in_words, parts_of
 from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
@@ -33,6 +34,7 @@ __all__ = [
     "ChannelGroup",
     "Cost",
     "CostModel",
+    "GraphSpec",
     "Kept",
     "Member",
     "NetworkGraph",
@@ -46,6 +48,7 @@ __all__ = [
     "builder_of",
     "channel_groups",
     "checked_int",
+    "class_count",
     "cost_model",
     "cost_model_of_spec",
     "cost_of",
@@ -68,6 +71,7 @@ __all__ = [
     "resnet18_teacher",
     "sides",
     "source_code",
+    "spec_of",
     "widths_text",
     "wiring_of",
     "with_widths",

@@ -73,14 +73,14 @@ class Builder:
         role: what the homework uses it for.
         from_dict: the spec that ``to_dict`` wrote; other values of a card that matter are the number of classes.
         candidates: specs that a state_dict could belong to, by the shapes in it; none if it is another kind. Their
-            widths are read off afterwards, see ``recognise``.
+            widths are read off afterwards, see ``recognise``. None if a state_dict cannot tell.
     """
 
     key: str
     title: str
     role: Literal["teacher", "student"]
     from_dict: Callable[[Mapping[str, Any], int], NetworkSpec]
-    candidates: Callable[[Mapping[str, Tensor]], Iterator[NetworkSpec]]
+    candidates: Callable[[Mapping[str, Tensor]], Iterator[NetworkSpec]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("key", "title"):
@@ -138,7 +138,9 @@ def describe(network: NetworkSpec | nn.Module) -> str:
     if isinstance(spec, str):
         return spec
     builder = builder_of(spec.kind)
-    return f"{builder.title} {widths_text(spec.channels)}" if builder.role == "student" else builder.title
+    # A network that was read off its graph has the name of its class, which says more than its kind.
+    title: str = getattr(spec, "name", builder.title)
+    return f"{title} {widths_text(spec.channels)}" if builder.role == "student" else title
 
 
 def wiring_of(spec: NetworkSpec) -> nn.Module:

@@ -226,7 +226,9 @@ class _Channels:
             )
 
 
-_groups: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], tuple[ChannelGroup, ...]]] = WeakKeyDictionary()
+_groups: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], tuple[ChannelGroup, ...], int]] = (
+    WeakKeyDictionary()
+)
 
 
 def channel_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
@@ -237,11 +239,27 @@ def channel_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
     Raises:
         ExplorerError: the network cannot be read as a graph, or its widths do not fit each other.
     """
-    widths = tuple(weight.numel() for weight in model.parameters())
+    return _followed(model)[1]
+
+
+def class_count(model: nn.Module) -> int:
+    """How many logits a network gives.
+
+    Raises:
+        ExplorerError: as ``channel_groups``.
+    """
+    return _followed(model)[2]
+
+
+def _followed(model: nn.Module) -> tuple[tuple[int, ...], tuple[ChannelGroup, ...], int]:
+    """Sizes of a network's weights, its groups and how many logits it gives; read anew when its widths have changed."""
+    sizes = tuple(weight.numel() for weight in model.parameters())
     known = _groups.get(model)
-    if known is None or known[0] != widths:
-        known = _groups[model] = widths, _collected(_Channels(model, graph_of(model)))
-    return known[1]
+    if known is None or known[0] != sizes:
+        graph = graph_of(model)
+        channels = _Channels(model, graph)
+        known = _groups[model] = sizes, _collected(channels), len(channels.values[graph.logits])
+    return known
 
 
 def _collected(channels: _Channels) -> tuple[ChannelGroup, ...]:

@@ -22,14 +22,15 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     """
     # A single number has no shape to read anything off.
     shaped = {key: tensor for key, tensor in state.items() if tensor.ndim}
-    candidates = (spec for builder in all_builders().values() for spec in builder.candidates(shaped))
+    kinds = [builder for builder in all_builders().values() if builder.candidates is not None]
+    candidates = (spec for kind in kinds if kind.candidates for spec in kind.candidates(shaped))
     specs = [spec for spec in (_with_widths_of(shaped, each) for each in candidates) if spec is not None]
     if specs:
         # One kind may have all layers of another and some more, so all their names must be there and no other. If
         # they are not, the first kind says what does not fit.
         named = (spec for spec in specs if wiring_of(spec).state_dict().keys() == state.keys())
         return load_weights(next(named, specs[0]).build(), state, source).eval()
-    known = " nor a ".join(builder.title for builder in all_builders().values())
+    known = " nor a ".join(kind.title for kind in kinds)
     raise ExplorerError(f"{source} is neither a {known}.")
 
 

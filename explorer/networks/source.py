@@ -11,13 +11,14 @@ from inspect import signature
 from itertools import chain, count, pairwise
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn import functional
 
 from explorer.networks.builders import describe
 from explorer.networks.counts import parameter_count
 from explorer.networks.graph import NetworkGraph, Step, graph_of
+from explorer.networks.groups import class_count
+from explorer.networks.program import call_name
 from explorer.networks.source_modules import HOLDER, ModuleTree
 from explorer.networks.source_text import Text, text_of
 
@@ -69,10 +70,9 @@ def source_code(model: nn.Module, class_name: str = "StudentNet") -> str:
         "\n".join(line for statement in statements for line in statement.lines(8))
         for statements in (tree.statements, _forward(graph, tree))
     )
-    makers = [step.layer for step in graph.steps if step.operator.channels in ("convolution", "linear")]
     return _FILE.format(
         title=describe(model),
-        classes=len(model.get_parameter(f"{makers[-1]}.weight")),
+        classes=class_count(model),
         params=parameter_count(model),
         imports="".join(line for use, line in _IMPORTS if use in layers + forward).rstrip(),
         holder=HOLDER if "Layers(" in layers else "",
@@ -170,7 +170,7 @@ def _computed(line: _Line, variables: Mapping[str, str]) -> Text:
         return Text(f"{args[0]} {_SIGNS[target]} {args[1]}")
     if isinstance(target, str) or target in _METHODS:
         return Text(f"{args[0]}.{_METHODS.get(target, target)}(", items[1:], ")")
-    return Text(f"{_qualified(target)}(", items, ")")
+    return Text(f"{call_name(target)}(", items, ")")
 
 
 def _settings(step: Step) -> dict[str, Any]:
@@ -188,14 +188,3 @@ def _settings(step: Step) -> dict[str, Any]:
     return {
         key: value for key, value in settings.items() if key not in defaults or defaults[key].default != value
     }
-
-
-def _qualified(function: Any) -> str:
-    """A function by the name under which torch offers it."""
-    rooms = ((functional, "functional"), (torch, "torch"))
-    return next(
-        f"{prefix}.{name}"
-        for room, prefix in rooms
-        for name, value in vars(room).items()
-        if value is function
-    )

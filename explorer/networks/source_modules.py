@@ -1,13 +1,12 @@
 """The modules of a network as code: how each is built, and how each is reached from ``self``."""
 
 from collections.abc import Iterator
-from inspect import Parameter, signature
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.networks.graph import CONTAINERS
+from explorer.networks.settings import layer_settings
 from explorer.networks.source_text import Text, is_name, quoted, text_of
 
 HOLDER = '''
@@ -145,20 +144,9 @@ def _attribute(path: str, key: str) -> str:
 
 
 def _layer(module: nn.Module, name: str) -> Text:
-    """The call that builds a layer, without the settings that are so by default."""
-    items = []
-    for setting in list(signature(type(module).__init__).parameters.values())[1:]:
-        if setting.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-            continue  # ``nn.Identity`` takes anything and uses nothing
-        value: Any = getattr(module, setting.name, setting.default)
-        if value is Parameter.empty:
-            raise ExplorerError(f"{name}, a {type(module).__name__}, does not tell its {setting.name}.")
-        if setting.name == "bias":
-            # A BatchNorm that is not affine has no bias for that reason.
-            value = isinstance(value, Tensor) or not getattr(module, "affine", True)
-        if isinstance(value, tuple) and len(set(value)) == 1:
-            value = value[0]  # the same along height and width
-        if value != setting.default:
-            text = text_of(value, {})
-            items.append(text if setting.name in _UNNAMED else text.put(f"{setting.name}="))
+    """The call that builds a layer."""
+    items = (
+        text_of(value, {}).put("" if setting in _UNNAMED else f"{setting}=")
+        for setting, value in layer_settings(module, name).items()
+    )
     return Text(f"nn.{type(module).__name__}(", tuple(items), ")")

@@ -1,0 +1,318 @@
+"""Any network as a spec: written down from its graph, and built again from what is written.
+
+A network that no builder knows, the user's own, becomes a ``GraphSpec``; everything that takes the spec of a StudentNet
+takes it as well.
+"""
+
+import json
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, fx, nn
+
+from explorer.errors import ExplorerError
+from explorer.networks.builders import Builder, NetworkSpec, checked_int
+from explorer.networks.graph import CONTAINERS, graph_of
+from explorer.networks.groups import channel_groups, class_count
+from explorer.networks.program import (
+    IMAGE,
+    PARAMETER,
+    SECOND,
+    SEQUENTIAL,
+    LayerEntry,
+    Program,
+    StepEntry,
+    call_name,
+    calls,
+    layer_types,
+    parse,
+    refuse,
+)
+from explorer.networks.resize import with_widths
+from explorer.networks.settings import layer_settings
+
+MAX_NUMBERS = 64_000_000
+MAX_CHANNELS = 8_192  # in one group
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """Everything that defines one network of no known kind.
+
+    Attributes:
+        text: its program as canonical JSON.
+        widths: of its channel groups, in the order of its graph; empty if they are those of the program.
+
+    Raises:
+        ExplorerError: the text is no program that can be built.
+    """
+
+    kind: ClassVar[str] = "graph"
+
+    text: str
+    widths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        base, widths = _base_widths(self.text), tuple(self.widths)
+        if widths and len(widths) != len(base):
+            raise ExplorerError(f"{self.name} has {len(base)} widths, not {len(widths)}.")
+        for title, width in zip(_group_titles(self.text), widths, strict=False):
+            checked_int(width, 1, MAX_CHANNELS, f"{title} must have between 1 and {MAX_CHANNELS:,} channels")
+        # A frozen class only allows it so. The program's own widths need not be said, so that one network is one spec.
+        object.__setattr__(self, "widths", () if widths == base else widths)
+
+    @property
+    def program(self) -> Program:
+        """The layers and steps, at the widths that they were read with."""
+        return parse(self.text)
+
+    @property
+    def name(self) -> str:
+        """Class name of the network that it was read from."""
+        return self.program.name
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return class_count(_wiring(self.text))
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The widths of its channel groups, in the order of its graph."""
+        return self.widths or _base_widths(self.text)
+
+    def with_channels(self, channels: tuple[int, ...]) -> "GraphSpec":
+        """The same with other widths."""
+        return replace(self, widths=tuple(channels))
+
+    def build(self) -> nn.Module:
+        """The network with fresh weights, its modules named as in the original."""
+        model: nn.Module = GraphNetwork(self.program)
+        if self.widths:
+            keys = (group.key for group in channel_groups(model))
+            model = with_widths(model, dict(zip(keys, self.widths, strict=True)))
+        model.spec = self  # type: ignore[assignment]  # a plain attribute, which nn.Module allows but does not type
+        return model
+
+    def to_dict(self) -> dict[str, Any]:
+        """The program as plain values for JSON, and the widths where they are others."""
+        values: dict[str, Any] = json.loads(self.text)
+        return values | ({"widths": list(self.widths)} if self.widths else {})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "GraphSpec":
+        """The spec that ``to_dict`` wrote.
+
+        Raises:
+            ExplorerError: these are no such values.
+        """
+        widths = values.get("widths", ())
+        if not isinstance(widths, list | tuple):
+            refuse("its widths are no list")
+        return cls(
+            _canonical({key: value for key, value in values.items() if key != "widths"}), tuple(widths)
+        )
+
+
+def spec_of(model: nn.Module) -> NetworkSpec:
+    """What defines a network: the spec that it carries, or one read off its graph.
+
+    Raises:
+        ExplorerError: it cannot be read as a graph.
+    """
+    spec: NetworkSpec | None = getattr(model, "spec", None)
+    if spec is not None:
+        return spec
+    graph = graph_of(model)
+    layers = tuple(_layer_entries(model))
+    steps = tuple(
+        StepEntry(
+            step.name,
+            step.layer,
+            "" if step.layer else call_name(step.target),
+            [_plain(each, step.name) for each in step.node.args],
+            {key: _plain(value, step.name) for key, value in step.node.kwargs.items()},
+        )
+        for step in graph.steps
+    )
+    return GraphSpec(_canonical(asdict(Program(type(model).__name__, layers, steps, graph.logits))))
+
+
+def _layer_entries(model: nn.Module) -> Iterator[LayerEntry]:
+    """The modules and bare parameters of a network in the order in which they are registered."""
+    first: dict[int, str] = {}
+    types = layer_types()
+    for name, module in model.named_modules(remove_duplicate=False):
+        known = first.setdefault(id(module), name)
+        if known != name:
+            # What lies inside a container with two names is found under both.
+            if not name.startswith(tuple(f"{holder}." for holder in first.values() if holder)):
+                yield LayerEntry(name, SECOND, {"layer": known})
+        elif types.get(type(module).__name__) is type(module):
+            yield LayerEntry(name, type(module).__name__, layer_settings(module, name))
+        elif isinstance(module, nn.Sequential) and name:
+            yield LayerEntry(name, SEQUENTIAL)
+        elif type(module).__module__.startswith("torch.nn.") and not isinstance(module, CONTAINERS):
+            if module.state_dict():
+                raise ExplorerError(f"{name} is a {type(module).__name__}, which the explorer does not know.")
+        else:
+            for key, parameter in module.named_parameters(recurse=False):
+                path = f"{name}.{key}".removeprefix(".")
+                yield LayerEntry(path, PARAMETER, {"shape": list(parameter.shape)})
+
+
+def _plain(value: Any, step: str) -> Any:
+    """An argument of a step as a plain value."""
+    if isinstance(value, fx.Node):
+        return {"parameter": str(value.target)} if value.op == "get_attr" else {"value": value.name}
+    if isinstance(value, slice):
+        return {"slice": [_plain(each, step) for each in (value.start, value.stop, value.step)]}
+    if isinstance(value, list | tuple):
+        return [_plain(each, step) for each in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ExplorerError(
+        f"{step} has a {type(value).__name__} among its arguments, which cannot be written down."
+    )
+
+
+class Holder(nn.Module):
+    """Holds layers by their names."""
+
+
+class GraphNetwork(nn.Module):
+    """A network that runs the steps of a program.
+
+    Input (N, 3, H, W) float, output (N, classes) logits.
+    """
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+        for entry in program.layers:
+            _add(self, entry)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, 3, H, W)."""
+        values: dict[str, Any] = {IMAGE: image}
+        last = _last_readers(self.program)
+        for number, step in enumerate(self.program.steps):
+            args = [_resolved(each, values, self) for each in step.args]
+            kwargs = {key: _resolved(value, values, self) for key, value in step.kwargs.items()}
+            values[step.name] = _callee(step, self, args)(*args, **kwargs)
+            for name in last.get(number, ()):
+                del values[name]  # batches are large: what nothing reads any more is freed
+        logits: Tensor = values[self.program.logits]
+        return logits
+
+
+def _callee(step: StepEntry, network: nn.Module, args: list[Any]) -> Any:
+    """What a step calls; of a tensor's method the bound one, and its ``self`` is taken from the arguments."""
+    if step.layer:
+        return network.get_submodule(step.layer)
+    if step.call.startswith("."):
+        return getattr(args.pop(0), step.call[1:])
+    return calls()[step.call]
+
+
+def _last_readers(program: Program) -> Mapping[int, Sequence[str]]:
+    """By the number of a step, the values that nothing reads after it."""
+    last: dict[str, int] = {}
+    for number, step in enumerate(program.steps):
+        last[step.name] = number
+        last |= dict.fromkeys(_values_read(step), number)
+    freed: dict[int, list[str]] = {}
+    for name, number in last.items():
+        if name != program.logits:
+            freed.setdefault(number, []).append(name)
+    return freed
+
+
+def _values_read(step: StepEntry) -> Iterator[str]:
+    for argument in (*step.args, *step.kwargs.values()):
+        yield from (name for kind, name in _references(argument) if kind == "value")
+
+
+def _references(argument: Any) -> Iterator[tuple[str, Any]]:
+    """The values and parameters that an argument refers to: ("value" or "parameter", name)."""
+    if isinstance(argument, list | tuple):
+        for each in argument:
+            yield from _references(each)
+    elif isinstance(argument, Mapping):
+        kind, name = next(iter(argument.items()))
+        if kind == "slice":
+            yield from _references(name)
+        else:
+            yield kind, name
+
+
+def _resolved(argument: Any, values: Mapping[str, Any], network: nn.Module) -> Any:
+    """An argument with the values and parameters that it refers to."""
+    if isinstance(argument, list | tuple):
+        return [_resolved(each, values, network) for each in argument]
+    if isinstance(argument, Mapping):
+        kind, name = next(iter(argument.items()))
+        if kind == "slice":
+            return slice(*_resolved(name, values, network))
+        return values[name] if kind == "value" else operator.attrgetter(name)(network)
+    return argument
+
+
+def _add(network: nn.Module, entry: LayerEntry) -> None:
+    """Put a layer, container or parameter into the module tree, with the holders above it."""
+    path, _, key = entry.name.rpartition(".")
+    holder = network
+    for name in path.split(".") if path else ():
+        if name not in holder._modules:
+            holder.add_module(name, Holder())
+        holder = cast(nn.Module, holder._modules[name])
+    if entry.type == PARAMETER:
+        # A bare parameter is a scale in every network known here: it begins at one.
+        holder.register_parameter(key, nn.Parameter(torch.ones(*entry.settings["shape"])))
+    elif entry.type == SECOND:
+        holder.add_module(key, network.get_submodule(entry.settings["layer"]))
+    elif entry.type == SEQUENTIAL:
+        holder.add_module(key, nn.Sequential())
+    else:
+        holder.add_module(key, layer_types()[entry.type](**entry.settings))
+
+
+def _canonical(values: Mapping[str, Any]) -> str:
+    """Plain values as text, the same for the same values."""
+    try:
+        return json.dumps(values, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ExplorerError(f"The network cannot be written down: {error}.") from error
+
+
+@lru_cache(maxsize=64)
+def _wiring(text: str) -> nn.Module:
+    """The network of a program without numbers, built once: only read it. What cannot be built is refused here."""
+    program = parse(text)
+    try:
+        with torch.device("meta"):
+            model = GraphNetwork(program)
+    # The settings of a layer are a stranger's; torch refuses them with whatever its constructors raise.
+    except Exception as error:
+        refuse(str(error).partition("\n")[0].rstrip(".") or type(error).__name__)
+    # With the buffers, which a BatchNorm has even where it has no parameters.
+    total = sum(tensor.numel() for tensor in model.state_dict().values())
+    if total > MAX_NUMBERS:
+        refuse(f"it has {total:,} numbers among its weights, and at most {MAX_NUMBERS:,} are taken")
+    channel_groups(model)  # refuses what is wired wrongly
+    return model
+
+
+def _base_widths(text: str) -> tuple[int, ...]:
+    return tuple(group.width for group in channel_groups(_wiring(text)))
+
+
+def _group_titles(text: str) -> tuple[str, ...]:
+    return tuple(group.title for group in channel_groups(_wiring(text)))
+
+
+BUILDER = Builder(GraphSpec.kind, "network", "student", lambda values, _classes: GraphSpec.from_dict(values))
