@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from explorer.errors import ExplorerError
-from explorer.networks.builders import Builder, NetworkSpec, checked_int
+from explorer.networks.builders import Builder, NetworkSpec, checked_classes, checked_int
 from explorer.networks.graph import CONTAINERS, graph_of
-from explorer.networks.groups import channel_groups, class_count
+from explorer.networks.groups import channel_groups, class_count, class_layers
 from explorer.networks.program import (
     IMAGE,
     PARAMETER,
@@ -35,6 +35,8 @@ from explorer.networks.program import (
 from explorer.networks.resize import with_widths
 from explorer.networks.settings import layer_settings
 
+# What a layer calls its outputs.
+_OUTPUTS = {"Conv2d": "out_channels", "Linear": "out_features", "BatchNorm2d": "num_features"}
 MAX_NUMBERS = 64_000_000
 MAX_CHANNELS = 8_192  # in one group
 
@@ -88,6 +90,25 @@ class GraphSpec:
     def with_channels(self, channels: tuple[int, ...]) -> "GraphSpec":
         """The same with other widths."""
         return replace(self, widths=tuple(channels))
+
+    def with_classes(self, classes: int) -> "GraphSpec":
+        """The same for another number of classes.
+
+        Raises:
+            ExplorerError: the number is not allowed, or the logits are made by more than a layer's outputs.
+        """
+        if checked_classes(classes) == self.classes:
+            return self
+        values, layers = json.loads(self.text), class_layers(_wiring(self.text))
+        for entry in values["layers"]:
+            if entry["name"] in layers and entry["type"] in _OUTPUTS:
+                entry["settings"][_OUTPUTS[entry["type"]]] = classes
+        other = GraphSpec(_canonical(values), self.widths)
+        if other.classes != classes:
+            raise ExplorerError(
+                f"The number of classes of {self.name} cannot be changed: no layer alone makes its logits."
+            )
+        return other
 
     def build(self) -> nn.Module:
         """The network with fresh weights, its modules named as in the original."""

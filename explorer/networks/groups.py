@@ -251,6 +251,18 @@ def class_count(model: nn.Module) -> int:
     return _followed(model)[2]
 
 
+def class_layers(model: nn.Module) -> tuple[str, ...]:
+    """The layers that have an output for each class and no other: what makes the logits, and a BatchNorm on them."""
+    graph = graph_of(model)
+    channels = _Channels(model, graph)
+    logits = {channels.root(channel) for channel in channels.values[graph.logits].tolist()}
+    return tuple(
+        axis.layer
+        for axis in channels.axes.values()
+        if axis.role != "input channel" and {channels.root(each) for each in axis.channels.tolist()} == logits
+    )
+
+
 def _followed(model: nn.Module) -> tuple[tuple[int, ...], tuple[ChannelGroup, ...], int]:
     """Sizes of a network's weights, its groups and how many logits it gives; read anew when its widths have changed."""
     sizes = tuple(weight.numel() for weight in model.parameters())

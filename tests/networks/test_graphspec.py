@@ -110,6 +110,18 @@ def test_a_budget_and_code_are_made_of_it_as_of_any_spec() -> None:
     assert torch.equal(again(images()), model(images()))
 
 
+@pytest.mark.parametrize("name", ["Chain", "squeezenet1_1", "mobilenet_v2"])
+def test_another_number_of_classes_changes_the_last_layer_alone(name: str) -> None:
+    first = spec(name)
+    other = first.with_classes(9)
+    model = other.build().eval()
+    assert model(images_for(model, 64)).shape[1] == other.classes == 9
+    assert other.channels == first.channels
+    assert other.with_classes(first.classes) == first
+    with pytest.raises(ExplorerError, match="between 2 and"):
+        first.with_classes(1)
+
+
 def test_it_is_described_by_the_name_of_its_class() -> None:
     assert describe(spec("Residual")).startswith("Residual (")
     assert describe(spec("mobilenet_v2")).startswith("MobileNetV2 (32; 16, 96, ")
