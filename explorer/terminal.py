@@ -1,6 +1,7 @@
 """What the terminal's commands share: how data, networks and images are named, progress bars, running an instrument."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,9 +9,10 @@ from tqdm import tqdm
 
 from explorer.data import BUNDLED, DataSet, ImageSet, Use, decode, folder, open_data_set
 from explorer.errors import ExplorerError
+from explorer.user_code import Given, read_given
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update, follow
-from explorer.workspace import Workspace, open_workspace
+from explorer.workspace import NetworkSource, Workspace, open_workspace
 
 PartType = TypeVar("PartType")
 
@@ -81,6 +83,28 @@ def checkpoints_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def network_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--network``: a network of the user's own, from a file or from code."""
+    parser.add_argument(
+        "--network",
+        action="append",
+        metavar="FILE",
+        help="your own network: a .pt2 or a checkpoint, or code as student.py:StudentNet (with weights: "
+        "student.py:StudentNet@student.ckpt), which is run in a process of its own; may be given several times",
+    )
+
+
+def given_networks(options: argparse.Namespace, size: int) -> tuple[NetworkSource, ...]:
+    """The networks that ``--network`` names, in this order; code is exported with images of ``size`` pixels.
+
+    Raises:
+        ExplorerError: one cannot be used.
+    """
+    return tuple(
+        follow(read_given(Given(text, size)), Bars()) for text in getattr(options, "network", None) or ()
+    )
+
+
 def folder_of_networks(options: argparse.Namespace) -> Path | None:
     """The folder that ``--checkpoints`` names; None if it was not given.
 
@@ -114,12 +138,34 @@ def data_set(options: argparse.Namespace, *, size: int | None = None, bundled: D
 
 
 def workspace_of(options: argparse.Namespace) -> Workspace:
-    """The images and networks that the options ask for; a network is named as ``Workspace.find`` takes it.
+    """The images and networks that the options ask for, those of ``--network`` first.
+
+    A network is named as ``Workspace.find`` takes it; ``network_name`` gives the one that a command is to work on.
 
     Raises:
-        ExplorerError: the folder is no folder of labelled images, or there is no folder of networks.
+        ExplorerError: the folder is no folder of labelled images, there is no folder of networks, or a network that
+            is named cannot be used.
     """
-    return open_workspace(data_set(options), folder_of_networks(options))
+    workspace = open_workspace(data_set(options), folder_of_networks(options))
+    given = given_networks(options, workspace.data.input_size)
+    return replace(workspace, networks=(*given, *workspace.networks))
+
+
+def network_name(workspace: Workspace, options: argparse.Namespace, name: str | None) -> str:
+    """The network of ``workspace_of(options)`` that a command works on: of this name, else the first of ``--network``.
+
+    Raises:
+        ExplorerError: neither names one, or it does not fit the images.
+    """
+    if name is None and not options.network:
+        raise ExplorerError("Name a network, or give your own with --network.")
+    named = name if name is not None else next(iter(workspace.all_sources))
+    if named in workspace.all_sources and named not in workspace.sources:
+        card = workspace.all_sources[named].card
+        raise ExplorerError(
+            next(each for each in workspace.misfits if each.startswith(f"{card.title} tells"))
+        )
+    return workspace.find(named)
 
 
 def first_images(workspace: Workspace, use: Use, count: int) -> ImageSet:

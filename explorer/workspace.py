@@ -254,11 +254,16 @@ class Workspace:
     @property
     def misfits(self) -> tuple[str, ...]:
         """A sentence for each network that these images do not suit."""
-        return tuple(
+        return tuple(filter(None, map(self.misfit, self.all_sources)))
+
+    def misfit(self, name: str) -> str:
+        """Why these images do not suit a network; empty if they do."""
+        card = self.all_sources[name].card
+        if self._fits(card):
+            return ""
+        return (
             f"{card.title} tells {card.classes} classes apart and {self.data.title} has {len(self.data.classes)}, so "
             f"it can be counted but not measured here: it needs images of {card.classes} classes."
-            for card in (source.card for source in self.all_sources.values())
-            if not self._fits(card)
         )
 
     def _fits(self, card: Card) -> bool:

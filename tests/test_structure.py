@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("runs",),
     ("workspace", "ledger"),
+    ("user_code",),
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning"),
