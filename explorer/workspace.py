@@ -28,14 +28,17 @@ from explorer.checkpoints import (
     SHIPPED,
     Card,
     catalogue,
+    check_name,
+    identity,
     open_checkpoint,
     read_state,
-    sha256,
     stored,
 )
+from explorer.checkpoints.evidence import FOLDER as EVIDENCE
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_rows, find_tensor, has_tensor
 from explorer.data import CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
 from explorer.data.decode import cache_folder
+from explorer.data.layout import IMAGES, SPLIT_NAMES
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
 from explorer.networks import builder_of, load_weights, parameter_count, spec_of
@@ -43,6 +46,9 @@ from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
 MOST_CHECKPOINTS = 20
+MOST_DEEP = 2  # so many folders down checkpoints are looked for
+MOST_ENTRIES = 20_000
+FEW = 50  # entries by which a folder of images is known
 SHORT = 6  # characters of a sha256 that tell two networks of one title apart
 
 RowType = TypeVar("RowType")
@@ -57,11 +63,15 @@ class NetworkSource:
         card: what is known of it; ``card.sha256`` identifies its weights.
         path: its file, where it has one.
         content: its weights as a safetensors file in memory, where it has none.
+        part: which network of the file it is, where that holds several.
+        notices: what was done to a file of the user's and what was assumed of it, in sentences.
     """
 
     card: Card
     path: Path | None = None
     content: bytes | None = field(default=None, repr=False)
+    part: str = ""
+    notices: tuple[str, ...] = ()
 
     def load(self) -> nn.Module:
         """A private copy in eval mode, float32.
@@ -72,8 +82,8 @@ class NetworkSource:
         if self.content is not None:
             return load_weights(self.card.build(), load(self.content), self.card.title).eval()
         assert self.path is not None, "a network is in memory or in a file"
-        state = read_state(self.path)
-        if sha256(self.path) != self.card.sha256:
+        state = read_state(self.path, self.part)
+        if identity(self.path, self.part) != self.card.sha256:
             raise ExplorerError(f"{self.path.name} has changed since it was read: reload the page.")
         return load_weights(self.card.build(), state, self.path.name).eval()
 
@@ -83,53 +93,103 @@ class NetworkSource:
         return self.path == SHIPPED / self.card.file
 
 
-def networks_in(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[str, ...]]:
-    """The networks in a folder, and a sentence for each file that cannot be used.
+@dataclass(frozen=True)
+class Refused:
+    """A file that by its name is a checkpoint and cannot be used: ``sentence`` says why."""
+
+    path: Path
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def networks_in(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
+    """The networks in a folder, and the files that cannot be used.
 
     Those of a manifest come first, with their cards, unopened; loose checkpoints are opened and recognised.
     """
     if folder is None:
         return (), ()
     sources: list[NetworkSource] = []
-    problems: list[str] = []
+    refused: list[Refused] = []
     if (folder / MANIFEST).exists():
         try:
             sources += (NetworkSource(card, folder / card.file) for card in catalogue(folder).values())
         except ExplorerError as error:
-            problems.append(str(error))
+            refused.append(Refused(folder / MANIFEST, str(error)))
     known = {source.path for source in sources}
     loose = [path for path in checkpoint_files(folder) if path not in known]
     for path in loose[:MOST_CHECKPOINTS]:
         try:
-            card, _ = open_checkpoint(path)
-            sources.append(NetworkSource(card, path))
+            sources += (
+                NetworkSource(found.card, path, part=found.part, notices=found.notices)
+                for found in open_checkpoint(path, path.relative_to(folder).as_posix())
+            )
         except ExplorerError as error:
-            problems.append(str(error))
-    if len(loose) > MOST_CHECKPOINTS:
-        problems.append(
-            f"Only the first {MOST_CHECKPOINTS} of {len(loose)} checkpoints in {folder} were opened."
-        )
-    return tuple(sources), tuple(problems)
+            refused.append(Refused(path, str(error)))
+    for path in loose[MOST_CHECKPOINTS:]:
+        sentence = f"Only the first {MOST_CHECKPOINTS} of {len(loose)} checkpoints in {folder} were opened."
+        refused.append(Refused(path, sentence))
+    return tuple(sources), tuple(refused)
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The files in a folder that by their names are checkpoints."""
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file()
-    ]
+    """The files in a folder that by their names are checkpoints, then those in folders below it.
+
+    Trainings write into folders of their own (``outputs/run-3/best.ckpt``), so ``MOST_DEEP`` folders down is looked,
+    but not among the images, and at ``MOST_ENTRIES`` entries in all: this is asked at every turn of a page.
+    """
+    found: list[Path] = []
+    folders, left = [(folder, 0)], MOST_ENTRIES
+    while folders:  # nearer ones first
+        here, depth = folders.pop(0)
+        files, below, seen = _listed(here, left, whole=depth == 0)
+        left -= seen
+        found += files
+        if depth < MOST_DEEP:
+            folders += ((path, depth + 1) for path in below)
+    return found
+
+
+def _listed(folder: Path, most: int, *, whole: bool) -> tuple[list[Path], list[Path], int]:
+    """The checkpoints and the folders to look into in a folder, sorted, and how many entries were seen.
+
+    Unless ``whole``, a folder of which the first entries are images and nothing else is not read to its end.
+    """
+    files: list[Path] = []
+    folders: list[Path] = []
+    seen = 0
+    images_alone = not whole
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not whole and (seen == most or (images_alone and seen == FEW)):
+                    break
+                seen += 1
+                name = entry.name.lower()
+                images_alone = images_alone and name.endswith(IMAGES)
+                if name.endswith(CHECKPOINT_SUFFIXES):
+                    if entry.is_file():
+                        files.append(Path(entry.path))
+                elif name.startswith((".", "_")) or name in (*SPLIT_NAMES, EVIDENCE):
+                    continue
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+    except OSError:
+        pass  # a folder that may not be read has nothing to offer
+    return sorted(files), sorted(folders), seen
 
 
 def signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of change of the checkpoints in a folder and of its manifest: changes when one does."""
     manifest = folder / MANIFEST
     paths = [*checkpoint_files(folder), *([manifest] if manifest.exists() else [])]
-    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
 
 
-def uploaded_network(name: str, content: bytes) -> NetworkSource:
-    """An uploaded checkpoint; nothing of it stays on disk.
+def uploaded_networks(name: str, content: bytes) -> tuple[NetworkSource, ...]:
+    """The networks in an uploaded checkpoint; nothing of it stays on disk.
 
     Raises:
         ExplorerError: it is too large, cannot be opened safely, or is no network of ours.
@@ -139,15 +199,15 @@ def uploaded_network(name: str, content: bytes) -> NetworkSource:
         raise ExplorerError(
             f"{file} has {len(content) / 2**20:,.0f} MB: at most {MAX_MEGABYTES} MB are taken."
         )
-    if Path(file).suffix.lower() not in CHECKPOINT_SUFFIXES:
-        raise ExplorerError(
-            f"{file} is not a checkpoint: its name must end in {', '.join(CHECKPOINT_SUFFIXES)}."
-        )
+    check_name(file)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file
         path.write_bytes(content)
-        card, model = open_checkpoint(path)
-    return NetworkSource(card, content=save(stored(model, torch.float32)))
+        opened = open_checkpoint(path)
+    return tuple(
+        NetworkSource(found.card, content=save(stored(found.model, torch.float32)), notices=found.notices)
+        for found in opened
+    )
 
 
 def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on: str) -> NetworkSource:
@@ -216,10 +276,12 @@ class Workspace:
     Attributes:
         data: the images.
         networks: all networks at hand, those for another number of classes included; these are not offered.
+        refused: the files that might have been networks and are none.
     """
 
     data: DataSet
     networks: tuple[NetworkSource, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, NetworkSource]:
@@ -290,18 +352,23 @@ class Workspace:
         """The name of the network that a text means: its name, its title, or its file's name if only one has it.
 
         Raises:
-            ExplorerError: there is none here, or there are several; the message tells what there is.
+            ExplorerError: there is none here, there are several, or its file could not be used; the message tells
+                what there is, or why.
         """
         cards = self.cards
         for name, card in cards.items():
             if text in (name, card.title):
                 return name
-        same = [name for name in cards if self._by_name[name].card.title == text]
+        same = [name for name in cards if text in _file_names(self._by_name[name])]
         if len(same) == 1:
             return same[0]
         if same:
             titles = ", ".join(cards[name].title for name in same)
             raise ExplorerError(f"There are several networks {text!r} here: name one of {titles}.")
+        for file in self.refused:
+            parts = Path(text).parts
+            if parts and file.path.parts[-len(parts) :] == parts:
+                raise ExplorerError(file.sentence)
         # Of name and title what is quicker to type: a checkpoint's name is short, an upload's ends in a sha256.
         there = ", ".join(min(name, card.title, key=len) for name, card in cards.items())
         raise ExplorerError(f"There is no network {text!r} here; there are {there or 'none'}.")
@@ -397,16 +464,18 @@ class Workspace:
 
 
 def open_workspace(data: DataSet, folder: Path | None = None) -> Workspace:
-    """The workspace of a data set with the networks in a folder, by default in that beside the images.
-
-    Files that cannot be used are left out.
-    """
-    networks, _ = networks_in(folder or data.checkpoints)
-    return Workspace(data, networks)
+    """The workspace of a data set with the networks in a folder, by default in that beside the images."""
+    return Workspace(data, *networks_in(folder or data.checkpoints))
 
 
 def _distinct_title(card: Card, times: Counter[str]) -> str:
     return card.title if times[card.title] == 1 else f"{card.title} ({card.sha256[:SHORT]})"
+
+
+def _file_names(source: NetworkSource) -> tuple[str, ...]:
+    """What a network's file may be called: its title, the name without folders, the whole path."""
+    path = source.path
+    return (source.card.title, *((path.name, str(path)) if path is not None else ()))
 
 
 def _describe(images: ImageSet) -> str:

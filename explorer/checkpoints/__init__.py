@@ -2,16 +2,20 @@
 
 from explorer.checkpoints.card import Card, cards_table
 from explorer.checkpoints.catalogue import MANIFEST, SHIPPED, card, catalogue, load, stored, write
-from explorer.checkpoints.reading import MAX_MEGABYTES, open_checkpoint, read_state, sha256
+from explorer.checkpoints.opening import Opened, check_name, open_checkpoint
+from explorer.checkpoints.reading import MAX_MEGABYTES, identity, read_state, sha256
 
 __all__ = [
     "MANIFEST",
     "MAX_MEGABYTES",
     "SHIPPED",
     "Card",
+    "Opened",
     "card",
     "cards_table",
     "catalogue",
+    "check_name",
+    "identity",
     "load",
     "open_checkpoint",
     "read_state",

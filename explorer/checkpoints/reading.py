@@ -4,52 +4,111 @@ Weights are read with safetensors, or with ``torch.load(weights_only=True)``, ne
 """
 
 import hashlib
-import math
 import pickle
+import re
+import threading
+import warnings
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from explorer.checkpoints.card import Card
-from explorer.data import CHECKPOINT_SUFFIXES
+from explorer.checkpoints.states import StateDict, find_part, states_in
 from explorer.errors import ExplorerError
-from explorer.networks import parameter_count, recognise, spec_of
 
 MAX_MEGABYTES = 150  # an upload's limit too (.streamlit/config.toml); a ResNet-18 with Adam's state has 134
-NESTED = ("state_dict", "model_state_dict", "model")
+EXPORT = (
+    "torch.export.save(torch.export.export(model.eval(), (torch.randn(2, 3, 224, 224),), "
+    'dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), "network.pt2")'
+)
+"""The line with which a user writes a network as a program that can be opened whatever its class is."""
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors in a ``.safetensors`` file or a PyTorch state_dict, by name.
+class _Number:
+    """Stands in for numpy's numbers in a checkpoint (a best accuracy beside the weights): it keeps nothing."""
 
-    The state_dict may be plain or lie under one of ``NESTED``, and its keys may begin with ``module.``.
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+# The names under which pickles of numpy 2 and of numpy 1 call for its numbers. None of numpy's own code is let in:
+# torch's list of allowed names takes any callable for a name, and ours does nothing.
+_NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_Number, name)
+    for name in ("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "numpy.dtype")
+]
+# That list is one for the whole process: no visitor's may end while another's file is read.
+_LOADING = threading.Lock()
+
+
+def read_states(path: Path) -> tuple[StateDict, ...]:
+    """Every state_dict in a ``.safetensors`` file or a file of ``torch.save``, in the file's order.
 
     Raises:
-        ExplorerError: the file is missing, too large, truncated, or holds anything but tensors.
+        ExplorerError: the file is missing, too large, truncated, not a checkpoint, or holds more than plain values.
     """
     if not path.is_file():
         raise ExplorerError(f"There is no file {path}.")
     _check_size(path)
+    if path.suffix.lower() == ".safetensors":
+        try:
+            return states_in(load_file(path), path.name)
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+            raise ExplorerError(_truncated(path)) from error
+    _check_archive(path)
+    return states_in(_load(path), path.name)
+
+
+def read_state(path: Path, part: str = "") -> Mapping[str, Tensor]:
+    """The tensors of one network in a file, by name.
+
+    Args:
+        path: the file.
+        part: which of its networks, as ``Opened`` says; empty for the one there is.
+
+    Raises:
+        ExplorerError: as ``read_states``, or there is no such part.
+    """
+    return find_part(read_states(path), part, path.name).tensors
+
+
+def _load(path: Path) -> object:
+    """What ``torch.save`` wrote, without anything that could run."""
     try:
-        if path.suffix == ".safetensors":
-            return _plain(load_file(path), path.name)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with _LOADING, torch.serialization.safe_globals(_NUMBERS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file of another protocol, before it is refused
+            loaded: object = torch.load(path, map_location="cpu", weights_only=True)
+            return loaded
     except pickle.UnpicklingError as error:
-        if not zipfile.is_zipfile(path) and path.read_bytes()[:1] != pickle.PROTO:
-            raise ExplorerError(
-                f"{path.name} cannot be read: it is truncated or not a checkpoint."
-            ) from error
-        raise ExplorerError(
-            f"{path.name} holds more than weights, so it was not opened: save "
-            "model.state_dict() and load that."
-        ) from error
-    except (safetensors.SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise ExplorerError(f"{path.name} cannot be read: it is truncated or not a checkpoint.") from error
-    return _plain(state, path.name)
+        raise ExplorerError(_refusal(path, str(error))) from error
+    except Exception as error:  # a damaged pickle can fail in any of its steps
+        raise ExplorerError(_truncated(path)) from error
+
+
+def _refusal(path: Path, said: str) -> str:
+    """Why a pickle was not opened."""
+    name = re.search(r"GLOBAL ([\w.]+)", said)
+    if name is None and not zipfile.is_zipfile(path):
+        if path.read_bytes()[:1] != pickle.PROTO:
+            return _truncated(path)
+        return (
+            f"{path.name} was written by pickle, which can hold code, so it was not opened: write the weights with "
+            "torch.save(model.state_dict(), ...)."
+        )
+    what = f" ({name[1]})" if name else ""
+    return f"{path.name} holds more than weights{what}, so it was not opened: save model.state_dict() and load that."
+
+
+def _truncated(path: Path) -> str:
+    return f"{path.name} cannot be read: it is truncated or not a checkpoint."
 
 
 def _check_size(path: Path) -> None:
@@ -65,70 +124,25 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _plain(state: object, source: str) -> dict[str, Tensor]:
-    """The state_dict in what was loaded, without the prefix of DataParallel."""
-    if isinstance(state, dict):
-        state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ExplorerError(f"{source} is not a state_dict of tensors: save model.state_dict().")
-    if not state:
-        raise ExplorerError(f"{source} is empty: it holds no tensor.")
-    return {str(key).removeprefix("module."): tensor for key, tensor in state.items()}
-
-
-def check_values(model: nn.Module, source: str) -> None:
-    """Refuse a network whose weights are NaN or infinite."""
-    for key, tensor in model.state_dict().items():
-        if not bool(tensor.isfinite().all()):
-            raise ExplorerError(
-                f"{source}: {key!r} has values that are NaN or infinite, so its training has diverged: "
-                "take the checkpoint of an earlier epoch."
-            )
-
-
-def open_checkpoint(path: Path) -> tuple[Card, nn.Module]:
-    """A checkpoint of the user's: what it was recognised to be, and the network in eval mode, float32.
-
-    Its card has no accuracies (NaN): nothing has been measured yet. Its name is told apart from
-    another file of the same name by the beginning of its sha256.
-
-    Raises:
-        ExplorerError: it cannot be opened safely, is no network of ours, or its weights are no numbers.
-    """
-    if path.suffix.lower() not in CHECKPOINT_SUFFIXES:
+def _check_archive(path: Path) -> None:
+    """Name a zip that is a program, which is told by the names of its files."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        names = [name.partition("/")[2] for name in archive.namelist()]
+    if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         raise ExplorerError(
-            f"{path.name} is not a checkpoint: its name must end in {', '.join(CHECKPOINT_SUFFIXES)}."
+            f"{path.name} is a TorchScript program, which would have to run to be opened: save model.state_dict(), or "
+            f"export the model with {EXPORT}."
         )
-    state = read_state(path)
-    try:
-        model = recognise(state, path.name)
-    except ExplorerError as error:
-        said = str(error)
-        raise error if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}") from error
-    check_values(model, path.name)
+    if "archive_format" in names:
+        raise ExplorerError(f"{path.name} is an exported program: give its name the ending .pt2.")
+
+
+def identity(path: Path, part: str = "") -> str:
+    """What tells the weights of a network in a file apart: the file's sha256, of one of several in it their own."""
     digest = sha256(path)
-    spec = spec_of(model)
-    weights = next(tensor for tensor in state.values() if tensor.is_floating_point())
-    return (
-        Card(
-            name=f"{path.name}-{digest[:8]}",
-            title=path.name,
-            network=spec.kind,
-            classes=spec.classes,
-            params=parameter_count(model),
-            dtype=str(weights.dtype).removeprefix("torch."),
-            bytes=path.stat().st_size,
-            sha256=digest,
-            dataset="not known: a checkpoint of your own",
-            recipe={},
-            validation_accuracy=math.nan,
-            test_accuracy=math.nan,
-            torch="",
-            seconds=0.0,
-            spec=spec.to_dict(),
-        ),
-        model,
-    )
+    return hashlib.sha256(f"{digest} {part}".encode()).hexdigest() if part else digest
 
 
 def sha256(path: Path) -> str:

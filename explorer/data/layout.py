@@ -33,7 +33,8 @@ FOOD11 = (
     "Vegetable/fruit",
 )
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors")  # may lie beside the images
+# May lie beside the images. Endings of whole names: of "teacher.pth.tar" pathlib's suffix is only ".tar".
+CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors", ".pth.tar", ".bin", ".pkl")
 MAX_CLASSES = 1000  # also what the networks are limited to
 FIFTH = 5
 
@@ -184,7 +185,7 @@ class _Scanner:
             self.tell(path, "is a folder where none is expected, so it was left out")
         elif path.suffix.lower() in IMAGES:
             self.tell(path, "lies outside the folders of the classes or splits, so it was left out")
-        elif path.parent != self.root or path.suffix.lower() not in CHECKPOINT_SUFFIXES:
+        elif path.parent != self.root or not path.name.lower().endswith(CHECKPOINT_SUFFIXES):
             self.tell(path, "is not an image, so it was left out")
 
     def images(self, entries: Iterable[Path]) -> list[Path]:

@@ -28,7 +28,7 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     if specs:
         # One kind may have all layers of another and some more, so all their names must be there and no other. If
         # they are not, the first kind says what does not fit.
-        named = (spec for spec in specs if wiring_of(spec).state_dict().keys() == state.keys())
+        named = (spec for spec in specs if _keys(wiring_of(spec).state_dict()) == _keys(state))
         return load_weights(next(named, specs[0]).build(), state, source).eval()
     known = " nor a ".join(kind.title for kind in kinds)
     raise ExplorerError(f"{source} is neither a {known}.")
@@ -61,6 +61,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
         ExplorerError: a tensor is missing, has another shape, does not belong there, or is no plain dense floats.
     """
     expected = model.state_dict()
+    # How many batches a BatchNorm has seen is not used when it averages as here, and is often left out.
+    counters = {key: tensor for key, tensor in expected.items() if _is_counter(key) and key not in state}
+    state = {**state, **counters}
     for key, tensor in expected.items():
         if key not in state:
             raise ExplorerError(f"{source} has no {key!r}: it is a checkpoint of another network.")
@@ -76,10 +79,19 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     return model
 
 
+def _keys(state: Mapping[str, Tensor]) -> set[str]:
+    """The names in a state_dict that must be there."""
+    return {key for key in state if not _is_counter(key)}
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
 def _check_kinds(state: Mapping[str, Tensor], source: str) -> None:
     """Refuse weights that cannot be copied into a network: not dense or not floating point."""
     for key, tensor in state.items():
-        if not key.endswith("num_batches_tracked") and not tensor.is_floating_point():
+        if not _is_counter(key) and not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
             raise ExplorerError(f"{source}: {key!r} is {kind}, not floating point.")
         if tensor.layout != torch.strided or tensor.is_meta:

@@ -68,11 +68,11 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _choose(folder: Path, names: Sequence[str]) -> Iterator[NetworkSource]:
     """The networks of a folder that were measured, all or those named."""
-    sources, problems = networks_in(folder)
+    sources, refused = networks_in(folder)
     measured = {source.card.name: source for source in sources if source.card.measured}
     if not measured:
         raise ExplorerError(
-            next(iter(problems), f"{folder} has no network with a measured accuracy on its card.")
+            next(map(str, refused), f"{folder} has no network with a measured accuracy on its card.")
         )
     for name in names or measured:
         if name not in measured:

@@ -16,6 +16,7 @@ from explorer.ui.work import forget_prepared, prepare
 from explorer.workspace import (
     Logits,
     NetworkSource,
+    Refused,
     Workspace,
     networks_in,
     open_workspace,
@@ -30,7 +31,7 @@ def read_folder(path: str) -> Folder:
     return scan(Path(path))
 
 
-def read_networks(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[str, ...]]:
+def read_networks(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
     """The networks in a folder, and what is wrong with other files; read again when one changes."""
     return _read_networks(folder, signature(folder)) if folder else ((), ())
 
@@ -38,7 +39,7 @@ def read_networks(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple
 @st.cache_resource(show_spinner="Reading the checkpoints", max_entries=4)
 def _read_networks(
     folder: Path, state: tuple[tuple[str, int, int], ...]
-) -> tuple[tuple[NetworkSource, ...], tuple[str, ...]]:
+) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
     del state
     return networks_in(folder)
 

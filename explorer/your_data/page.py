@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
 from explorer.networks import builder_of
 from explorer.ui.instrument import Panel
-from explorer.workspace import NetworkSource, uploaded_network
+from explorer.workspace import NetworkSource, uploaded_networks
 from explorer.your_data import charts
 from explorer.your_data.accuracies import ACCURACIES, accuracies_spec
 
@@ -117,8 +117,7 @@ def _take_uploads() -> None:
     for sentence in ui.session().refused_uploads if files else ():
         st.error(ui.escape_markup(sentence), icon=":material/block:")
     workspace = ui.workspace()
-    _, problems = ui.read_networks(workspace.data.checkpoints)
-    for sentence in problems:
+    for sentence in dict.fromkeys(file.sentence for file in workspace.refused):
         st.error(ui.escape_markup(sentence), icon=":material/block:")
     for sentence in workspace.misfits:
         st.warning(ui.escape_markup(sentence), icon=":material/category:")
@@ -132,8 +131,8 @@ def _open_uploads() -> None:
     refused = []
     for file in st.session_state["upload"]:
         try:
-            network = uploaded_network(file.name, file.getvalue())
-            ui.session().uploads[network.card.name] = network
+            for network in uploaded_networks(file.name, file.getvalue()):
+                ui.session().uploads[network.card.name] = network
         except ExplorerError as error:
             refused.append(str(error))
     ui.session().refused_uploads = tuple(refused)

@@ -31,9 +31,9 @@ def choose_workspace() -> None:
         st.error(
             ui.escape_markup(f"{error} The lessons use {SHIPPED} meanwhile."), icon=":material/folder_off:"
         )
-    beside, _ = ui.read_networks(data.checkpoints)
+    beside, refused = ui.read_networks(data.checkpoints)
     kept = ui.session()
-    kept.workspace = Workspace(data, (*beside, *kept.uploads.values(), *kept.trained.values()))
+    kept.workspace = Workspace(data, (*beside, *kept.uploads.values(), *kept.trained.values()), refused)
 
 
 def _folder_chosen(path: str) -> bool:

@@ -9,14 +9,24 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from explorer import checkpoints
-from explorer.checkpoints import open_checkpoint, read_state, stored
-from explorer.checkpoints.reading import NESTED
+from explorer.checkpoints import Card, open_checkpoint, read_state, stored
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec, load_weights, recognise, resnet18_teacher
 
 TINY = StudentSpec(3, (2, 3, 4, 5), classes=4)
+UNDER = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "student",
+    "classifier_network",
+    "weights",
+    "params",
+)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
@@ -84,19 +94,24 @@ def test_a_studentnet_is_recognised_by_its_shapes(spec: StudentSpec) -> None:
     assert net.spec == spec
 
 
+def opened_alone(path: Path) -> tuple[Card, nn.Module]:
+    (found,) = open_checkpoint(path)
+    return found.card, found.model
+
+
 def saved(path: Path, content: Any) -> Path:
     torch.save(content, path)
     return path
 
 
-@pytest.mark.parametrize("nest", [lambda state: state, *({key} for key in NESTED)])
+@pytest.mark.parametrize("nest", [lambda state: state, *({key} for key in UNDER)])
 def test_one_s_own_checkpoint_opens_plain_or_nested_with_or_without_its_prefix(
     nest: Any, tmp_path: Path
 ) -> None:
     net = StudentNet(TINY)
     state = {f"module.{key}": tensor for key, tensor in net.state_dict().items()}
     content = nest(state) if callable(nest) else {"epoch": 3, "optimizer": {}, nest.pop(): state}
-    entry, opened = open_checkpoint(saved(tmp_path / "mine.ckpt", content))
+    entry, opened = opened_alone(saved(tmp_path / "mine.ckpt", content))
     assert entry.title == "mine.ckpt"
     assert entry.name == f"mine.ckpt-{entry.sha256[:8]}"
     assert StudentSpec.from_dict(entry.spec) == TINY
@@ -111,7 +126,7 @@ def test_a_half_precision_teacher_is_recognised_and_converted(suffix: str, tmp_p
     path = tmp_path / f"teacher{suffix}"
     state = stored(resnet18_teacher(11), torch.float16)
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
-    entry, opened = open_checkpoint(path)
+    entry, opened = opened_alone(path)
     assert (entry.network, entry.classes, entry.params, entry.dtype) == (
         "resnet18",
         11,
@@ -161,7 +176,7 @@ def bomb(path: Path) -> None:
         ),
         (
             lambda path: torch.save(StudentNet(TINY), path),
-            "bad.ckpt holds more than weights, so it was not opened",
+            "bad.ckpt holds more than weights (explorer.networks.studentnet.StudentNet), so it was not opened",
         ),
         (changed(fc__bias=torch.full((11,), torch.nan)), "'fc.bias' has values that are NaN or infinite"),
         (

@@ -21,7 +21,8 @@ def test_a_teacher_and_its_student_are_trained_and_verified_on_the_users_images(
 ) -> None:
     out, ckpt = tmp_path / "out", tmp_path / "ckpt" / "resnet18_teacher.ckpt"
     assert main(["train", "mine", "--network", "resnet18", "--ckpt", str(ckpt), *common]) == 0
-    entry, opened = open_checkpoint(ckpt)
+    (found,) = open_checkpoint(ckpt)
+    entry, opened = found.card, found.model
     assert (entry.network, entry.classes) == ("resnet18", 3)
     assert isinstance(torch.load(ckpt, weights_only=True), dict), "a plain state_dict"
     stored = checkpoints.load("mine", out).state_dict()

@@ -1,0 +1,119 @@
+"""Opening a checkpoint of the user's: the networks in it, what each was recognised as, and what is good to know."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from explorer.checkpoints.card import Card
+from explorer.checkpoints.reading import identity, read_states
+from explorer.checkpoints.states import StateDict
+from explorer.data import CHECKPOINT_SUFFIXES
+from explorer.errors import ExplorerError
+from explorer.networks import parameter_count, recognise, spec_of
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A network that was found in a checkpoint.
+
+    Attributes:
+        card: what it was recognised to be; without accuracies (NaN), since nothing has been measured yet.
+        model: the network in eval mode, float32.
+        notices: what was done to it and what was assumed, in sentences.
+        part: which network of the file it is, as ``read_state`` takes it; empty where the file is one network.
+    """
+
+    card: Card
+    model: nn.Module
+    notices: tuple[str, ...] = ()
+    part: str = ""
+
+
+def check_name(name: str) -> None:
+    """Refuse a file that by its name is no checkpoint."""
+    if not name.lower().endswith(CHECKPOINT_SUFFIXES):
+        raise ExplorerError(
+            f"{name} is not a checkpoint: its name must end in {', '.join(CHECKPOINT_SUFFIXES)}."
+        )
+
+
+def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
+    """The networks in a checkpoint of the user's: nearly always one.
+
+    Its card's name is told apart from another file of the same name by the beginning of its sha256.
+
+    Args:
+        path: the file.
+        title: for people; by default the file's name.
+
+    Raises:
+        ExplorerError: it cannot be opened safely, holds no network of ours, or its weights are no numbers.
+    """
+    check_name(path.name)
+    states = read_states(path)
+    found: list[tuple[StateDict, nn.Module]] = []
+    refused: list[ExplorerError] = []
+    for state in states:
+        try:
+            found.append((state, recognise(state.tensors, path.name)))
+        except ExplorerError as error:
+            inside = _recognised(state.inner(), path.name)
+            found += inside
+            if not inside:
+                refused.append(error)
+    if not found:
+        said = str(refused[0])
+        raise refused[0] if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}")
+    opened = []
+    for state, model in found:
+        check_values(model, path.name)
+        name = title or path.name
+        card = _card(path, state, model, f"{name}, {state.part}" if len(found) > 1 else name)
+        opened.append(Opened(card, model, state.notices, state.part))
+    return tuple(opened)
+
+
+def _recognised(states: tuple[StateDict, ...], source: str) -> list[tuple[StateDict, nn.Module]]:
+    """Those of several state_dicts that are networks."""
+    found = []
+    for state in states:
+        try:
+            found.append((state, recognise(state.tensors, source)))
+        except ExplorerError:
+            continue
+    return found
+
+
+def check_values(model: nn.Module, source: str) -> None:
+    """Refuse a network whose weights are NaN or infinite."""
+    for key, tensor in model.state_dict().items():
+        if not bool(tensor.isfinite().all()):
+            raise ExplorerError(
+                f"{source}: {key!r} has values that are NaN or infinite, so its training has diverged: "
+                "take the checkpoint of an earlier epoch."
+            )
+
+
+def _card(path: Path, state: StateDict, model: nn.Module, title: str) -> Card:
+    digest = identity(path, state.part)
+    spec = spec_of(model)
+    weights = next(tensor for tensor in state.tensors.values() if tensor.is_floating_point())
+    return Card(
+        name=f"{path.name}-{digest[:8]}",
+        title=title,
+        network=spec.kind,
+        classes=spec.classes,
+        params=parameter_count(model),
+        dtype=str(weights.dtype).removeprefix("torch."),
+        bytes=path.stat().st_size,
+        sha256=digest,
+        dataset="not known: a checkpoint of your own",
+        recipe={},
+        validation_accuracy=math.nan,
+        test_accuracy=math.nan,
+        torch="",
+        seconds=0.0,
+        spec=spec.to_dict(),
+    )
