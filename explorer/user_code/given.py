@@ -19,7 +19,7 @@ from explorer.data.decode import cache_folder
 from explorer.errors import ExplorerError
 from explorer.user_code.run import Code, Exported, Limits, export
 from explorer.work.progress import Update
-from explorer.workspace import NetworkSource, uploaded_network
+from explorer.workspace import NetworkSource, uploaded_networks
 
 FRESH = "nothing: fresh weights"
 
@@ -84,8 +84,13 @@ def read_given(given: Given, limits: Limits | None = None) -> Generator[Update, 
             raise ExplorerError(
                 f"There is no file {path}: name a .pt2, a checkpoint, or code as FILE.py:CLASS."
             )
-        card, _ = open_checkpoint(path)
-        return NetworkSource(card, path)
+        opened = open_checkpoint(path)
+        if len(opened) > 1:
+            titles = " and ".join(found.part for found in opened)
+            raise ExplorerError(
+                f"{path.name} holds several networks, {titles}: save the state_dict of the one that is meant."
+            )
+        return NetworkSource(opened[0].card, path, notices=opened[0].notices)
     return (yield from read_code(code, limits))
 
 
@@ -104,7 +109,7 @@ def network_of(code: Code, exported: Exported) -> NetworkSource:
     Raises:
         ExplorerError: the explorer does not know something in it.
     """
-    source = uploaded_network(f"{exported.name}.pt2", exported.archive)
+    (source,) = uploaded_networks(f"{exported.name}.pt2", exported.archive)
     trained = f"not known: {code.checkpoint.name}" if code.checkpoint else FRESH
     title = f"{exported.name} ({code.file.name})"
     return replace(source, card=replace(source.card, title=title, dataset=trained))
