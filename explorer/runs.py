@@ -14,9 +14,8 @@ from torch.optim.swa_utils import update_bn
 from explorer.checkpoints import SHIPPED, Card, card, load, stored, write
 from explorer.checkpoints.evidence import LOGITS, write_tensors
 from explorer.data import BUNDLED, DataSet, ImageSet
-from explorer.errors import ExplorerError
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
-from explorer.networks import StudentSpec, builder_of, parameter_count
+from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_count
 from explorer.training import Loss, Recipe, train, view_logits
 from explorer.work.progress import Update
 
@@ -33,24 +32,13 @@ class TrainingRun:
     name: str
     title: str
     recipe: Recipe
-    network: str = "studentnet"
-    classes: int = 10
-    spec: StudentSpec | None = None
+    spec: NetworkSpec
     finish: Recipe | None = None
     last_share: float = 0.6
     dtype: torch.dtype = torch.float32
     teacher: str | None = None
     alpha: float = 0.9
     temperature: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.network == "studentnet" and self.spec is None:
-            raise ExplorerError("A StudentNet needs its spec: give --stem and --widths.")
-
-    @property
-    def spec_values(self) -> dict[str, Any]:
-        """The spec as plain values; empty for a ResNet-18."""
-        return self.spec.to_dict() if self.spec else {}
 
     @property
     def distillation(self) -> dict[str, Any]:
@@ -71,6 +59,16 @@ SMALLER = {
     "20k": StudentSpec(25, (25, 50, 100, 55), classes=10),
 }
 
+# The designs that are compared: each is trained both ways, name -> (title, spec, recipe).
+DESIGNS: Mapping[str, tuple[str, NetworkSpec, Recipe]] = {
+    "student-60k": ("Student under 60,000", UNDER_60K, STUDENT_RECIPE),
+    "report": ("The report's StudentNet", REPORT, STUDENT_RECIPE),
+    **{
+        f"student-{size}": (f"Student of about {size}", spec, STUDENT_RECIPE)
+        for size, spec in SMALLER.items()
+    },
+}
+
 SHIPPED_RUNS = {
     run.name: run
     for run in (
@@ -87,42 +85,18 @@ SHIPPED_RUNS = {
                 erase=8,
                 precision="bfloat16",
             ),
+            ResNetSpec(10),
             # Once more at a low learning rate, on images that are not erased.
             finish=Recipe(epochs=4, max_lr=0.02, weight_decay=5e-4, seed=2, shift=1, precision="bfloat16"),
-            network="resnet18",
             dtype=torch.float16,
         ),
-        TrainingRun("student-60k", "Student under 60,000, labels alone", STUDENT_RECIPE, spec=UNDER_60K),
-        TrainingRun(
-            "student-60k-kd",
-            "Student under 60,000, distilled",
-            STUDENT_RECIPE,
-            spec=UNDER_60K,
-            teacher="teacher",
-        ),
-        TrainingRun("report", "The report's StudentNet, labels alone", STUDENT_RECIPE, spec=REPORT),
-        TrainingRun(
-            "report-kd",
-            "The report's StudentNet, distilled",
-            STUDENT_RECIPE,
-            spec=REPORT,
-            teacher="teacher",
-        ),
         *(
-            TrainingRun(
-                f"student-{size}", f"Student of about {size}, labels alone", STUDENT_RECIPE, spec=spec
+            run
+            for name, (title, spec, recipe) in DESIGNS.items()
+            for run in (
+                TrainingRun(name, f"{title}, labels alone", recipe, spec),
+                TrainingRun(f"{name}-kd", f"{title}, distilled", recipe, spec, teacher="teacher"),
             )
-            for size, spec in SMALLER.items()
-        ),
-        *(
-            TrainingRun(
-                f"student-{size}-kd",
-                f"Student of about {size}, distilled",
-                STUDENT_RECIPE,
-                spec=spec,
-                teacher="teacher",
-            )
-            for size, spec in SMALLER.items()
         ),
     )
 }
@@ -162,8 +136,7 @@ def execute(
     weights as stored.
     """
     torch.manual_seed(run.recipe.seed)
-    spec = builder_of(run.network).from_dict(run.spec_values, run.classes)
-    model = spec.build().to(memory_format=torch.channels_last)
+    model = run.spec.build().to(memory_format=torch.channels_last)
     started = time.monotonic()
     stages = [run.recipe] if run.finish is None else [run.recipe, run.finish]
     finished: list[Path] = []
@@ -195,8 +168,8 @@ def execute(
     entry = Card(
         name=run.name,
         title=run.title,
-        network=run.network,
-        classes=run.classes,
+        network=run.spec.kind,
+        classes=run.spec.classes,
         params=parameter_count(model),
         dtype=str(run.dtype).removeprefix("torch."),
         bytes=0,
@@ -207,7 +180,7 @@ def execute(
         test_accuracy=measured[1],
         torch=torch.__version__,
         seconds=round(seconds, 1),
-        spec=run.spec_values,
+        spec=run.spec.to_dict(),
         distillation=run.distillation,
         measured_on=test.name,
         images=len(test),

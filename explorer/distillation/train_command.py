@@ -10,7 +10,7 @@ from explorer.checkpoints import load
 from explorer.data import DataSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.networks import StudentSpec
+from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
 from explorer.runs import DATA, SHIPPED_RUNS, TrainingRun, execute, recipe_for
 from explorer.terminal import Bars, data_options, data_set, folder_options, images_option, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
@@ -87,7 +87,8 @@ def _choose_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
 
 def _make_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
     """A training under a new name: of a ResNet-18, or of the StudentNet of --stem and --widths."""
-    classes, spec = len(data.classes), None
+    classes = len(data.classes)
+    spec: NetworkSpec = ResNetSpec(classes)
     if options.network == "studentnet":
         if options.stem is None or options.widths is None:
             raise ExplorerError(
@@ -96,9 +97,7 @@ def _make_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
             )
         spec = StudentSpec(options.stem, options.widths, classes=classes)
     recipe = recipe_for(data, distilled=options.teacher is not None)
-    return TrainingRun(
-        options.name, options.name, recipe, options.network, classes, spec, teacher=options.teacher
-    )
+    return TrainingRun(options.name, options.name, recipe, spec, teacher=options.teacher)
 
 
 def _change_run(run: TrainingRun, options: argparse.Namespace) -> TrainingRun:

@@ -8,6 +8,9 @@ from torch.nn import functional
 from torchvision import models
 
 from explorer.networks import StudentNet, StudentSpec, resnet18_teacher
+from explorer.networks.mobile import MobileSpec
+from explorer.networks.residual import ResidualSpec
+from explorer.networks.starter import StarterSpec
 
 
 class Residual(nn.Module):
@@ -239,6 +242,9 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
 KINDS: dict[str, Callable[[], nn.Module]] = {
     "StudentNet": lambda: StudentNet(StudentSpec(9, (8, 12, 10, 7), classes=6, conv_bias=True)),
     "ResNet-18": lambda: resnet18_teacher(5),
+    "Course starter": StarterSpec(5).build,
+    "MobileNetV2-like": MobileSpec(5).build,
+    "ResNet-like": ResidualSpec(5).build,
 }
 
 TORCHVISION: dict[str, Callable[[], nn.Module]] = {
