@@ -81,7 +81,7 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
         )
     with pytest.raises(ExplorerError, match="this network has no 'extra'"):
         load_weights(StudentNet(TINY), {**state, "extra": torch.zeros(1)}, "net.ckpt")
-    with pytest.raises(ExplorerError, match="net.ckpt is neither a "):
+    with pytest.raises(ExplorerError, match="is neither a MobileNetV2-like student nor a "):
         recognise({"weight": torch.zeros(1)}, "net.ckpt")
 
 
