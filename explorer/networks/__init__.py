@@ -1,5 +1,6 @@
 """Networks as graphs: the kinds that can be built, and all that is derived from the graph of any of them."""
 
+from explorer.networks.archive import OpenedArchive, open_archive, open_pt2
 from explorer.networks.builders import (
     MAX_CLASSES,
     MAX_WIDTH,
@@ -39,6 +40,7 @@ __all__ = [
     "Member",
     "NetworkGraph",
     "NetworkSpec",
+    "OpenedArchive",
     "Piece",
     "ResNetSpec",
     "Role",
@@ -63,6 +65,8 @@ __all__ = [
     "load_weights",
     "maskable_weights",
     "nonzero_count",
+    "open_archive",
+    "open_pt2",
     "parameter_count",
     "parts_of",
     "pieces",

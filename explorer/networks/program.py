@@ -29,7 +29,9 @@ IMAGE = "image"
 PARAMETER, SEQUENTIAL, SECOND = "Parameter", "Sequential", "Second"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
-_PATH = re.compile(r"[A-Za-z0-9_]{1,100}(\.[A-Za-z0-9_]{1,100}){0,15}")
+_PATH = re.compile(
+    r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100}){0,15}"
+)  # torchvision has names like "block1-0"
 
 
 @dataclass(frozen=True)
