@@ -160,11 +160,6 @@ def network_name(workspace: Workspace, options: argparse.Namespace, name: str | 
     if name is None and not options.network:
         raise ExplorerError("Name a network, or give your own with --network.")
     named = name if name is not None else next(iter(workspace.all_sources))
-    if named in workspace.all_sources and named not in workspace.sources:
-        card = workspace.all_sources[named].card
-        raise ExplorerError(
-            next(each for each in workspace.misfits if each.startswith(f"{card.title} tells"))
-        )
     return workspace.find(named)
 
 

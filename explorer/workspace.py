@@ -41,7 +41,7 @@ from explorer.data.decode import cache_folder
 from explorer.data.layout import IMAGES, SPLIT_NAMES
 from explorer.errors import ExplorerError
 from explorer.measure import logit_batches
-from explorer.networks import builder_of, load_weights, parameter_count, spec_of
+from explorer.networks import builder_of, load_weights, parameter_count, spec_of, why_not_fed
 from explorer.training import Recipe, view_logits
 from explorer.work.progress import Update
 
@@ -303,10 +303,10 @@ class Workspace:
             for name, source in self._by_name.items()
         }
 
-    @property
+    @cached_property
     def sources(self) -> dict[str, NetworkSource]:
         """The networks that fit these images, by name."""
-        return {name: source for name, source in self.all_sources.items() if self._fits(source.card)}
+        return {name: source for name, source in self.all_sources.items() if not self.misfit(name)}
 
     @property
     def cards(self) -> dict[str, Card]:
@@ -319,34 +319,48 @@ class Workspace:
         return tuple(filter(None, map(self.misfit, self.all_sources)))
 
     def misfit(self, name: str) -> str:
-        """Why these images do not suit a network; empty if they do."""
+        """Why these images do not suit a network, as a sentence; empty if they do."""
         card = self.all_sources[name].card
-        if self._fits(card):
-            return ""
-        return (
-            f"{card.title} tells {card.classes} classes apart and {self.data.title} has {len(self.data.classes)}, so "
-            f"it can be counted but not measured here: it needs images of {card.classes} classes."
-        )
+        if card.classes != len(self.data.classes):
+            return (
+                f"{card.title} tells {card.classes} classes apart and {self.data.title} has {len(self.data.classes)}, "
+                f"so it can be counted but not measured here: it needs images of {card.classes} classes."
+            )
+        why = why_not_fed(card.network_spec(), self.data.input_size)
+        return f"{card.title} can be counted but not measured here: {why}." if why else ""
 
-    def _fits(self, card: Card) -> bool:
-        return card.classes == len(self.data.classes)
-
-    @property
+    @cached_property
     def teachers(self) -> tuple[str, ...]:
-        """The networks that may teach and fit, one called a teacher first."""
-        names = [name for name, card in self.cards.items() if builder_of(card.network).role == "teacher"]
-        return tuple(sorted(names, key=lambda name: "teacher" not in name.lower()))
+        """The networks that may teach and fit, the default first: any of the user's, and the teacher that ships.
 
-    @property
+        The homework's teacher comes before others, then what is called a teacher, then the larger network.
+        """
+        names = [name for name, source in self.sources.items() if not source.ships or self._teaches(name)]
+
+        def order(name: str) -> tuple[bool, bool, int]:
+            return not self._teaches(name), "teacher" not in name.lower(), -self.cards[name].params
+
+        return tuple(sorted(names, key=order))
+
+    @cached_property
     def students(self) -> tuple[str, ...]:
-        """The networks that may be taught and fit."""
-        return tuple(name for name, card in self.cards.items() if builder_of(card.network).role == "student")
+        """The networks that may be taught and fit: any of the user's, and the students that ship."""
+        names = [name for name, source in self.sources.items() if not source.ships or not self._teaches(name)]
+        return tuple(sorted(names, key=self._teaches))
 
-    @property
-    def default_student(self) -> str | None:
+    def _teaches(self, name: str) -> bool:
+        """Whether a network is of the kind of the homework's teacher."""
+        return builder_of(self.sources[name].card.network).role == "teacher"
+
+    def students_of(self, teacher: str) -> tuple[str, ...]:
+        """The networks that this one may teach: all students but itself."""
+        return tuple(name for name in self.students if name != teacher)
+
+    def default_student_of(self, teacher: str) -> str | None:
         """The student to begin with: a featured one, else the first; None if there is none."""
-        featured = [name for name in self.students if self.cards[name].featured]
-        return next(iter([*featured, *self.students]), None)
+        students = self.students_of(teacher)
+        featured = [name for name in students if self.cards[name].featured]
+        return next(iter([*featured, *students]), None)
 
     def find(self, text: str) -> str:
         """The name of the network that a text means: its name, its title, or its file's name if only one has it.
@@ -362,6 +376,9 @@ class Workspace:
         same = [name for name in cards if text in _file_names(self._by_name[name])]
         if len(same) == 1:
             return same[0]
+        for name, source in self.all_sources.items():
+            if text in (name, source.card.title, *_file_names(source)) and (why := self.misfit(name)):
+                raise ExplorerError(why)
         if same:
             titles = ", ".join(cards[name].title for name in same)
             raise ExplorerError(f"There are several networks {text!r} here: name one of {titles}.")

@@ -83,7 +83,8 @@ def test_the_bundled_workspace_is_what_the_lessons_always_had() -> None:
     shipped = open_workspace(BUNDLED)
     assert shipped.teachers == ("teacher",)
     assert set(shipped.cards) == set(catalogue())
-    assert shipped.default_student == "student-60k-kd"
+    assert "teacher" not in shipped.students
+    assert shipped.default_student_of("teacher") == "student-60k-kd"
     images = follow(shipped.images("validation"), silent)
     stored = follow(shipped.logits("teacher", images), never)
     assert torch.equal(stored.values, stored_logits("teacher"))
@@ -91,8 +92,9 @@ def test_the_bundled_workspace_is_what_the_lessons_always_had() -> None:
 
 
 def test_networks_are_recognised_and_those_of_other_classes_said(workspace: Workspace) -> None:
-    assert titles(workspace, workspace.teachers) == ["resnet18_teacher.ckpt"]
-    assert titles(workspace, workspace.students) == ["student.pt"]
+    assert titles(workspace, workspace.teachers) == ["resnet18_teacher.ckpt", "student.pt"]
+    teacher = workspace.teachers[0]
+    assert titles(workspace, workspace.students_of(teacher)) == ["student.pt"]
     assert workspace.misfits == (
         "report.pth tells 11 classes apart and dishes, your folder has 3, so it can be counted but not measured here: "
         "it needs images of 11 classes.",
@@ -101,6 +103,25 @@ def test_networks_are_recognised_and_those_of_other_classes_said(workspace: Work
         ExplorerError, match=r"There is no network 'teacher' here; there are resnet18_teacher\.ckpt"
     ):
         workspace.network("teacher")
+    with pytest.raises(ExplorerError, match=r"^report\.pth tells 11 classes apart and "):
+        workspace.network("report.pth")
+
+
+def test_any_network_of_the_users_teaches_and_is_taught_and_the_default_is_the_likeliest() -> None:
+    small, large = keep("small", seeded(0)), keep("large", seeded(0, StudentSpec(classes=10)))
+    named, whole = keep("the Teacher", seeded(1)), keep("whole", resnet18_teacher(10))
+    workspace = Workspace(BUNDLED, (small, named, whole, large))
+    assert titles(workspace, workspace.teachers) == ["whole", "the Teacher", "large", "small"]
+    assert titles(workspace, workspace.students) == ["small", "the Teacher", "large", "whole"]
+    teacher = workspace.find("small")
+    assert titles(workspace, workspace.students_of(teacher)) == ["the Teacher", "large", "whole"]
+    assert workspace.default_student_of(teacher) == named.card.name
+    alone = Workspace(BUNDLED, (small,))
+    assert alone.teachers == (small.card.name,)
+    assert alone.default_student_of(small.card.name) is None
+    beside = Workspace(BUNDLED, (*open_workspace(BUNDLED).networks, large))
+    assert beside.teachers == ("teacher", large.card.name)
+    assert beside.default_student_of("teacher") == "student-60k-kd"
 
 
 def test_two_uploads_of_one_file_name_are_two_networks_that_can_both_be_chosen(tmp_path: Path) -> None:

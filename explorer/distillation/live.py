@@ -15,7 +15,7 @@ from explorer.data import DataSet, ImageSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.measure import spared_core
-from explorer.networks import NetworkSpec, builder_of, cost_of, describe
+from explorer.networks import NetworkSpec, cost_of, describe
 from explorer.training import Loss, Recipe, labels_alone, train
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -150,9 +150,7 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
         amount = float(cost_of(settings.student, size).mult_adds * looks)
         if not workspace.has_view_logits(teacher, settings.recipe):
             looks = len(settings.recipe.views) * sizes["training"]
-            card = workspace.cards[teacher]
-            network = builder_of(card.network).from_dict(card.spec, card.classes)
-            amount += cost_of(network, size).mult_adds * looks
+            amount += cost_of(workspace.cards[teacher].network_spec(), size).mult_adds * looks
         return amount
 
     def longest(self, spec: InstrumentSpec[TrainingPairSettings]) -> float:

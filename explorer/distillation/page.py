@@ -37,7 +37,7 @@ def main() -> None:
     )
     if not ui.workspace().teachers:
         st.info(
-            f"{ui.escape_markup(ui.workspace().data.title)} has no teacher yet: add the checkpoint of a ResNet-18 with "
+            f"{ui.escape_markup(ui.workspace().data.title)} has no teacher yet: add a network with "
             f"{len(ui.workspace().data.classes)} classes.",
             icon=":material/school:",
         )

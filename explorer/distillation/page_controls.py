@@ -23,7 +23,7 @@ def choose() -> DistillationSelection:
     """Draw the controls, and give what they choose."""
     images, teacher_name = ui.images("validation"), _teacher()
     teacher = ui.validation_logits(teacher_name)
-    student_name = _student()
+    student_name = _student(teacher_name)
     student = ui.validation_logits(student_name) if student_name else teacher
     order = address.choice(
         "image_by",
@@ -91,14 +91,15 @@ def _teacher() -> str:
         "Teacher",
         workspace.teachers,
         format_func=_titles(workspace.teachers),
-        help="ResNet-18s with as many classes as the images have.",
+        help="Any network with as many classes as the images have; of those that ship, the teacher.",
     )
 
 
-def _student() -> str:
+def _student(teacher: str) -> str:
     """The student; empty where there is none yet."""
     workspace = ui.workspace()
-    if not workspace.students:
+    students = workspace.students_of(teacher)
+    if not students:
         st.info(
             "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
             "**Your data**. What needs the teacher alone is below.",
@@ -108,9 +109,9 @@ def _student() -> str:
     return address.choice(
         "student",
         "Student",
-        workspace.students,
-        default=workspace.default_student,
-        format_func=_titles(workspace.students),
+        students,
+        default=workspace.default_student_of(teacher),
+        format_func=_titles(students),
         help="Of those that ship, the cards are under Evidence.",
     )
 

@@ -15,6 +15,7 @@ from explorer.networks.builders import (
 )
 from explorer.networks.cost import Cost, CostModel, cost_model, cost_model_of_spec, cost_of
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
+from explorer.networks.feeding import why_not_fed
 from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
 from explorer.networks.graphspec import GraphSpec, spec_of
@@ -76,6 +77,7 @@ __all__ = [
     "sides",
     "source_code",
     "spec_of",
+    "why_not_fed",
     "widths_text",
     "wiring_of",
     "with_widths",

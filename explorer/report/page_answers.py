@@ -97,9 +97,9 @@ def _subject() -> ReportSubject:
 
 def _distillation_subject(workspace: Workspace) -> DistillationSubject:
     teacher = address.value("teacher", options=workspace.teachers)
-    student = None
-    if workspace.students:
-        student = address.value("student", options=workspace.students, default=workspace.default_student)
+    student, students = None, workspace.students_of(teacher)
+    if students:
+        student = address.value("student", options=students, default=workspace.default_student_of(teacher))
     names = tuple(name for name in (teacher, student) if name is not None)
     images, alpha = ui.images("validation", workspace), address.value("alpha")
     batch = LogitsBatch(

@@ -196,9 +196,10 @@ def default_logits(workspace: Workspace) -> Generator[Update, None, LogitsBatch]
     """
     if not workspace.teachers:
         raise ExplorerError(
-            f"{workspace.data.title} has no teacher: put the checkpoint of a ResNet-18 into it."
+            f"{workspace.data.title} has no teacher: put a network with {len(workspace.data.classes)} classes into it."
         )
-    return (yield from logits_of(workspace, workspace.teachers[0], workspace.default_student))
+    teacher = workspace.teachers[0]
+    return (yield from logits_of(workspace, teacher, workspace.default_student_of(teacher)))
 
 
 def logits_of(

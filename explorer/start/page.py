@@ -60,7 +60,7 @@ def _draw_distillation() -> None:
     shipped = ui.shipped()
     images, name = ui.images("validation", shipped), shipped.teachers[0]
     teacher = ui.validation_logits(name, shipped)
-    student = ui.validation_logits(shipped.default_student or name, shipped)
+    student = ui.validation_logits(shipped.default_student_of(name) or name, shipped)
     position = int(soften.order_images(soften.ImageOrder.AMBIGUOUS, teacher, student, images.targets())[0])
     label = images.classes[images.labels[position]]
     sharp, soft = (soften.effective_classes(teacher[position], step).item() for step in (SHARP, SOFT))

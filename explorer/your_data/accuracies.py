@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from explorer.data import DataSet
 from explorer.measure import Accuracy, accuracy
-from explorer.networks import builder_of, cost_of
+from explorer.networks import cost_of
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec, SeveralNetworks
 from explorer.work.progress import Update
@@ -40,7 +40,7 @@ class NetworkAccuracies(Instrument[AccuraciesSettings, NetworkAccuracy]):
     def work(self, spec: InstrumentSpec[AccuraciesSettings]) -> float:
         """One pass of each network over the images."""
         cards = [source.card for source in _networks(spec)]
-        specs = [builder_of(card.network).from_dict(card.spec, card.classes) for card in cards]
+        specs = [card.network_spec() for card in cards]
         return float(
             spec.settings.images * sum(cost_of(each, spec.data.input_size).mult_adds for each in specs)
         )

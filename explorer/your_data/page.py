@@ -168,9 +168,7 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
                 "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
                 "accuracy": right.value if right else None,
                 "95 % interval": "{:.4f} to {:.4f}".format(*right.interval()) if right else "",
-                "used as": ("teacher" if name in workspace.teachers else "student")
-                if name in fitting
-                else "counted only",
+                "used as": "teacher or student" if name in fitting else "counted only",
             }
         )
     table = pd.DataFrame(rows)

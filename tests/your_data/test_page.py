@@ -66,7 +66,7 @@ def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_
     assert not app.exception
     table = app.dataframe[0].value
     assert table["network"].tolist() == ["mine.ckpt", "eleven.pt"]
-    assert table["used as"].tolist() == ["teacher", "counted only"]
+    assert table["used as"].tolist() == ["teacher or student", "counted only"]
     assert "eleven.pt tells 11 classes apart and Fashion-MNIST, shipped has 10" in words(app)
     app.switch_page("explorer/distillation/page.py").run()
     assert app.selectbox(key="teacher").options == ["Teacher, ResNet-18", "mine.ckpt"]
@@ -130,9 +130,9 @@ def test_each_network_is_listed_with_its_own_figures(dishes: Path, monkeypatch, 
     there = rows[rows["split"] == "validation"].set_index("class")["images"]
     total = int(there.sum())
     for name, kind, used, label in (
-        ("teacher.ckpt", "ResNet-18", "teacher", "bread"),
-        ("rice.pt", "StudentNet", "student", "rice"),
-        ("wide.pt", "StudentNet", "student", "soup"),
+        ("teacher.ckpt", "ResNet-18", "teacher or student", "bread"),
+        ("rice.pt", "StudentNet", "teacher or student", "rice"),
+        ("wide.pt", "StudentNet", "teacher or student", "soup"),
     ):
         line = table.loc[name]
         right = int(there[label])
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_used_is_told_and_the_lessons_stay(
 def test_without_a_teacher_the_lesson_says_what_is_missing(dishes: Path, monkeypatch) -> None:  # noqa: F811
     monkeypatch.setenv("EXPLORER_DATA", str(dishes))
     app = opened("distillation")
-    assert "has no teacher yet: add the checkpoint of a ResNet-18 with 3 classes" in words(app)
+    assert "has no teacher yet: add a network with 3 classes" in words(app)
 
 
 def test_the_architecture_lesson_designs_for_the_users_classes(users: Path) -> None:
