@@ -13,8 +13,9 @@ from explorer.pruning import command as pruning
 from explorer.report import command as report
 from explorer.report import verify_command as verify
 from explorer.your_data import command as your_data
+from explorer.your_data import network_command as network
 
-COMMANDS = (your_data, train, verify, architecture, distillation, pruning, report)
+COMMANDS = (your_data, network, train, verify, architecture, distillation, pruning, report)
 """Modules that each add their commands, in the order of the help."""
 
 

@@ -6,6 +6,7 @@ from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
     forget_folder,
+    given_networks,
     images,
     logits_in_words,
     networks,
@@ -27,6 +28,7 @@ __all__ = [
     "download",
     "escape_markup",
     "forget_folder",
+    "given_networks",
     "heavy_work",
     "images",
     "logits_in_words",

@@ -1,5 +1,7 @@
 """The workspace of a session, and what is read for it once for all visitors: with a cache and a progress bar."""
 
+import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +11,13 @@ from torch import Tensor, nn
 from explorer.checkpoints import Card
 from explorer.data import BUNDLED, ImageSet, Use
 from explorer.data.layout import Folder, scan
+from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.training import Recipe
 from explorer.ui.session import session
 from explorer.ui.work import forget_prepared, prepare
+from explorer.user_code import Given, named_networks, read_given
+from explorer.work.progress import Update
 from explorer.workspace import (
     Logits,
     NetworkSource,
@@ -42,6 +47,33 @@ def _read_networks(
 ) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
     del state
     return networks_in(folder)
+
+
+def given_networks(size: int) -> tuple[tuple[NetworkSource, ...], tuple[ExplorerError, ...]]:
+    """The networks that the app was started with (``--network``), and why others of them cannot be used.
+
+    Code is run once, with progress, and again when its file has changed; it is exported with images of ``size`` pixels.
+    """
+    try:
+        texts = named_networks(sys.argv[1:])
+    except ExplorerError as error:
+        return (), (error,)
+    tried = []
+    for text in texts:
+        given = Given(text, size)
+        tried.append(prepare(("given", given.stamp), lambda given=given: _try(given)))  # type: ignore[misc]
+    return (
+        tuple(each for each in tried if isinstance(each, NetworkSource)),
+        tuple(each for each in tried if isinstance(each, ExplorerError)),
+    )
+
+
+def _try(given: Given) -> Generator[Update, None, NetworkSource | ExplorerError]:
+    """The network; or why not, which is as well kept: code that fails is not run again for every page."""
+    try:
+        return (yield from read_given(given))
+    except ExplorerError as error:
+        return error
 
 
 def forget_folder() -> None:

@@ -52,10 +52,10 @@ class Given:
         )
 
 
-def given_networks(arguments: Sequence[str]) -> tuple[str, ...]:
+def named_networks(arguments: Sequence[str]) -> tuple[str, ...]:
     """What each ``--network`` of a command line names.
 
-    >>> given_networks(["--network", "student.py:StudentNet", "--data", "Food-11", "--network=mine.pt2"])
+    >>> named_networks(["--network", "student.py:StudentNet", "--data", "Food-11", "--network=mine.pt2"])
     ('student.py:StudentNet', 'mine.pt2')
 
     Raises:

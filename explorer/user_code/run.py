@@ -22,6 +22,7 @@ from explorer.user_code import child
 from explorer.work.progress import Update
 
 MOST_ANSWER = 1 << 20  # bytes; a file that is written by the user's process may be of any size
+MOST_NAME = 100
 _NAMED = re.compile(r"(?P<file>.+?\.py)(?::(?P<name>[A-Za-z_]\w*))?(?:@(?P<checkpoint>.+))?")
 
 
@@ -137,7 +138,12 @@ def export(code: Code, limits: Limits | None = None) -> Generator[Update, None, 
             archive = (home / "network.pt2").read_bytes()
         except OSError as error:
             raise UserCodeError(f"{file.name} brought no archive.") from error
-    return Exported(archive, str(said.get("name", "")), tuple(map(str, said.get("files", ()))))
+    name, files = said.get("name"), said.get("files")
+    return Exported(
+        archive,
+        name if isinstance(name, str) and name.isidentifier() and len(name) <= MOST_NAME else "Network",
+        tuple(map(str, files)) if isinstance(files, list) else (),
+    )
 
 
 def _process(home: Path, file: Path, limits: Limits) -> Generator[Update, None, int]:

@@ -15,9 +15,11 @@ from explorer.errors import ExplorerError
 from explorer.measure import Accuracy
 from explorer.networks import builder_of
 from explorer.ui.instrument import Panel
+from explorer.user_code import UserCodeError
 from explorer.workspace import NetworkSource, uploaded_networks
 from explorer.your_data import charts
 from explorer.your_data.accuracies import ACCURACIES, accuracies_spec
+from explorer.your_data.page_code import draw_code_box
 
 SHOWN_NOTICES = 4
 LAYOUTS = """\
@@ -49,6 +51,7 @@ def draw_your_data_page() -> None:
         _take_uploads()
         if not sources:
             _say_there_is_none()
+        draw_code_box()
     if sources:
         _list_networks(sources)
 
@@ -119,6 +122,10 @@ def _take_uploads() -> None:
     workspace = ui.workspace()
     for sentence in dict.fromkeys(file.sentence for file in workspace.refused):
         st.error(ui.escape_markup(sentence), icon=":material/block:")
+    for error in ui.given_networks(workspace.data.input_size)[1]:
+        st.error(ui.escape_markup(str(error)), icon=":material/block:")
+        if isinstance(error, UserCodeError) and error.trace:
+            st.code(error.trace, None)
     for sentence in workspace.misfits:
         st.warning(ui.escape_markup(sentence), icon=":material/category:")
     if ui.session().uploads and st.button("Forget the uploaded networks", icon=":material/delete:"):

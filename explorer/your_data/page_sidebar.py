@@ -32,8 +32,10 @@ def choose_workspace() -> None:
             ui.escape_markup(f"{error} The lessons use {SHIPPED} meanwhile."), icon=":material/folder_off:"
         )
     beside, refused = ui.read_networks(data.checkpoints)
+    given, _ = ui.given_networks(data.input_size)
     kept = ui.session()
-    kept.workspace = Workspace(data, (*beside, *kept.uploads.values(), *kept.trained.values()), refused)
+    networks = (*beside, *given, *kept.uploads.values(), *kept.trained.values())
+    kept.workspace = Workspace(data, networks, refused)
 
 
 def _folder_chosen(path: str) -> bool:

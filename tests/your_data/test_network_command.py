@@ -1,0 +1,100 @@
+"""``network open`` and ``network export`` from a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer.__main__ import main
+from explorer.checkpoints import sha256
+from explorer.networks import StudentNet, StudentSpec, cost_of
+from explorer.user_code import UserCodeError
+from tests.user_code.test_child import write
+
+SPEC = StudentSpec(8, (8, 12, 12, 16), classes=3)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.ckpt"
+    torch.save(StudentNet(SPEC).state_dict(), path)
+    return path
+
+
+def test_open_says_what_a_network_is(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["network", "open", str(checkpoint), "--size", "32", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    cost = cost_of(SPEC, 32)
+    assert facts["name"] == "mine.ckpt"
+    assert facts["sha256"] == sha256(checkpoint)
+    assert (facts["parameters"], facts["multiply_adds"]) == (cost.params, cost.mult_adds)
+    assert (facts["classes"], facts["input_size"], facts["channels"]) == (3, 32, 3)
+    assert [group["width"] for group in facts["groups"]] == list(SPEC.channels)
+    assert facts["groups"][-1]["layers"] == ["layer4.3", "layer4.4", "fc"]
+
+
+def test_open_says_it_in_words(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["network", "open", str(checkpoint), "--size", "224"]) == 0
+    first, second, *groups = capsys.readouterr().out.splitlines()
+    cost = cost_of(SPEC, 224)
+    assert first == (
+        f"mine.ckpt, 3 classes, {cost.params:,} parameters, {cost.mult_adds:,} multiply-adds for an image of "
+        "3 x 224 x 224"
+    )
+    assert second == f"sha256 {sha256(checkpoint)}"
+    assert len(groups) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["open", "nowhere.pt2"], "There is no file nowhere.pt2"),
+        (["open", "README.md"], "README.md is not a checkpoint"),
+        (["open", "nowhere.py:Net", "--json"], "There is no file nowhere.py."),
+        (["export", "nowhere.py"], "There is no file nowhere.py."),
+        (["export", "student.pt2"], "Name code as FILE.py or FILE.py:CLASS, not 'student.pt2'."),
+        (
+            ["export", "student.py", "--out", "student.onnx"],
+            "The archive is a .pt2 file, not 'student.onnx'.",
+        ),
+    ],
+)
+def test_what_is_refused_ends_with_one_sentence_and_status_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["network", *arguments]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_a_wrong_line_is_shown_before_the_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def export(code, limits):
+        asked.append((code, limits))
+        yield from ()
+        raise UserCodeError("Net cannot be built.", 'Traceback\n  File "student.py", line 7')
+
+    monkeypatch.setattr("explorer.your_data.network_command.export", export)
+    file = write(tmp_path, "")
+    out = tmp_path / "net.pt2"
+    command = ["network", "export", f"{file}:Net@w.ckpt", "--size", "64", "--classes", "5", "--seconds", "9"]
+    assert main([*command, "--megabytes", "77", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        'Traceback\n  File "student.py", line 7\npython -m explorer: Net cannot be built.\n'
+    )
+    assert not out.exists()
+    ((code, limits),) = asked
+    assert (code.file, code.name, code.checkpoint, code.size, code.classes) == (
+        file,
+        "Net",
+        Path("w.ckpt"),
+        64,
+        5,
+    )
+    assert (limits.seconds, limits.megabytes) == (9, 77)
