@@ -1,7 +1,9 @@
 """Opening a checkpoint of the user's: the networks in it, what each was recognised as, and what is good to know."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -11,7 +13,7 @@ from explorer.checkpoints.reading import identity, read_states
 from explorer.checkpoints.states import StateDict
 from explorer.data import CHECKPOINT_SUFFIXES
 from explorer.errors import ExplorerError
-from explorer.networks import parameter_count, recognise, spec_of
+from explorer.networks import assumed, parameter_count, recognise, spec_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,38 +54,41 @@ def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
         ExplorerError: it cannot be opened safely, holds no network of ours, or its weights are no numbers.
     """
     check_name(path.name)
-    states = read_states(path)
     found: list[tuple[StateDict, nn.Module]] = []
-    refused: list[ExplorerError] = []
-    for state in states:
+    refused: list[tuple[StateDict, ExplorerError]] = []
+    for state in read_states(path):
         try:
             found.append((state, recognise(state.tensors, path.name)))
         except ExplorerError as error:
-            inside = _recognised(state.inner(), path.name)
+            inside = list(_recognised(state.inner(), path.name))
             found += inside
             if not inside:
-                refused.append(error)
+                refused.append((state, error))
     if not found:
-        said = str(refused[0])
-        raise refused[0] if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}")
+        said = str(refused[0][1])
+        raise refused[0][1] if said.startswith(path.name) else ExplorerError(f"{path.name}: {said}")
+    others = [f"It also holds {state.part}, which is no network known here." for state, _ in refused]
     opened = []
     for state, model in found:
         check_values(model, path.name)
         name = title or path.name
         card = _card(path, state, model, f"{name}, {state.part}" if len(found) > 1 else name)
-        opened.append(Opened(card, model, state.notices, state.part))
+        notices = (*state.notices, *others, assumed(model, path.name))
+        opened.append(Opened(card, model, notices, state.part))
     return tuple(opened)
 
 
-def _recognised(states: tuple[StateDict, ...], source: str) -> list[tuple[StateDict, nn.Module]]:
-    """Those of several state_dicts that are networks."""
-    found = []
+def _recognised(states: tuple[StateDict, ...], source: str) -> Iterator[tuple[StateDict, nn.Module]]:
+    """Those of several state_dicts that are networks, each told what else lies beside it."""
+    models = {}
     for state in states:
-        try:
-            found.append((state, recognise(state.tensors, source)))
-        except ExplorerError:
-            continue
-    return found
+        with suppress(ExplorerError):
+            models[state.part] = recognise(state.tensors, source)
+    rest = [state.part for state in states if state.part not in models]
+    notice = (f"What is under {', '.join(rest)} is left out: it is no network known here.",) if rest else ()
+    for state in states:
+        if state.part in models:
+            yield replace(state, notices=(*state.notices, *notice)), models[state.part]
 
 
 def check_values(model: nn.Module, source: str) -> None:

@@ -17,7 +17,6 @@ MOST_DEEP = 4  # so deep inside each other dictionaries are looked into
 COMPILED = "_orig_mod"
 AVERAGED = "n_averaged"
 ORIGINAL, MASK = "_orig", "_mask"
-MIXTURE = 4  # a network inside another module has at least so many tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +34,12 @@ class StateDict:
     notices: tuple[str, ...] = ()
 
     def inner(self) -> "tuple[StateDict, ...]":
-        """The tensors by the first part of their names, as if each were a network: ``student.*`` and ``teacher.*``.
-
-        None if there is only one, or if one is too small to be a network.
-        """
+        """The tensors by the first part of their names, as if each were a network: ``student.*`` and ``teacher.*``."""
         piles: dict[str, dict[str, Tensor]] = {}
         for key, tensor in self.tensors.items():
             piles.setdefault(key.partition(".")[0], {})[key] = tensor
-        parts = []
-        for first, pile in piles.items():
-            if len(pile) >= MIXTURE:
-                part = f"{self.part}.{first}" if self.part else first
-                parts.append(StateDict(part, _without_prefixes(pile), self.notices))
-        return tuple(parts)
+        parts = ((f"{self.part}.{first}" if self.part else first, pile) for first, pile in piles.items())
+        return tuple(StateDict(part, _without_prefixes(pile), self.notices) for part, pile in parts)
 
 
 def states_in(loaded: object, source: str) -> tuple[StateDict, ...]:

@@ -1,6 +1,7 @@
 """Networks as graphs: the kinds that can be built, and all that is derived from the graph of any of them."""
 
 from explorer.networks.archive import OpenedArchive, open_archive, open_pt2
+from explorer.networks.assumed import assumed
 from explorer.networks.builders import (
     MAX_CLASSES,
     MAX_WIDTH,
@@ -48,6 +49,7 @@ __all__ = [
     "StudentNet",
     "StudentSpec",
     "all_builders",
+    "assumed",
     "builder_of",
     "channel_groups",
     "checked_int",

@@ -1,37 +1,82 @@
 """Which network a state_dict belongs to, read off its names and shapes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.networks.assumed import way_out
 from explorer.networks.builders import NetworkSpec, all_builders, wiring_of
+from explorer.networks.graphspec import GraphSpec, spec_of
 from explorer.networks.groups import ChannelGroup, channel_groups
+from explorer.networks.loose import loose_network
 
 
 def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     """The network that a state_dict belongs to, with these weights, in eval mode.
 
     Each kind of network says what its shapes could mean; the widths of all channel groups are then read off the
-    layers that make them, so networks with channels removed open as well.
+    layers that make them, so networks with channels removed open as well. What no kind has all names of may be of a
+    family beside them, see ``loose_network``.
 
     Raises:
-        ExplorerError: it is none of the kinds, or not all of it fits.
+        ExplorerError: it is none of these, or not all of it fits.
     """
     # A single number has no shape to read anything off.
     shaped = {key: tensor for key, tensor in state.items() if tensor.ndim}
     kinds = [builder for builder in all_builders().values() if builder.candidates is not None]
     candidates = (spec for kind in kinds if kind.candidates for spec in kind.candidates(shaped))
     specs = [spec for spec in (_with_widths_of(shaped, each) for each in candidates) if spec is not None]
-    if specs:
-        # One kind may have all layers of another and some more, so all their names must be there and no other. If
-        # they are not, the first kind says what does not fit.
-        named = (spec for spec in specs if _keys(wiring_of(spec).state_dict()) == _keys(state))
-        return load_weights(next(named, specs[0]).build(), state, source).eval()
-    known = " nor a ".join(kind.title for kind in kinds)
-    raise ExplorerError(f"{source} is neither a {known}.")
+    refused: list[ExplorerError] = []
+    for spec in (*_named_alike(specs, state), *_beside_the_kinds(shaped, source)):
+        try:
+            return load_weights(spec.build(), state, source).eval()
+        except ExplorerError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    if specs:  # some of its names are a kind's: what is missing or too much is named
+        return load_weights(specs[0].build(), state, source).eval()
+    raise ExplorerError(
+        f"{source} has the names of none of {', '.join(kind.title for kind in kinds)} and torchvision's networks, and "
+        f"names and shapes alone do not tell a network: {way_out(source)}."
+    )
+
+
+def _named_alike(specs: Iterable[NetworkSpec], state: Mapping[str, Tensor]) -> Iterator[NetworkSpec]:
+    """The specs of which the state has all names and no other: one kind may have all layers of another and more."""
+    return (spec for spec in specs if _names(wiring_of(spec).state_dict()) == _names(state))
+
+
+def _beside_the_kinds(state: Mapping[str, Tensor], source: str) -> Iterator[NetworkSpec]:
+    """What a state_dict may be that is of no kind, with its widths."""
+    loose = loose_network(state)
+    if loose is None:
+        return
+    try:
+        written = GraphSpec.from_dict({**spec_of(loose.model).to_dict(), "name": loose.name})
+    except ExplorerError as error:
+        raise ExplorerError(f"{source} holds a {loose.name}, which cannot be opened: {error}") from error
+    shapes = {key: tensor.shape for key, tensor in loose.model.state_dict().items() if tensor.ndim}
+    same = shapes == {key: tensor.shape for key, tensor in state.items()}
+    spec = written if same else _with_widths_of(state, written)
+    if spec is not None:
+        yield spec
+
+
+def _loose_spec(state: Mapping[str, Tensor], source: str) -> tuple[NetworkSpec, nn.Module] | None:
+    """What a state_dict may be beside the kinds, with its widths, and its wiring."""
+    loose = loose_network(state)
+    if loose is None:
+        return None
+    try:
+        written = GraphSpec.from_dict({**spec_of(loose.model).to_dict(), "name": loose.name})
+    except ExplorerError as error:
+        raise ExplorerError(f"{source} holds a {loose.name}, which cannot be opened: {error}") from error
+    spec = _with_widths_of(state, written)
+    return None if spec is None else (spec, loose.model)
 
 
 @lru_cache(maxsize=64)
@@ -79,7 +124,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     return model
 
 
-def _keys(state: Mapping[str, Tensor]) -> set[str]:
+def _names(state: Mapping[str, Tensor]) -> set[str]:
     """The names in a state_dict that must be there."""
     return {key for key in state if not _is_counter(key)}
 

@@ -105,13 +105,18 @@ class StudentSpec:
         return cls(**{**values, "widths": tuple(values["widths"])})
 
 
-def depthwise_separable(inputs: int, outputs: int, *, kernel: int, stride: int, bias: bool) -> nn.Sequential:
-    """The report's ``dwpw_conv``: depthwise convolution, BN, ReLU, pointwise convolution, BN, ReLU."""
+def depthwise_separable(
+    inputs: int, outputs: int, *, kernel: int, stride: int, biases: tuple[bool, bool]
+) -> nn.Sequential:
+    """The report's ``dwpw_conv``: depthwise convolution, BN, ReLU, pointwise convolution, BN, ReLU.
+
+    ``biases`` says whether the depthwise and the pointwise convolution carry one.
+    """
     return nn.Sequential(
-        nn.Conv2d(inputs, inputs, kernel, stride, padding=kernel // 2, bias=bias, groups=inputs),
+        nn.Conv2d(inputs, inputs, kernel, stride, padding=kernel // 2, bias=biases[0], groups=inputs),
         nn.BatchNorm2d(inputs),
         nn.ReLU(inplace=True),
-        nn.Conv2d(inputs, outputs, 1, bias=bias),
+        nn.Conv2d(inputs, outputs, 1, bias=biases[1]),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -135,7 +140,7 @@ class StudentNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            depthwise_separable(inputs, outputs, kernel=spec.kernel, stride=stride, bias=bias)
+            depthwise_separable(inputs, outputs, kernel=spec.kernel, stride=stride, biases=(bias, bias))
             for inputs, outputs, stride in spec.blocks
         )
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))

@@ -105,35 +105,35 @@ def changed(key: str, tensor: Tensor) -> Change:
 @pytest.mark.parametrize(
     ("build", "change", "sentence"),
     [
-        ("StudentNet", lambda state: state.clear(), "it.ckpt is neither a "),
-        ("StudentNet", without("fc.weight"), "it.ckpt is neither a "),
-        ("StudentNet", without("conv1.weight"), "it.ckpt is neither a "),
-        ("StudentNet", without("layer1.0.weight"), "it.ckpt is neither a "),
+        ("StudentNet", lambda state: state.clear(), "it.ckpt has the names of none of"),
+        ("StudentNet", without("fc.weight"), "it.ckpt has the names of none of"),
+        ("StudentNet", without("conv1.weight"), "it.ckpt has the names of none of"),
+        ("StudentNet", without("layer1.0.weight"), "it.ckpt has the names of none of"),
         (
             "StudentNet",
             changed("fc.weight", torch.tensor(1.0)),
-            "it.ckpt is neither a ",
+            "it.ckpt has the names of none of",
         ),
         (
             "StudentNet",
             changed("layer1.0.weight", torch.tensor(1.0)),
-            "it.ckpt is neither a ",
+            "it.ckpt has the names of none of",
         ),
         (
             "StudentNet",
             changed("conv1.weight", torch.tensor(1.0)),
-            "it.ckpt is neither a ",
+            "it.ckpt has the names of none of",
         ),
         (
             "ResNet-18",
             without("layer3.0.downsample.0.weight"),
             "it.ckpt has no 'layer3.0.downsample.0.weight'",
         ),
-        ("ResNet-18", without("layer3.0.conv1.weight"), "it.ckpt is neither a "),
+        ("ResNet-18", without("layer3.0.conv1.weight"), "it.ckpt has the names of none of"),
         (
             "ResNet-18",
             changed("fc.weight", torch.tensor(1.0)),
-            "it.ckpt is neither a ",
+            "it.ckpt has the names of none of",
         ),
         ("ResNet-18", changed("extra", torch.zeros(1)), "it.ckpt: this network has no 'extra'."),
         (
