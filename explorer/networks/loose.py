@@ -82,12 +82,12 @@ def _resnet(state: Mapping[str, Tensor]) -> Loose | None:
     stem, first, second = (
         state.get(f"{key}.weight") for key in ("conv1", "layer1.0.conv1", "layer1.0.conv2")
     )
-    head = _head(state, "fc")
+    deep = "layer1.0.conv3.weight" in state
+    head = _head(state, "fc", 512 * (Bottleneck.expansion if deep else BasicBlock.expansion))
     if head is None or stem is None or first is None or second is None or min(depths) == 0:
         return None
     if any(each.ndim != 4 or not each.numel() for each in (stem, first, second)):
         return None
-    deep = "layer1.0.conv3.weight" in state
     groups = len(first) // second.shape[1] if deep else 1
     width = len(first) // groups if deep and groups else 64
     if not groups or not width:
@@ -157,10 +157,11 @@ def _built(name: str, place: str, state: Mapping[str, Tensor]) -> Loose | None:
     return Loose(name, model)
 
 
-def _head(state: Mapping[str, Tensor], place: str) -> nn.Module | None:
+def _head(state: Mapping[str, Tensor], place: str, features: int | None = None) -> nn.Module | None:
     """A linear layer, or a Sequential of some: what lies between them is taken for a ReLU, then dropout.
 
-    None if there is something else at that place.
+    None if there is something else at that place. ``features`` is what the first of them reads, where the network
+    before it has not yet the widths of the state.
     """
     weights = _weights_of_head(state, place)
     if not weights or any(weight.ndim != 2 for weight in weights.values()):
@@ -168,7 +169,8 @@ def _head(state: Mapping[str, Tensor], place: str) -> nn.Module | None:
     layers = {}
     for number, weight in weights.items():
         bias = f"{place}.bias" if number is None else f"{place}.{number}.bias"
-        layers[number] = nn.Linear(weight.shape[1], len(weight), bias=bias in state)
+        layers[number] = nn.Linear(features or weight.shape[1], len(weight), bias=bias in state)
+        features = None
     if None in layers:
         return layers[None]
     return _chain({number: layer for number, layer in layers.items() if number is not None})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ def recognise(state: Mapping[str, Tensor], source: str) -> nn.Module:
     candidates = (spec for kind in kinds if kind.candidates for spec in kind.candidates(shaped))
     specs = [spec for spec in (_with_widths_of(shaped, each) for each in candidates) if spec is not None]
     refused: list[ExplorerError] = []
-    for spec in (*_named_alike(specs, state), *_beside_the_kinds(shaped, source)):
+    for spec in chain(_named_alike(specs, state), _beside_the_kinds(shaped, source)):
         try:
             return load_weights(spec.build(), state, source).eval()
         except ExplorerError as error:

@@ -81,7 +81,7 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
         )
     with pytest.raises(ExplorerError, match="this network has no 'extra'"):
         load_weights(StudentNet(TINY), {**state, "extra": torch.zeros(1)}, "net.ckpt")
-    with pytest.raises(ExplorerError, match="has the names of none of .*ResNet-18.*export it with `python"):
+    with pytest.raises(ExplorerError, match=r"has the names of none of .*ResNet-18.*export it with `python"):
         recognise({"weight": torch.zeros(1)}, "net.ckpt")
 
 

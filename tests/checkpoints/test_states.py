@@ -159,7 +159,8 @@ def test_numpys_numbers_may_lie_beside_the_weights(number: object, tmp_path: Pat
     assert is_student(
         opened(tmp_path, {"net": net.state_dict(), "best_acc": number, "all": [number, number]}), net
     )
-    assert not torch.serialization.get_safe_globals(), "allowed for this one reading alone"
+    allowed = [each[1] for each in torch.serialization.get_safe_globals() if isinstance(each, tuple)]
+    assert not [name for name in allowed if name.startswith("numpy")], "allowed for this one reading alone"
 
 
 def test_numpys_old_names_are_known_too(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def with_head(model: ResNet, *layers: nn.Module) -> ResNet:
 
 
 def tiny(deep: bool = False, **settings: int) -> ResNet:
-    return ResNet(Bottleneck if deep else BasicBlock, [1, 1, 2, 1], num_classes=5, **settings)
+    return ResNet(Bottleneck if deep else BasicBlock, [1, 1, 1, 2], num_classes=5, **settings)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,12 @@ def tiny(deep: bool = False, **settings: int) -> ResNet:
         (lambda: tiny(deep=True), "ResNet17"),
         (lambda: tiny(deep=True, groups=4, width_per_group=4), "ResNeXt17_4x4d"),
         (lambda: small_images(tiny()), "ResNet12"),
-        (lambda: small_images(models.resnet18(num_classes=5)), "ResNet18"),
-        (lambda: with_head(models.resnet18(), nn.Dropout(), nn.Linear(512, 5)), "ResNet18"),
+        (lambda: with_head(tiny(), nn.Dropout(), nn.Linear(512, 5)), "ResNet12"),
         (
             lambda: with_head(tiny(), nn.Linear(512, 20), nn.ReLU(), nn.Dropout(), nn.Linear(20, 5)),
             "ResNet12",
         ),
-        (lambda: models.mobilenet_v2(num_classes=5), "mobilenet_v2"),
+        (lambda: small_images(models.resnet18(num_classes=5)), "ResNet18"),
         (lambda: models.squeezenet1_1(num_classes=5), "squeezenet1_1"),
     ],
 )
