@@ -6,7 +6,9 @@ import altair as alt
 import pandas as pd
 
 from explorer import palette
+from explorer.architecture.family import WAYS
 
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 BLUES = ("#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c")
 
 
@@ -128,9 +130,14 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
     return figure
 
 
-def family_curve(rows: pd.DataFrame, params: int) -> alt.LayerChart | alt.FacetChart:
-    """Test accuracy against parameters of the trained family, the edited network's place marked."""
-    ways = ["labels alone", "distilled"]
+def family_curve(
+    rows: pd.DataFrame, params: int, floor: float | None = None
+) -> alt.LayerChart | alt.FacetChart:
+    """Test accuracy against parameters of the trained family, the edited network's place marked.
+
+    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for.
+    """
+    kinds = list(dict.fromkeys(rows["kind"]))
     base = alt.Chart(rows).encode(
         x=alt.X(
             "parameters:Q",
@@ -138,26 +145,69 @@ def family_curve(rows: pd.DataFrame, params: int) -> alt.LayerChart | alt.FacetC
             scale=alt.Scale(type="log", nice=False, padding=20),
             axis=alt.Axis(format="~s"),
         ),
-        color=alt.Color(
-            "way:N",
-            sort=ways,
-            scale=alt.Scale(domain=ways, range=[palette.HARD, palette.SOFT]),
-            legend=alt.Legend(orient="top", title=None),
-        ),
+        color=_way_color(),
     )
-    tooltip = [
-        alt.Tooltip("network:N", title="Network"),
-        alt.Tooltip("parameters:Q", title="Parameters", format=","),
-        alt.Tooltip("accuracy:Q", title="Test accuracy", format=".4f"),
-        alt.Tooltip("low:Q", title="95 % from", format=".4f"),
-        alt.Tooltip("high:Q", title="95 % to", format=".4f"),
-    ]
     y = alt.Y("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
-    line = base.mark_line(point=alt.OverlayMarkDef(size=70)).encode(y=y, tooltip=tooltip)
+    line = base.mark_line().encode(y=y, detail="kind:N", tooltip=_family_tooltip())
     spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(y="low:Q", y2="high:Q")
     here = (
         alt.Chart(pd.DataFrame({"parameters": [params]}))
         .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE)
         .encode(x="parameters:Q", tooltip=[alt.Tooltip("parameters:Q", title="This network", format=",")])
     )
-    return alt.layer(spread, line, here).properties(height=380)
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(
+        y=y,
+        shape=alt.Shape(
+            "kind:N",
+            scale=alt.Scale(domain=kinds, range=[SHAPES[at % len(SHAPES)] for at in range(len(kinds))]),
+            legend=alt.Legend(orient="top", title=None, columns=2),
+        ),
+        tooltip=_family_tooltip(),
+    )
+    asked = [] if floor is None else [_floor(floor)]
+    return alt.layer(spread, line, here, points, *asked).properties(height=420)
+
+
+def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Test accuracy with its interval of networks of equal size, a line for each kind."""
+    base = alt.Chart(rows).encode(
+        y=alt.Y("kind:N", sort=list(dict.fromkeys(rows["kind"])), title=None, axis=alt.Axis(labelLimit=200)),
+        yOffset=alt.YOffset("way:N", sort=list(WAYS)),
+        color=_way_color(),
+        tooltip=_family_tooltip(),
+    )
+    x = alt.X("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
+    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
+        x=alt.X("low:Q", scale=alt.Scale(zero=False)), x2="high:Q"
+    )
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(x=x)
+    return alt.layer(spread, points).properties(height=70 + 45 * rows["kind"].nunique())
+
+
+def _way_color() -> alt.Color:
+    return alt.Color(
+        "way:N",
+        sort=list(WAYS),
+        scale=alt.Scale(domain=list(WAYS), range=[palette.HARD, palette.SOFT]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+
+
+def _family_tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("network:N", title="Network"),
+        alt.Tooltip("parameters:Q", title="Parameters", format=","),
+        alt.Tooltip("accuracy:Q", title="Test accuracy", format=".4f"),
+        alt.Tooltip("low:Q", title="95 % from", format=".4f"),
+        alt.Tooltip("high:Q", title="95 % to", format=".4f"),
+    ]
+
+
+def _floor(floor: float) -> alt.Chart:
+    """The accuracy that a course asks for, as a line across."""
+    rule: alt.Chart = (
+        alt.Chart(pd.DataFrame({"floor": [floor]}))
+        .mark_rule(strokeDash=[2, 3], strokeWidth=2, color=palette.OVER)
+        .encode(y="floor:Q", tooltip=[alt.Tooltip("floor:Q", title="Asked for", format=".1%")])
+    )
+    return rule

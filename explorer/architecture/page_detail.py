@@ -1,17 +1,22 @@
 """The tabs of the architecture lesson: what one network looks like from every side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, torchsummary_text
-from explorer.architecture.family import family, neighbours, overlap
+from explorer.architecture.family import best_two, equal_size, family, neighbours, overlap, side_by_side, told
 from explorer.architecture.separable import against_standard
+from explorer.checkpoints import Card
+from explorer.checkpoints.evidence import LOGITS, find_tensor
 from explorer.data import BUNDLED
-from explorer.networks import NetworkSpec, source_code
+from explorer.measure import paired
+from explorer.networks import NetworkSpec, builder_of, source_code
 
 
 @dataclass(frozen=True)
@@ -80,17 +85,40 @@ def standard(design: Design) -> None:
 
 def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
-    rows, params = family(ui.shipped().cards.values()), design.costs.total_params
+    cards = ui.shipped().cards
+    rows, params = family(cards.values()), design.costs.total_params
+    kind = builder_of(design.spec.kind).title
     ui.chart(
         charts.family_curve(rows, params),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
-        f"{neighbours(rows, params)} {overlap(rows)}",
+        f"{neighbours(rows, params, kind)} {overlap(rows)}",
     )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."
     )
+    equal = equal_size(rows)
+    if len(equal):
+        _equal(equal, cards)
     ui.download("Family as CSV", rows, "family.csv")
+
+
+def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
+    """Networks of several kinds with equal parameters."""
+    low, high = equal["parameters"].min(), equal["parameters"].max()
+    ui.chart(
+        charts.equal_size(equal),
+        f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95 % intervals.",
+        f"At equal parameters, {low:,} to {high:,}: {told(equal)}.",
+    )
+    if (two := best_two(equal)) is None:
+        return
+    images = BUNDLED.load("validation")
+    scores = [find_tensor(LOGITS, cards[name].sha256, images) for name in two]
+    if scores[0] is not None and scores[1] is not None:
+        pair = paired(scores[0], scores[1], images.targets())
+        st.caption(side_by_side(cards[two[0]].title, cards[two[1]].title, pair))
+        ui.provenance("precomputed", f"logits on {BUNDLED.describe('validation')}.")
 
 
 def code(design: Design) -> None:

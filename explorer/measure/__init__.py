@@ -4,7 +4,7 @@ Every figure says how it was got: accuracies are counts of real predictions on r
 latencies are clock readings.
 """
 
-from explorer.measure.accuracy import Accuracy, accuracy
+from explorer.measure.accuracy import Accuracy, Paired, accuracy, paired
 from explorer.measure.clock import (
     BUSY,
     PATIENCE,
@@ -25,6 +25,7 @@ __all__ = [
     "PATIENCE",
     "Accuracy",
     "Latency",
+    "Paired",
     "accuracy",
     "at_once",
     "cpu_time",
@@ -38,6 +39,7 @@ __all__ = [
     "logits",
     "multiply_adds",
     "others_between",
+    "paired",
     "spared",
     "spared_core",
     "state_bytes",

@@ -39,3 +39,39 @@ def accuracy(scores: Tensor, labels: Tensor) -> Accuracy:
     Accuracy(correct=1, total=2)
     """
     return Accuracy(int((scores.argmax(1) == labels).sum()), len(labels))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two networks' answers to the same images.
+
+    Attributes:
+        first: images on which only the first is right.
+        second: images on which only the second is right.
+        total: images.
+    """
+
+    first: int
+    second: int
+    total: int
+
+    @property
+    def chance(self) -> float:
+        """How often two equally good networks differ by so much or more: McNemar's test, exact and two-sided.
+
+        Of the images on which only one of them is right, each is then right on any with probability one half.
+        Source: McNemar 1947, Psychometrika 12.
+
+        >>> Paired(1, 5, 100).chance
+        0.21875
+        """
+        apart = self.first + self.second
+        tail = sum(math.comb(apart, number) for number in range(min(self.first, self.second) + 1))
+        # Whole numbers up to the division: a power of two that large is no float.
+        return min(1.0, 2 * tail / (1 << apart))
+
+
+def paired(first: Tensor, second: Tensor, labels: Tensor) -> Paired:
+    """Two networks' logits (N, classes) for the same images, compared against the labels (N,)."""
+    one, other = (scores.argmax(1) == labels for scores in (first, second))
+    return Paired(int((one & ~other).sum()), int((other & ~one).sum()), len(labels))

@@ -18,7 +18,7 @@ WIDTHS_2023 = (4, 16, 64, 84)
 class StarterNet(nn.Module):
     """Four 3x3 convolutions, each with BatchNorm and ReLU, a pooling after each but the first; one linear layer.
 
-    Input (N, 3, H, W) float with sides of at least 30 pixels, output (N, classes) logits.
+    Input (N, 3, H, W) float with sides of at least 24 pixels, output (N, classes) logits.
 
     >>> sum(p.numel() for p in StarterNet(WIDTHS_2023, 11).parameters())
     59723

@@ -3,7 +3,7 @@ import pytest
 
 from explorer import palette
 from explorer.architecture.budget import budget
-from explorer.architecture.charts import budget_bar, family_curve, shares, standard_bars
+from explorer.architecture.charts import budget_bar, equal_size, family_curve, shares, standard_bars
 from explorer.architecture.separable import against_standard
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
 from tests.charts import colors, data_of, fields, spec_of
@@ -75,23 +75,42 @@ def test_a_layers_shares_are_of_each_total_alone() -> None:
             assert line["part"] == pytest.approx(row[column] / rows[column].sum())
 
 
+FAMILY = pd.DataFrame(
+    {
+        "network": ["a", "b"],
+        "kind": ["A", "B"],
+        "way": ["labels alone", "distilled"],
+        "parameters": [100, 200],
+        "accuracy": [0.8, 0.9],
+        "low": [0.79, 0.88],
+        "high": [0.81, 0.92],
+    }
+)
+
+
 def test_the_family_is_accuracy_against_parameters_with_the_edited_network_marked() -> None:
     ways = ["labels alone", "distilled"]
-    rows = pd.DataFrame(
-        {
-            "network": ["a", "b"],
-            "way": ways,
-            "parameters": [100, 200],
-            "accuracy": [0.8, 0.9],
-            "low": [0.79, 0.88],
-            "high": [0.81, 0.92],
-        }
-    )
-    spec = spec_of(family_curve(rows, 150))
-    spread, line, here = spec["layer"]
-    assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way"}
+    spec = spec_of(family_curve(FAMILY, 150))
+    spread, line, here, points = spec["layer"]
+    assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way", "detail": "kind"}
     assert fields(spread) == {"x": "parameters", "y": "low", "y2": "high", "color": "way"}
+    assert fields(points) == {"x": "parameters", "y": "accuracy", "color": "way", "shape": "kind"}
+    assert points["encoding"]["shape"]["scale"] == {"domain": ["A", "B"], "range": ["circle", "square"]}
     assert colors(line) == {"domain": ways, "range": [palette.HARD, palette.SOFT]}
     assert line["encoding"]["x"]["scale"]["type"] == "log"
     assert fields(here) == {"x": "parameters"}
     assert data_of(spec, here) == [{"parameters": 150}]
+
+
+def test_the_accuracy_that_a_course_asks_for_is_a_line_across() -> None:
+    spec = spec_of(family_curve(FAMILY, 150, 0.924))
+    asked = spec["layer"][-1]
+    assert (fields(asked), data_of(spec, asked)) == ({"y": "floor"}, [{"floor": 0.924}])
+
+
+def test_networks_of_equal_size_stand_under_each_other_with_their_intervals() -> None:
+    spec = spec_of(equal_size(FAMILY))
+    spread, points = spec["layer"]
+    assert fields(points) == {"y": "kind", "yOffset": "way", "x": "accuracy", "color": "way"}
+    assert fields(spread) == {"y": "kind", "yOffset": "way", "x": "low", "x2": "high", "color": "way"}
+    assert points["encoding"]["y"]["sort"] == ["A", "B"], "the most accurate first, as in the rows"

@@ -2,7 +2,6 @@ import io
 import json
 from contextlib import redirect_stdout
 
-import pandas as pd
 import pytest
 import torchinfo
 import torchsummary
@@ -12,9 +11,7 @@ from torch import nn
 from explorer.__main__ import main
 from explorer.architecture.audit import audit
 from explorer.architecture.budget import budget, torchsummary_text
-from explorer.architecture.family import family, neighbours, overlap
 from explorer.architecture.fit import scale_to_limit
-from explorer.checkpoints import catalogue
 from explorer.networks import NetworkSpec, ResNetSpec, StudentNet, StudentSpec, cost_of
 from tests.networks.examples import ResidualStudent, trained_like
 from tests.networks.nets import built
@@ -49,31 +46,6 @@ def test_the_audit_is_of_the_reports_own_rows() -> None:
     assert found.total == found.shown + found.missing["parameters"].sum() == 99_060
     assert found.missing["layer"].iloc[0] == "layer4.0"
     assert found.missing["layer"].iloc[-1] == "fc"
-
-
-def test_the_family_has_every_trained_student_by_size() -> None:
-    rows = family(catalogue().values())
-    students = [card for card in catalogue().values() if card.network == "studentnet"]
-    assert sorted(rows["network"]) == sorted(card.title for card in students)
-    assert (rows["low"] < rows["accuracy"]).all()
-    assert (rows["accuracy"] < rows["high"]).all()
-    for _, group in rows.groupby("way"):
-        assert group["parameters"].is_monotonic_increasing
-    text = neighbours(rows, 70_000)
-    assert "59,026 parameters reach" in text
-    assert "98,918 parameters reach" in text
-
-
-def test_the_intervals_of_both_ways_are_compared_size_by_size() -> None:
-    def trained(way: str, parameters: int, low: float) -> dict[str, object]:
-        return {"way": way, "parameters": parameters, "low": low, "high": low + 0.02}
-
-    rows = [trained("labels alone", 5_000, 0.90), trained("distilled", 5_000, 0.91)]
-    assert "Of 1 sizes trained both ways, the intervals are apart at none" in overlap(pd.DataFrame(rows))
-    rows += [trained("labels alone", 9_000, 0.90), trained("distilled", 9_000, 0.93)]
-    rows += [trained("distilled", 20_000, 0.93)]
-    assert overlap(pd.DataFrame(rows)) == "Of 2 sizes trained both ways, the intervals are apart at 9,000."
-    assert overlap(pd.DataFrame(rows[-1:])) == ""
 
 
 def test_the_terminal_guards_a_repository(capsys: pytest.CaptureFixture[str]) -> None:

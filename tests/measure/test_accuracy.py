@@ -1,7 +1,8 @@
 import pytest
 import torch
+from scipy.stats import binomtest
 
-from explorer.measure import Accuracy, accuracy
+from explorer.measure import Accuracy, Paired, accuracy, paired
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 10), (10, 10), (9346, 10_000), (1, 2)])
@@ -33,3 +34,17 @@ def test_right_answers_are_counted() -> None:
     assert accuracy(scores, torch.tensor([0, 1, 1])) == Accuracy(2, 3)
     assert accuracy(scores, torch.tensor([2, 2, 2])) == Accuracy(1, 3)
     assert accuracy(scores, torch.tensor([0, 1, 1])).value == 2 / 3
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 5), (5, 1), (7, 7), (300, 420)])
+def test_the_chance_of_a_difference_is_that_of_a_fair_coin(first: int, second: int) -> None:
+    expected = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
+    assert Paired(first, second, 1000).chance == pytest.approx(expected)
+
+
+def test_two_networks_are_paired_image_by_image() -> None:
+    labels = torch.tensor([0, 1, 1, 0, 1])
+    one = torch.eye(2)[[0, 1, 0, 0, 0]]
+    other = torch.eye(2)[[0, 0, 1, 1, 0]]
+    assert paired(one, other, labels) == Paired(2, 1, 5)
+    assert paired(other, one, labels) == Paired(1, 2, 5)
