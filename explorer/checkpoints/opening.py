@@ -9,11 +9,11 @@ from pathlib import Path
 from torch import nn
 
 from explorer.checkpoints.card import Card
-from explorer.checkpoints.reading import identity, read_states
+from explorer.checkpoints.reading import identity, is_program, read_states
 from explorer.checkpoints.states import StateDict
 from explorer.data import CHECKPOINT_SUFFIXES
 from explorer.errors import ExplorerError
-from explorer.networks import assumed, parameter_count, recognise, spec_of
+from explorer.networks import assumed, open_archive, parameter_count, recognise, spec_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,8 @@ def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
         ExplorerError: it cannot be opened safely, holds no network of ours, or its weights are no numbers.
     """
     check_name(path.name)
+    if is_program(path):
+        return (_open_program(path, title or path.name),)
     found: list[tuple[StateDict, nn.Module]] = []
     refused: list[tuple[StateDict, ExplorerError]] = []
     for state in read_states(path):
@@ -72,10 +74,22 @@ def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
     for state, model in found:
         check_values(model, path.name)
         name = title or path.name
-        card = _card(path, state, model, f"{name}, {state.part}" if len(found) > 1 else name)
+        weights = next(tensor for tensor in state.tensors.values() if tensor.is_floating_point())
+        dtype = str(weights.dtype).removeprefix("torch.")
+        card = _card(path, state.part, model, f"{name}, {state.part}" if len(found) > 1 else name, dtype)
         notices = (*state.notices, *others, assumed(model, path.name))
         opened.append(Opened(card, model, notices, state.part))
     return tuple(opened)
+
+
+def _open_program(path: Path, title: str) -> Opened:
+    """The network in an exported program, which says itself what it is and what image it was exported with."""
+    if not path.is_file():
+        raise ExplorerError(f"There is no file {path}.")
+    opened = open_archive(path)
+    check_values(opened.model, path.name)
+    card = _card(path, "", opened.model, title, opened.dtype)
+    return Opened(replace(card, input_size=opened.input_size or card.input_size), opened.model, opened.notices)
 
 
 def _recognised(states: tuple[StateDict, ...], source: str) -> Iterator[tuple[StateDict, nn.Module]]:
@@ -101,17 +115,16 @@ def check_values(model: nn.Module, source: str) -> None:
             )
 
 
-def _card(path: Path, state: StateDict, model: nn.Module, title: str) -> Card:
-    digest = identity(path, state.part)
+def _card(path: Path, part: str, model: nn.Module, title: str, dtype: str) -> Card:
+    digest = identity(path, part)
     spec = spec_of(model)
-    weights = next(tensor for tensor in state.tensors.values() if tensor.is_floating_point())
     return Card(
         name=f"{path.name}-{digest[:8]}",
         title=title,
         network=spec.kind,
         classes=spec.classes,
         params=parameter_count(model),
-        dtype=str(weights.dtype).removeprefix("torch."),
+        dtype=dtype,
         bytes=path.stat().st_size,
         sha256=digest,
         dataset="not known: a checkpoint of your own",

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from explorer.checkpoints.states import StateDict, find_part, states_in
 from explorer.errors import ExplorerError
+from explorer.networks import open_pt2
 
 MAX_MEGABYTES = 150  # an upload's limit too (.streamlit/config.toml); a ResNet-18 with Adam's state has 134
 EXPORT = (
@@ -67,6 +68,11 @@ def read_states(path: Path) -> tuple[StateDict, ...]:
     return states_in(_load(path), path.name)
 
 
+def is_program(path: Path) -> bool:
+    """Whether a file is by its name an exported program, which says itself what network it is."""
+    return path.suffix.lower() == ".pt2"
+
+
 def read_state(path: Path, part: str = "") -> Mapping[str, Tensor]:
     """The tensors of one network in a file, by name.
 
@@ -77,6 +83,8 @@ def read_state(path: Path, part: str = "") -> Mapping[str, Tensor]:
     Raises:
         ExplorerError: as ``read_states``, or there is no such part.
     """
+    if is_program(path):
+        return open_pt2(path).state_dict()
     return find_part(read_states(path), part, path.name).tensors
 
 

@@ -34,7 +34,7 @@ FOOD11 = (
 )
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 # May lie beside the images. Endings of whole names: of "teacher.pth.tar" pathlib's suffix is only ".tar".
-CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pth", ".safetensors", ".pth.tar", ".bin", ".pkl")
+CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".pt2", ".pth", ".safetensors", ".pth.tar", ".bin", ".pkl")
 MAX_CLASSES = 1000  # also what the networks are limited to
 FIFTH = 5
 

@@ -18,7 +18,7 @@ from explorer.networks.archive_file import read_archive, refuse
 from explorer.networks.archive_graph import ArchiveGraph, Node, Value, read_graph
 from explorer.networks.aten import ATEN, SPREADING, VIEWS
 from explorer.networks.graphspec import GraphSpec
-from explorer.networks.program import PARAMETER, SEQUENTIAL, LayerEntry, StepEntry
+from explorer.networks.program import PARAMETER, SEQUENTIAL, LayerEntry, Program, StepEntry
 from explorer.networks.translation import Translation
 
 _SEQUENTIAL = "torch.nn.modules.container.Sequential"
@@ -32,11 +32,13 @@ class OpenedArchive:
         model: in eval mode, float32; it carries its spec.
         dtype: of the weights as they are stored.
         input_size: side of the image that it was exported with, in pixels; None if that was not square, or not fixed.
+        notices: what is good to know of it, in sentences.
     """
 
     model: nn.Module
     dtype: str
     input_size: int | None
+    notices: tuple[str, ...] = ()
 
 
 def open_pt2(path: Path) -> nn.Module:
@@ -53,12 +55,26 @@ def open_archive(path: Path) -> OpenedArchive:
     try:
         archive = read_archive(path)
         graph = read_graph(archive.program)
-        model = _loaded(_spec(graph, archive.tensors), archive.tensors)
+        spec = _spec(graph, archive.tensors)
+        model = _loaded(spec, archive.tensors)
     except ExplorerError as error:
         raise ExplorerError(f"{path.name}: {error}") from error
     sides = set(graph.sizes[graph.image][2:])
-    side = sides.pop() if len(sides) == 1 else 0
-    return OpenedArchive(model, archive.dtype, side if side > 0 else None)
+    side, notices = sides.pop() if len(sides) == 1 else 0, tuple(_notices(graph, spec.program))
+    return OpenedArchive(model, archive.dtype, side if side > 0 else None, notices)
+
+
+def _notices(graph: ArchiveGraph, program: Program) -> Iterator[str]:
+    """What is good to know of an archive."""
+    if any(node.args.get("training") or node.args.get("train") for node in graph.nodes):
+        yield (
+            "It was exported in train mode: its BatchNorm and dropout work here as in eval mode, which may be another "
+            "network than was meant."
+        )
+    used = {name for step in program.steps for _, name in _references(step)}
+    idle = [entry.name for entry in program.layers if entry.type == PARAMETER and entry.name not in used]
+    if idle:
+        yield f"Nothing computes with {len(idle)} of its parameters ({idle[0]} first); they are counted all the same."
 
 
 def _spec(graph: ArchiveGraph, tensors: Mapping[str, Tensor]) -> GraphSpec:
@@ -116,9 +132,9 @@ def _references(step: StepEntry) -> Iterator[tuple[str, str]]:
     pending = [*step.args, *step.kwargs.values()]
     while pending:
         argument = pending.pop()
-        if isinstance(argument, list):
+        if isinstance(argument, list | tuple):
             pending += argument
-        elif isinstance(argument, dict):
+        elif isinstance(argument, Mapping):
             yield from argument.items()
 
 

@@ -121,6 +121,8 @@ def check_unpacked(archive: zipfile.ZipFile, size: int) -> None:
             refuse("it is encrypted")
         if entry.compress_type != zipfile.ZIP_STORED:
             refuse("it is packed, as torch.export.save never does: export it again")
+    if min((entry.header_offset for entry in entries), default=0):
+        refuse("it is damaged: its end is missing")  # what was found is a zip that lay inside it
     if len({entry.filename for entry in entries}) < len(entries):
         refuse("two files in it have the same name")
     if sum(entry.file_size for entry in entries) > size:

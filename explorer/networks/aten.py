@@ -298,26 +298,8 @@ ATEN: Mapping[str, Rule] = {
 """Every operator that is read, by its aten name; one that ends in ``_`` there changes its argument in place."""
 
 VIEWS = frozenset(
-    [
-        "view",
-        "reshape",
-        "_unsafe_view",
-        "flatten",
-        "contiguous",
-        "transpose",
-        "permute",
-        "chunk",
-        "split",
-        "split_with_sizes",
-        "detach",
-        "alias",
-        "expand",
-        "expand_as",
-        "to",
-        "dropout",
-        "feature_dropout",
-    ]
-)
+    ("alias", "chunk", "contiguous", "detach", "dropout", "expand", "expand_as", "feature_dropout", "flatten")
+) | frozenset(("permute", "reshape", "split", "split_with_sizes", "to", "transpose", "_unsafe_view", "view"))
 """Operators whose value may share the memory of what they read."""
 
 SPREADING = frozenset(("expand", "expand_as"))
