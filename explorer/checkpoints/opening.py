@@ -89,7 +89,9 @@ def _open_program(path: Path, title: str) -> Opened:
     opened = open_archive(path)
     check_values(opened.model, path.name)
     card = _card(path, "", opened.model, title, opened.dtype)
-    return Opened(replace(card, input_size=opened.input_size or card.input_size), opened.model, opened.notices)
+    return Opened(
+        replace(card, input_size=opened.input_size or card.input_size), opened.model, opened.notices
+    )
 
 
 def _recognised(states: tuple[StateDict, ...], source: str) -> Iterator[tuple[StateDict, nn.Module]]:
