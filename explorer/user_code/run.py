@@ -103,6 +103,7 @@ class Exported:
 def export(code: Code, limits: Limits | None = None) -> Generator[Update, None, Exported]:
     """Run the user's file in a process of its own and give the program that it exports; yields updates meanwhile.
 
+    An update's ``done`` counts ``child.STAGES``, the one that is being done included.
     The process and its children are ended when the time is over, and when the generator is closed.
 
     Raises:
@@ -167,8 +168,7 @@ def _process(home: Path, file: Path, limits: Limits) -> Generator[Update, None, 
                     f"{file.name} was ended after {limits.seconds:g} seconds, while {stage}: does a loop never end, "
                     "or does the file train when it is imported?"
                 )
-            number = child.STAGES.index(stage)
-            yield Update(stage, number, len(child.STAGES))
+            yield Update(f"running {file.name}", child.STAGES.index(stage) + 1, len(child.STAGES))
             # Not process.wait: a visitor's Stop comes only at the next update.
             time.sleep(0.1)
         return status

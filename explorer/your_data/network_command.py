@@ -3,16 +3,19 @@
 import argparse
 import json
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
 from explorer.networks import channel_groups, cost_model, image_channels
 from explorer.terminal import Bars
 from explorer.user_code import Code, Given, Limits, UserCodeError, export, network_of, read_given
-from explorer.work.progress import follow
+from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource
+
+ResultType = TypeVar("ResultType")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -68,15 +71,7 @@ def _export(options: argparse.Namespace) -> int:
     if options.out.suffix != ".pt2":
         raise ExplorerError(f"The archive is a .pt2 file, not {options.out.name!r}.")
     code = replace(code, checkpoint=options.checkpoint or code.checkpoint, classes=options.classes)
-    bars = Bars()
-    try:
-        exported = follow(export(code, Limits(options.seconds, options.megabytes)), bars)
-        bars.bar.close()
-    except UserCodeError as error:
-        bars.bar.close()
-        if error.trace:
-            print(error.trace, file=sys.stderr)
-        raise
+    exported = _followed(export(code, Limits(options.seconds, options.megabytes)))
     source = network_of(code, exported)  # refused at once, not when it is used
     options.out.write_bytes(exported.archive)
     print(f"{options.out}: {_in_words(_described(source, options.size))}")
@@ -84,9 +79,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
-    bars = Bars()
-    source = follow(read_given(Given(options.network, options.size or 224)), bars)
-    bars.bar.close()
+    source = _followed(read_given(Given(options.network, options.size or 224)))
     facts = _described(source, options.size or source.card.input_size)
     if options.json:
         print(json.dumps(facts, indent=2))
@@ -96,6 +89,20 @@ def _open(options: argparse.Namespace) -> int:
     for group in facts["groups"]:
         print(f"{group['width']:>6}  {group['title']}: {', '.join(group['layers'])}")
     return 0
+
+
+def _followed(steps: Generator[Update, None, ResultType]) -> ResultType:
+    """Run to its end what runs the user's code; a wrong line is shown as Python says it."""
+    bars = Bars()
+    try:
+        return follow(steps, bars)
+    except UserCodeError as error:
+        bars.bar.close()
+        if error.trace:
+            print(error.trace, file=sys.stderr)
+        raise
+    finally:
+        bars.bar.close()
 
 
 def _described(source: NetworkSource, size: int) -> dict[str, Any]:

@@ -10,19 +10,17 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture.budget import LIMITS, MAX_SIZE, Budget, budget
+from explorer.checkpoints.reading import EXPORT
 from explorer.errors import ExplorerError
 from explorer.networks import channel_groups, group_titles
 from explorer.user_code import Code, Limits, UserCodeError, export, may_run, network_of
+from explorer.user_code.child import STAGES
 from explorer.user_code.run import Exported
 from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource
 
 LIMITS_HERE = Limits(seconds=60)
 FILE = "pasted.py"
-AT_HOME = (
-    "torch.export.save(torch.export.export(model.eval(), (torch.randn(2, 3, 224, 224),), "
-    'dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), "student.pt2")'
-)
 EXAMPLE = """\
 from torch import nn
 
@@ -64,9 +62,9 @@ def draw_code_box() -> None:
         _take_code()
         return
     st.markdown(
-        "Any network of `torch.nn`, not only a StudentNet: run this line where it is, then upload `student.pt2`."
+        "Any network of `torch.nn`, not only a StudentNet: run this line where it is, then upload `network.pt2`."
     )
-    st.code(AT_HOME, "python", wrap_lines=True)
+    st.code(EXPORT, "python", wrap_lines=True)
     st.caption(
         "Code is not run here. Started with `make app` on your own machine, this page has a box that takes it; "
         "`-- --network student.py:StudentNet` after `streamlit run streamlit_app.py` opens it in every lesson."
@@ -150,7 +148,8 @@ def _run(code: Code) -> Exported:
         def show(update: Update) -> None:
             if due():
                 seconds = f"{clock():.0f} s of at most {LIMITS_HERE.seconds:g} s"
-                bar.progress(update.done / update.total, f"{update.stage.capitalize()}: {seconds}")
+                stage = STAGES[update.done - 1]
+                bar.progress(update.done / update.total, f"{stage.capitalize()}: {seconds}")
 
         return follow(export(code, LIMITS_HERE), show)
 

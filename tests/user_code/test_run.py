@@ -31,7 +31,7 @@ def run(file: Path, limits: Limits | None = None, **settings: object) -> tuple[E
     seen: list[str] = []
     exported = follow(
         export(Code(file, size=16, **settings), limits or Limits(100)),  # type: ignore[arg-type]
-        lambda update: seen.append(update.stage) if update.stage not in seen else None,
+        lambda update: seen.append(child.STAGES[update.done - 1]),
     )
     return exported, seen
 
