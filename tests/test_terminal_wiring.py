@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from explorer.__main__ import main
-from explorer.checkpoints import card
+from explorer.checkpoints import card, sha256
 from explorer.data import BUNDLED
 from explorer.distillation.loss import loss_fn_kd
+from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.plan import SweepSettings
 
 
@@ -81,3 +82,61 @@ def test_a_training_gets_the_training_images_and_the_loss_that_its_options_say(
         assert folders["out"] == tmp_path / "out"
         expected = loss_fn_kd(z, labels, v, alpha, 3.0)
         assert torch.allclose(loss(z, labels, v), expected)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A checkpoint of the user's, for the bundled images."""
+    torch.manual_seed(0)
+    torch.save(StudentNet(StudentSpec(4, (4, 5, 6, 7), classes=10)).state_dict(), tmp_path / "own.ckpt")
+    return tmp_path / "own.ckpt"
+
+
+@pytest.mark.parametrize("command", ["prune", "examine"])
+def test_a_network_of_ones_own_is_what_a_command_works_on(
+    command: str, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def stop(source: Any, *_: object) -> None:
+        asked.append(getattr(source, "network", source).card.sha256)
+        raise Stopped
+
+    monkeypatch.setattr("explorer.pruning.command.run_instrument", lambda _, spec: stop(spec))
+    monkeypatch.setattr("explorer.pruning.command.examine", stop)
+    for named, weights in (([], sha256(own)), (["student-5k"], card("student-5k").sha256)):
+        with pytest.raises(Stopped):
+            main([command, *named, "--network", str(own), "--images", "20"])
+        assert asked.pop() == weights
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name a network, or give your own with --network."),
+        (["--network", "nowhere.ckpt"], "There is no file nowhere.ckpt"),
+        (["nobody", "--network", "OWN"], "There is no network 'nobody' here; there are own.ckpt, "),
+        (["--network", "ELEVEN"], "eleven.ckpt tells 11 classes apart and Fashion-MNIST, shipped has 10"),
+    ],
+)
+def test_a_network_that_cannot_be_worked_on_is_told(
+    arguments: list[str], sentence: str, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eleven = own.with_name("eleven.ckpt")
+    torch.save(StudentNet(StudentSpec(4, (4, 5, 6, 7), classes=11)).state_dict(), eleven)
+    files = {"OWN": str(own), "ELEVEN": str(eleven)}
+    assert main(["prune", *(files.get(each, each) for each in arguments)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_report_is_on_the_network_of_ones_own(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def stop(architecture: Any, _: object, pruning: Any, workspace: Any) -> None:
+        asked.append((architecture.spec, workspace.source(pruning.network).card.sha256))
+        raise Stopped
+
+    monkeypatch.setattr("explorer.report.command.report_subject", stop)
+    with pytest.raises(Stopped):
+        main(["report", "--network", str(own)])
+    assert asked == [(StudentSpec(4, (4, 5, 6, 7), classes=10), sha256(own))]

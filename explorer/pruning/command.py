@@ -26,6 +26,8 @@ from explorer.terminal import (
     folder_of_networks,
     folder_options,
     images_option,
+    network_name,
+    network_option,
     run_instrument,
     workspace_of,
 )
@@ -42,7 +44,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(["methods:", *(f"  {key:<16} {each.sentence}" for key, each in METHODS.items())]),
     )
-    parser.add_argument("name", help="of the checkpoint")
+    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
+    network_option(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -84,7 +87,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "examine", help="store the sensitivity of a checkpoint's layers and its three forms"
     )
-    parser.add_argument("name", help="of the checkpoint")
+    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
+    network_option(parser)
     data_options(parser)
     images_option(parser, IMAGES)
     folder_options(parser)
@@ -119,7 +123,10 @@ def _prune(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     settings = _settings(options, workspace.data)
     folder = _evidence_folder(options, workspace) if options.evidence else None
-    source, images = workspace.source(options.name), first_images(workspace, "test", options.images)
+    source, images = (
+        workspace.source(network_name(workspace, options, options.name)),
+        first_images(workspace, "test", options.images),
+    )
     spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
     rows = run_instrument(SWEEP, spec)
     if options.json:
@@ -170,7 +177,10 @@ def _store(
 def _examine(options: argparse.Namespace) -> int:
     """Compute and store what the page opens with beside the sweep."""
     workspace = workspace_of(options)
-    source, images = workspace.source(options.name), first_images(workspace, "test", options.images)
+    source, images = (
+        workspace.source(network_name(workspace, options, options.name)),
+        first_images(workspace, "test", options.images),
+    )
     folder = _evidence_folder(options, workspace)
     for done in examine(source, workspace.data, images, folder):
         print(done, flush=True)

@@ -11,7 +11,7 @@ from explorer.architecture.budget import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json
-from explorer.networks import StudentSpec
+from explorer.networks import NetworkSpec, StudentSpec, spec_of
 from explorer.pruning.forms import FORMS, FormsSettings
 from explorer.pruning.plan import SweepPlan, SweepSettings
 from explorer.pruning.sweep import SWEEP
@@ -34,6 +34,8 @@ from explorer.terminal import (
     first_images,
     folder_options,
     images_option,
+    network_name,
+    network_option,
     run_instrument,
     whole_numbers,
     workspace_of,
@@ -70,8 +72,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--checkpoint",
         metavar="NAME",
-        help="the network that is pruned, by default the teacher; of your folder, its file's name",
+        help="the network that is pruned, by default that of --network, else the teacher; of your folder, its "
+        "file's name",
     )
+    network_option(parser)
     parser.add_argument(
         "--measure",
         action="store_true",
@@ -93,10 +97,14 @@ def _report(options: argparse.Namespace) -> int:
     render = RENDERERS.get(options.out.suffix)
     if render is None:
         raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
-    spec = StudentSpec(options.stem, options.widths, options.classes)
     workspace = workspace_of(options)
+    spec: NetworkSpec = StudentSpec(options.stem, options.widths, options.classes)
+    if options.network:
+        spec = spec_of(workspace.network(network_name(workspace, options, None)))
     batch = follow(default_logits(workspace), Bars())
-    name = workspace.find(options.checkpoint or workspace.teachers[0])
+    name = workspace.teachers[0]
+    if options.checkpoint or options.network:
+        name = network_name(workspace, options, options.checkpoint)
     pruning = PruningSubject(name)
     if options.measure or workspace.evidence is None:
         pruning = _measured(workspace, name, options)
