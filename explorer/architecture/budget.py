@@ -25,7 +25,6 @@ from explorer.networks import (
 )
 from explorer.networks.graph import CONTAINERS
 
-LIMITS = {"Spring 2023": 60_000, "Spring 2022": 100_000}
 MIN_SIZE, MAX_SIZE = 1, 1024
 
 

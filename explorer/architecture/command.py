@@ -5,8 +5,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from explorer.architecture.budget import LIMITS, budget
+from explorer.architecture.budget import budget
 from explorer.architecture.fit import fit_to_limit
+from explorer.architecture.presets import LIMITS
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec, cost_of
 from explorer.terminal import whole_numbers

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture.budget import LIMITS
 from explorer.architecture.fit import scale_to_limit
+from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.networks import NetworkSpec, StudentSpec, cost_of, widths_text
 from explorer.ui import address

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from explorer.architecture.budget import LIMITS
+from explorer.architecture.presets import LIMITS
 from explorer.networks import NetworkSpec, StudentSpec
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.architecture.audit import CLAIM, LAST_ROW, audit
-from explorer.architecture.budget import LIMITS, budget, torchsummary_text
+from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.fit import fit_to_limit
+from explorer.architecture.presets import LIMITS
 from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
 from explorer.networks import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from explorer.architecture.budget import LIMITS
+from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json

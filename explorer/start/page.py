@@ -5,7 +5,8 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture import charts as architecture_charts
 from explorer.architecture.audit import CLAIM, QUOTED
-from explorer.architecture.budget import LIMITS, budget
+from explorer.architecture.budget import budget
+from explorer.architecture.presets import LIMITS
 from explorer.distillation import charts as distillation_charts
 from explorer.distillation import soften
 from explorer.networks import StudentSpec

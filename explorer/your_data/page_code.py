@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture.budget import LIMITS, MAX_SIZE, Budget, budget
+from explorer.architecture.budget import MAX_SIZE, Budget, budget
+from explorer.architecture.presets import LIMITS
 from explorer.checkpoints.reading import EXPORT
 from explorer.errors import ExplorerError
 from explorer.networks import channel_groups, group_titles
