@@ -11,26 +11,33 @@ from explorer.errors import ExplorerError
 from explorer.networks import (
     MAX_WIDTH,
     NetworkSpec,
-    builder_of,
     cost_model_of_spec,
-    cost_of,
     group_titles,
     wiring_of,
 )
 
 Spec = TypeVar("Spec", bound=NetworkSpec)
+Widths = tuple[int, ...]
+SIZE = 224  # parameters do not depend on it
+
+
+def most_channels(spec: NetworkSpec) -> int:
+    """The largest width that is offered: 1024, or what the network itself has where that is more."""
+    return max(MAX_WIDTH, *spec.channels, 1)
 
 
 def scaled(spec: Spec, factor: float) -> Spec:
-    """``spec`` with every width times ``factor``, rounded half up, at least 1 and at most 1024.
+    """``spec`` with every width times ``factor``, rounded half up, at least 1 and at most ``most_channels``.
 
     >>> from explorer.networks import StudentSpec
     >>> scaled(StudentSpec(), 0.75).widths
     (48, 96, 192, 106)
     """
-    return spec.with_channels(
-        tuple(min(MAX_WIDTH, max(1, floor(factor * width + 0.5))) for width in spec.channels)
-    )
+    return spec.with_channels(_scaled(spec.channels, factor, most_channels(spec)))
+
+
+def _scaled(widths: Widths, factor: float, most: int) -> Widths:
+    return tuple(min(most, max(1, floor(factor * width + 0.5))) for width in widths)
 
 
 def scale_to_limit(spec: Spec, limit: int) -> Spec:
@@ -43,24 +50,22 @@ def scale_to_limit(spec: Spec, limit: int) -> Spec:
     Raises:
         ExplorerError: not even one channel everywhere fits.
     """
-    smallest = spec.with_channels((1,) * len(spec.channels))
-    if cost_of(smallest).params > limit:
+    # Only numbers are tried here: a spec is made of the widths that are found.
+    model, widths, most = cost_model_of_spec(spec, SIZE), spec.channels, most_channels(spec)
+    smallest = model.cost((1,) * len(widths)).params
+    if smallest > limit:
         raise ExplorerError(
-            f"No {builder_of(spec.kind).title} with {spec.classes} classes fits into {limit:,} parameters: the "
-            f"smallest has {cost_of(smallest).params:,}."
+            f"No network of this wiring with {spec.classes} classes fits into {limit:,} parameters: the smallest has "
+            f"{smallest:,}."
         )
     # At exactly (n + 0.5) / width the product may come out a hair below n + 0.5 in floating point, and would be
     # rounded down to n. So each factor is taken one part in 10^12 higher: far more than the error of a product,
-    # far less than the distance to the next factor, at least one part in 10^7 for widths up to 1024.
+    # far less than the distance to the next factor, at least one part in 10^8 for widths of some thousand channels.
     factors = sorted(
-        {
-            (number + 0.5) / width * (1 + 1e-12)
-            for width in set(spec.channels)
-            for number in range(1, MAX_WIDTH)
-        }
+        {(number + 0.5) / width * (1 + 1e-12) for width in set(widths) for number in range(1, most)}
     )
-    fitting = bisect_right(factors, limit, key=lambda factor: cost_of(scaled(spec, factor)).params)
-    return scaled(spec, factors[fitting - 1]) if fitting else smallest
+    fitting = bisect_right(factors, limit, key=lambda factor: model.cost(_scaled(widths, factor, most)).params)
+    return scaled(spec, factors[fitting - 1]) if fitting else spec.with_channels((1,) * len(widths))
 
 
 def fit_to_limit(spec: Spec, limit: int) -> Spec:
@@ -70,7 +75,8 @@ def fit_to_limit(spec: Spec, limit: int) -> Spec:
     >>> fit_to_limit(StudentSpec(), 60_000)
     StudentSpec(stem=48, widths=(48, 97, 193, 107), classes=11, kernel=3, conv_bias=False)
     """
-    return spec if cost_of(spec).params <= limit else scale_to_limit(spec, limit)
+    params = cost_model_of_spec(spec, SIZE).cost(spec.channels).params
+    return spec if params <= limit else scale_to_limit(spec, limit)
 
 
 def grow_to_limit(spec: Spec, limit: int) -> Spec:
@@ -79,32 +85,31 @@ def grow_to_limit(spec: Spec, limit: int) -> Spec:
     First every width is scaled by one factor, then one channel is added at a time, always where the width is
     furthest below its proportion.
     """
-    if cost_of(spec).params > limit:
+    model, most = cost_model_of_spec(spec, SIZE), most_channels(spec)
+    if model.cost(spec.channels).params > limit:
         return fit_to_limit(spec, limit)
-    grown = scale_to_limit(spec, limit)
+    widths = scale_to_limit(spec, limit).channels
     while True:
-        widths = grown.channels
         by_proportion = sorted(range(len(widths)), key=lambda group: widths[group] / spec.channels[group])
-        wider = (_widened(widths, group, 1) for group in by_proportion if widths[group] < MAX_WIDTH)
-        fitting = (spec.with_channels(each) for each in wider)
-        following = next((each for each in fitting if cost_of(each).params <= limit), None)
+        wider = (_widened(widths, group, 1) for group in by_proportion if widths[group] < most)
+        following = next((each for each in wider if model.cost(each).params <= limit), None)
         if following is None:
-            return grown
-        grown = following
+            return spec.with_channels(widths)
+        widths = following
 
 
-def width_steps(spec: NetworkSpec, size: int = 224, step: int = 8) -> pd.DataFrame:
+def width_steps(spec: NetworkSpec, size: int = SIZE, step: int = 8) -> pd.DataFrame:
     """What ``step`` channels more or less in one channel group change.
 
     Columns part, channels, then the change of parameters and multiply-adds for more and for less; fewer than one
     channel is left out (NaN).
     """
-    model, widths, rows = cost_model_of_spec(spec, size), spec.channels, []
+    model, widths, most, rows = cost_model_of_spec(spec, size), spec.channels, most_channels(spec), []
     here = model.cost(widths)
     for group, title in enumerate(group_titles(wiring_of(spec)).values()):
         row: dict[str, object] = {"part": title, "channels": widths[group]}
         for change in (step, -step):
-            possible = 1 <= widths[group] + change <= MAX_WIDTH
+            possible = 1 <= widths[group] + change <= most
             there = model.cost(_widened(widths, group, change)) if possible else None
             row[f"{change:+}: parameters"] = there.params - here.params if there else nan
             row[f"{change:+}: mult-adds"] = there.mult_adds - here.mult_adds if there else nan
@@ -112,6 +117,6 @@ def width_steps(spec: NetworkSpec, size: int = 224, step: int = 8) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def _widened(widths: Sequence[int], group: int, channels: int) -> tuple[int, ...]:
+def _widened(widths: Sequence[int], group: int, channels: int) -> Widths:
     """The widths with so many channels more in one group."""
     return (*widths[:group], widths[group] + channels, *widths[group + 1 :])

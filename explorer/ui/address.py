@@ -22,7 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from explorer.networks import MAX_CLASSES, MAX_WIDTH, StudentSpec
 from explorer.ui.session import session
 
-Kind = Literal["whole number", "number", "switch", "choice", "choices", "text"]
+Kind = Literal["whole number", "whole numbers", "number", "switch", "choice", "choices", "text"]
 OptionType = TypeVar("OptionType")
 EVERYWHERE = "every page"
 
@@ -41,6 +41,7 @@ class Key:
         high: the largest number allowed.
         options: what can be chosen; empty where the page gives it, because it depends on the data.
         carried: further pages whose address holds it too, since what they show depends on it.
+        missing: a sentence on what to do where a link asks for something that is not here.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Key:
     high: float | None = None
     options: tuple[Any, ...] = ()
     carried: tuple[str, ...] = ()
+    missing: str = ""
 
 
 _DESIGN = StudentSpec()
@@ -70,6 +72,13 @@ TABLE: Mapping[str, Key] = {
         Key("training_images", EVERYWHERE, "choice", None, "the number of training images"),
         Key("side", EVERYWHERE, "choice", None, "the side of the images"),
         Key("limit", "architecture", "choice", None, "the limit", carried=_REPORT),
+        Key(
+            *("net", "architecture", "choice", None, "the network"),
+            carried=_REPORT,
+            missing="A network of one's own is not in a link: open its file on the page \u201cYour data\u201d, "
+            "then the link again.",
+        ),
+        Key("widths", "architecture", "whole numbers", None, "the widths", 1, carried=_REPORT),
         Key(
             *("own_limit", "architecture", "whole number", 60_000, "the user's own limit"),
             low=2_500,  # below it not every number of classes has a network at all
@@ -284,7 +293,7 @@ def _value(entry: Key) -> Any:
             state.notices = (
                 *state.notices,
                 f"The link asks for {entry.name} ({key}) = {', '.join(texts)}, which is not possible here; it "
-                f"opens with {', '.join(_texts(entry.default)) or 'none'}.",
+                f"opens with {', '.join(_written(entry, entry.default)) or 'none'}. {entry.missing}".rstrip(),
             )
             setting = entry.default
     else:
@@ -309,13 +318,25 @@ def put(key: str, setting: Any) -> None:
     _record(TABLE[key], setting)
 
 
+def drop(key: str) -> None:
+    """Take out of the address a key that means nothing beside what others are set to; it has no control now."""
+    state = session().address
+    for kept in (state.asked, state.values, state.texts):
+        kept.pop(key, None)
+
+
 def _record(entry: Key, setting: Any) -> None:
     state = session().address
     state.values[entry.key] = setting
     if setting == entry.default:
         state.texts.pop(entry.key, None)
     else:
-        state.texts[entry.key] = _texts(setting)
+        state.texts[entry.key] = _written(entry, setting)
+
+
+def _written(entry: Key, setting: Any) -> tuple[str, ...]:
+    """How a setting of a key is written: whole numbers that belong together as one text, which stays readable."""
+    return ("-".join(map(str, setting)),) if entry.kind == "whole numbers" else _texts(setting)
 
 
 def _texts(setting: Any) -> tuple[str, ...]:
@@ -334,6 +355,8 @@ def _read(entry: Key, texts: tuple[str, ...]) -> Any:
         match entry.kind:
             case "whole number":
                 setting: Any = int(text)
+            case "whole numbers":
+                setting = tuple(int(part) for part in text.split("-"))
             case "number":
                 setting = float(text)
             case "switch":
@@ -358,16 +381,20 @@ def _allowed(entry: Key, setting: Any) -> bool:
         return False
     match entry.kind:
         case "whole number" | "number":
-            # Written so that nan, which is neither below nor above anything, is not allowed.
-            return (entry.low is None or setting >= entry.low) and (
-                entry.high is None or setting <= entry.high
-            )
+            return _in_bounds(entry, setting)
+        case "whole numbers":
+            return len(setting) == len(entry.default) and all(_in_bounds(entry, each) for each in setting)
         case "choice":
             return setting in entry.options
         case "choices":
             return all(each in entry.options for each in setting)
         case _:
             return True
+
+
+def _in_bounds(entry: Key, number: float) -> bool:
+    # Written so that nan, which is neither below nor above anything, is not allowed.
+    return (entry.low is None or number >= entry.low) and (entry.high is None or number <= entry.high)
 
 
 # --- Controls made from the table -----------------------------------------------------------------------
@@ -414,6 +441,52 @@ def integer_input(
     entry = _entry(key, default=default, low=low, high=high)
     bounds = {"min_value": _whole(entry.low), "max_value": _whole(entry.high)}
     return int(_control(entry, partial(at.number_input, label, **bounds, **settings), _value_of))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Controls that together stand for one key, as they were drawn last.
+
+    Attributes:
+        entry: what they stand for.
+        number: how often they have been drawn anew.
+        begun: what they were drawn at then.
+        last: what they were set to when they were drawn last.
+    """
+
+    entry: Key
+    number: int
+    begun: tuple[int, ...]
+    last: tuple[int, ...]
+
+
+def whole_numbers(
+    key: str,
+    draw: Callable[[tuple[int, ...], str], tuple[int, ...]],
+    *,
+    default: tuple[int, ...],
+    high: int,
+) -> tuple[int, ...]:
+    """Several whole numbers in one key, set by a table or by several boxes.
+
+    Args:
+        key: one of the table.
+        draw: draws them at the numbers that it is given, with keys that begin with the text that it is given, and
+            gives what they are set to.
+        default: what they are where the key is not in the address.
+        high: the largest allowed.
+    """
+    entry, state = _entry(key, default=default, high=high), session().address
+    setting, drawn = _value(entry), state.drawn.get(key)
+    # An edited table cannot be set to anything, only drawn anew under another name: when the numbers come from
+    # elsewhere (a link, a button), and where Streamlit has forgotten it, since it was not on the page.
+    kept = drawn is not None and any(str(name).startswith(f"{key}/{drawn.number}/") for name in st.session_state)
+    if not kept or (drawn.entry, drawn.last) != (entry, setting):
+        drawn = _Drawn(entry, drawn.number + 1 if drawn else 0, setting, setting)
+    setting = draw(drawn.begun, f"{key}/{drawn.number}/")
+    state.drawn[key] = replace(drawn, last=setting)
+    _record(entry, setting)
+    return setting
 
 
 def number_input(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
