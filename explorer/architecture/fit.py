@@ -64,7 +64,9 @@ def scale_to_limit(spec: Spec, limit: int) -> Spec:
     factors = sorted(
         {(number + 0.5) / width * (1 + 1e-12) for width in set(widths) for number in range(1, most)}
     )
-    fitting = bisect_right(factors, limit, key=lambda factor: model.cost(_scaled(widths, factor, most)).params)
+    fitting = bisect_right(
+        factors, limit, key=lambda factor: model.cost(_scaled(widths, factor, most)).params
+    )
     return scaled(spec, factors[fitting - 1]) if fitting else spec.with_channels((1,) * len(widths))
 
 

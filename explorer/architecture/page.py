@@ -1,4 +1,4 @@
-"""Architecture: the widths of StudentNet against a parameter budget, live."""
+"""Architecture: the widths of a network against a parameter budget, live."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
 from explorer.architecture.page_controls import controls, take
 from explorer.architecture.page_detail import Design
+from explorer.errors import ExplorerError
 from explorer.ledger import design_row
 from explorer.networks import NetworkSpec, cost_of, widths_text
 from explorer.ui import address
@@ -28,8 +29,8 @@ def main() -> None:
     """Draw the lesson."""
     st.title("Architecture")
     st.markdown(
-        "How many parameters does a network have, where do they sit, and does it fit the homework's limit? "
-        "Edit the widths of **StudentNet**; it opens with the report's own network."
+        "How many parameters does a network have, where do they sit, and does it fit the limit? Edit the widths of "
+        "any network; it opens with the report's own **StudentNet**."
     )
     view, side = st.columns([2, 1], gap="large")
     with side:
@@ -78,33 +79,42 @@ def _verdict(costs: Budget, limit: int) -> None:
 
 
 def _ways_out(spec: NetworkSpec, limit: int, costs: Budget) -> None:
-    nearest, fuller = fit_to_limit(spec, limit), grow_to_limit(spec, limit)
+    within, refusal = costs.within(limit), ""
+    try:
+        other = grow_to_limit(spec, limit) if within else fit_to_limit(spec, limit)
+    except ExplorerError as error:
+        other, refusal = spec, str(error)
     left, right = st.columns(2)
     left.button(
         f"Fit to {limit:,}",
         on_click=take,
-        args=(nearest,),
-        disabled=costs.within(limit),
+        args=(other,),
+        disabled=within or other == spec,
         type="primary",
         icon=":material/compress:",
         width="stretch",
-        help=f"Scales every width by one factor, the largest that fits: {_described(nearest)}",
+        help="Scales every width by one factor, the largest that fits"
+        + (f": {_described(other)}" if not within and not refusal else "."),
     )
     right.button(
         "Spend what is left",
         on_click=take,
-        args=(fuller,),
-        disabled=fuller == spec or not costs.within(limit),
+        args=(other,),
+        disabled=not within or other == spec,
         icon=":material/expand:",
         width="stretch",
-        help=f"Widens it until no single channel more fits: {_described(fuller)}",
+        help="Widens it until no single channel more fits" + (f": {_described(other)}" if within else "."),
     )
+    if refusal:
+        st.caption(refusal)
     ui.provenance("computed", "by torchinfo, from a network built with these widths.")
 
 
 def _steps(spec: NetworkSpec, size: int) -> None:
     """What 8 channels more or less cost in each place."""
     rows = width_steps(spec, size)
+    if rows.empty:
+        return
     numbers = [name for name in rows.columns if ":" in name]
     st.dataframe(
         rows,

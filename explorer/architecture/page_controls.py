@@ -1,12 +1,27 @@
 """The controls of the architecture lesson, and the design that the address asks for."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
-from explorer.architecture.fit import scale_to_limit
+from explorer.architecture.fit import most_channels, scale_to_limit, scaled
 from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
-from explorer.networks import NetworkSpec, StudentSpec, cost_of, widths_text
+from explorer.errors import ExplorerError
+from explorer.networks import (
+    MAX_CLASSES,
+    NetworkSpec,
+    StudentSpec,
+    check_size,
+    cost_of,
+    group_titles,
+    widths_text,
+    wiring_of,
+)
 from explorer.ui import address
 
 REPORT = StudentSpec()
@@ -14,54 +29,125 @@ TINY = StudentSpec(8, (8, 16, 32, 18))
 LIMIT = LIMITS["Spring 2023"]
 OTHER_LIMIT = "own"
 TERMS = (*LIMITS, OTHER_LIMIT)
+OWN_DESIGN = "studentnet"
+"""The StudentNet whose every setting has a control; all other networks come with theirs."""
+FACTORS = (0.5, 0.75, 1.5, 2.0)
+MOST_BOXES = 8
+"""More widths than this are edited in a table."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network as it comes, before its widths are edited, and the side of its images in pixels."""
+
+    spec: NetworkSpec
+    size: int
+
+
+def _titles() -> dict[str, str]:
+    """The networks that can be edited, by their name in the address."""
+    named = {name: source.card.title for name, source in ui.workspace().all_sources.items()}
+    return {OWN_DESIGN: "StudentNet, from the report"} | named
+
+
+def _start(name: str) -> Start:
+    if name == OWN_DESIGN:
+        return Start(REPORT, 224)
+    card = ui.workspace().all_sources[name].card
+    return Start(card.network_spec(), card.input_size)
 
 
 def current() -> ArchitectureState:
-    """The design that the address asks for, whether its controls are drawn or not."""
-    term = address.value("limit", options=TERMS)
-    spec = StudentSpec(
-        address.value("stem"),
-        tuple(address.value(f"block{number}") for number in range(1, 5)),
-        address.value("classes"),
-        address.value("kernel"),
-        address.value("bias"),
-    )
-    return ArchitectureState(spec, address.value("size"), LIMITS.get(term) or address.value("own_limit"))
+    """The design that the address asks for, whether its controls are drawn or not.
+
+    Raises:
+        ExplorerError: it is too large to be built.
+    """
+    name = address.value("net", options=tuple(_titles()))
+    start, term = _start(name), address.value("limit", options=TERMS)
+    spec, low, high = start.spec, *_classes_bounds(start.spec)
+    classes = address.value("classes", default=spec.classes, low=low, high=high)
+    if name == OWN_DESIGN:
+        address.drop("widths")  # its own keys say them
+        widths = tuple(address.value(f"block{number}") for number in range(1, 5))
+        spec = StudentSpec(
+            address.value("stem"), widths, classes, address.value("kernel"), address.value("bias")
+        )
+    else:
+        widths = address.value("widths", default=spec.channels, high=most_channels(spec))
+        spec = spec.with_channels(widths).with_classes(classes)
+    check_size(spec)
+    size = address.value("size", default=start.size, low=min(start.size, 32))
+    return ArchitectureState(spec, size, LIMITS.get(term) or address.value("own_limit"))
 
 
 def controls() -> ArchitectureState:
     """Draw the controls."""
-    _limit()
-    with st.popover("Presets", icon=":material/apps:", width="stretch"):
-        for title, spec in _presets().items():
-            st.button(
-                title,
-                on_click=take,
-                args=(spec,),
-                width="stretch",
-                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost_of(spec).params:,} parameters.",
-            )
-    address.integer_input("stem", "Stem channels", help="Output of the 7x7 convolution.")
-    for row in (0, 2):
-        for number, column in enumerate(st.columns(2), start=row + 1):
-            address.integer_input(
-                f"block{number}",
-                f"Block {number} channels",
-                at=column,
-                help="Output of this block's pointwise convolution.",
-            )
-    left, right = st.columns(2)
-    address.choice("kernel", "Depthwise kernel", draw=left.selectbox, help="Side in pixels.")
-    address.integer_input("classes", "Classes", at=right, help="Food-11 has 11.")
-    left, right = st.columns(2, vertical_alignment="bottom")
-    address.integer_input("size", "Input size", at=left, help="Side of the square image, in pixels.")
-    address.toggle(
-        "bias",
-        "Conv bias",
-        at=right,
-        help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
+    titles = _titles()
+    name = address.choice(
+        "net",
+        "Network",
+        tuple(titles),
+        format_func=lambda each: titles[each],
+        on_change=_take_start,
+        help="Those of the workspace; your own are opened on the page Your data.",
     )
+    start = _start(name)
+    _limit()
+    if name == OWN_DESIGN:
+        _presets_of_studentnet()
+        _widths_of_studentnet()
+        left, right = st.columns(2)
+        address.choice("kernel", "Depthwise kernel", draw=left.selectbox, help="Side in pixels.")
+        _classes(start.spec, right)
+        left, right = st.columns(2, vertical_alignment="bottom")
+        _size(start, left)
+        address.toggle(
+            "bias",
+            "Conv bias",
+            at=right,
+            help="A BatchNorm follows each convolution, so a bias there adds parameters and nothing else.",
+        )
+    else:
+        _widths(start.spec)
+        left, right = st.columns(2)
+        _classes(start.spec, left)
+        _size(start, right)
     return current()
+
+
+def _classes(spec: NetworkSpec, at: DeltaGenerator) -> None:
+    low, high = _classes_bounds(spec)
+    address.integer_input(
+        "classes",
+        "Classes",
+        at=at,
+        default=spec.classes,
+        low=low,
+        high=high,
+        disabled=low == high,
+        help="Food-11 has 11." if low < high else "No layer alone makes the logits, so it stays as it is.",
+    )
+
+
+def _size(start: Start, at: DeltaGenerator) -> None:
+    address.integer_input(
+        "size",
+        "Input size",
+        at=at,
+        default=start.size,
+        low=min(start.size, 32),
+        help="Side of the square image, in pixels.",
+    )
+
+
+def _classes_bounds(spec: NetworkSpec) -> tuple[int, int]:
+    """The fewest and most classes that this network can have."""
+    try:
+        spec.with_classes(2 if spec.classes > 2 else 3)
+    except ExplorerError:
+        return spec.classes, spec.classes
+    return 2, MAX_CLASSES
 
 
 def _limit() -> None:
@@ -79,18 +165,88 @@ def _limit() -> None:
         address.integer_input("own_limit", "Own limit, parameters", help="At most so many.")
 
 
-def _presets() -> dict[str, StudentSpec]:
+def _presets_of_studentnet() -> None:
     shipped = ui.shipped().cards["student-60k-kd"]
-    return {
+    presets = {
         "The report's StudentNet": REPORT,
         f"Scaled by one factor to fit {LIMIT:,}": scale_to_limit(REPORT, LIMIT),
         f"Shipped: {shipped.title}": StudentSpec.from_dict(shipped.spec),
         "Tiny": TINY,
     }
+    with st.popover("Presets", icon=":material/apps:", width="stretch"):
+        for title, spec in presets.items():
+            st.button(
+                title,
+                on_click=take,
+                args=(spec,),
+                width="stretch",
+                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost_of(spec).params:,} parameters.",
+            )
+
+
+def _widths_of_studentnet() -> None:
+    address.integer_input("stem", "Stem channels", help="Output of the 7x7 convolution.")
+    for row in (0, 2):
+        for number, column in enumerate(st.columns(2), start=row + 1):
+            address.integer_input(
+                f"block{number}",
+                f"Block {number} channels",
+                at=column,
+                help="Output of this block's pointwise convolution.",
+            )
+
+
+def _widths(start: NetworkSpec) -> None:
+    """The width of each channel group of a network, and one step for all of them."""
+    titles, most = tuple(group_titles(wiring_of(start)).values()), most_channels(start)
+    if not titles:
+        st.caption("No width of this network can be changed.")
+        return
+    draw = _boxes if len(titles) <= MOST_BOXES else _table
+    widths = address.whole_numbers(
+        "widths", lambda begun, key: draw(titles, begun, key, most), default=start.channels, high=most
+    )
+    now = start.with_channels(widths)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("All widths", width="content")
+        for factor in FACTORS:
+            st.button(f"\u00d7 {factor:g}", key=f"times {factor}", on_click=take, args=(scaled(now, factor),))
+        st.button("Reset", on_click=take, args=(start,), help="The widths that the network came with.")
+
+
+def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
+    columns = st.columns(2)
+    return tuple(
+        int(
+            columns[number % 2].number_input(
+                f"{title[:1].upper()}{title[1:]}", 1, most, width, key=f"{key}{number}"
+            )
+        )
+        for number, (title, width) in enumerate(zip(titles, widths, strict=True))
+    )
+
+
+def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
+    edited = st.data_editor(
+        pd.DataFrame({"made in": titles, "channels": widths}),
+        key=f"{key}table",
+        hide_index=True,
+        disabled=["made in"],
+        height=320,
+        column_config={
+            "channels": st.column_config.NumberColumn(
+                min_value=1, max_value=most, step=1, required=True, width="small"
+            )
+        },
+    )
+    return tuple(int(width) for width in edited["channels"])
 
 
 def take(spec: NetworkSpec) -> None:
-    """Put a network into the controls."""
+    """Put the widths of a network into the controls; of a StudentNet of one's own design, all that it is."""
+    if address.value("net", options=tuple(_titles())) != OWN_DESIGN:
+        address.put("widths", spec.channels)
+        return
     assert isinstance(spec, StudentSpec)
     address.put("stem", spec.stem)
     for number, width in enumerate(spec.widths, start=1):
@@ -98,3 +254,12 @@ def take(spec: NetworkSpec) -> None:
     address.put("kernel", spec.kernel)
     address.put("classes", spec.classes)
     address.put("bias", spec.conv_bias)
+
+
+def _take_start() -> None:
+    """Another network was chosen: it comes with its own widths, and with its classes and size unless these were set."""
+    start = _start(st.session_state["net"])
+    address.put("widths", start.spec.channels)
+    for key, own in (("classes", start.spec.classes), ("size", start.size)):
+        if not address.is_set(key):
+            address.put(key, own)

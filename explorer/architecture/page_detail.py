@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+import torch
 
 from explorer import ui
 from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
-from explorer.architecture.budget import Budget, torchsummary_text
+from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import best_two, equal_size, family, neighbours, overlap, side_by_side, told
 from explorer.architecture.separable import against_standard
 from explorer.checkpoints import Card
@@ -36,9 +37,8 @@ def layers(design: Design) -> None:
         charts.shares(rows),
         f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
         f"multiply-adds in {busy.name}.",
-        f"Most parameters are in **{heavy.name}**, {heavy.params / costs.total_params:.0%} of them; most "
-        f"multiply-adds in **{busy.name}**, {busy.mult_adds / costs.mult_adds:.0%} of them. Parameters sit where "
-        "there are many channels, multiply-adds where the images are large.",
+        f"Most parameters are in **{heavy.name}**{_where(heavy)}, {heavy.params / costs.total_params:.0%} of them; "
+        f"most multiply-adds in **{busy.name}**{_where(busy)}, {busy.mult_adds / costs.mult_adds:.0%} of them.",
     )
     table = costs.row_table()
     st.dataframe(
@@ -56,7 +56,7 @@ def layers(design: Design) -> None:
     )
     st.caption("Every row of torchinfo's table; a click on a column's title sorts it.")
     ui.provenance(
-        "computed", f"by torchinfo on the meta device, one image of 3 x {design.size} x {design.size}."
+        "computed", f"by torchinfo on the meta device, one image of {' x '.join(map(str, costs.image))}."
     )
     ui.download("Table as CSV", table, "student_net.csv")
     texts = {"torchinfo": costs.text, "torchsummary": torchsummary_text(costs)}
@@ -68,16 +68,30 @@ def layers(design: Design) -> None:
             )
 
 
+def _where(layer: LayerRow) -> str:
+    """The shape of what a layer gives, in words."""
+    channels, *sides = layer.output
+    return (
+        f" ({channels:,} channels of {' x '.join(map(str, sides))})" if sides else f" ({channels:,} numbers)"
+    )
+
+
 def standard(design: Design) -> None:
     """Depthwise + pointwise against the standard convolutions they stand in for."""
     rows = against_standard(design.spec)
+    if rows.empty:
+        st.markdown(
+            "No depthwise convolution of this network is read by a pointwise one: there is nothing to hold against "
+            "standard convolutions."
+        )
+        return
     factor = rows["standard"].sum() / rows["separable"].sum()
     ui.chart(
         charts.standard_bars(rows),
-        f"Weights of each block as depthwise plus pointwise and as a standard convolution; {factor:.1f} times "
-        "fewer together.",
-        f"Built from standard convolutions with the same kernels, these {len(rows)} would have **{factor:.2f} times** "
-        "the weights.",
+        f"Weights of each depthwise plus pointwise pair and of the standard convolution in its place; {factor:.1f} "
+        "times fewer together.",
+        f"Built from standard convolutions with the same kernels, these {len(rows)} pairs would have "
+        f"**{factor:.2f} times** the weights.",
     )
     ui.provenance("computed", "weights of the convolutions of this network, without biases and BatchNorm.")
     ui.download("Comparison as CSV", rows, "against_standard.csv")
@@ -123,7 +137,8 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
 
 def code(design: Design) -> None:
     """The network as one self-contained file."""
-    text = source_code(design.spec.build())
+    with torch.device("meta"):  # the code holds no weights, and drawing some takes longer than writing it
+        text = source_code(design.spec.build())
     st.download_button(
         "student_net.py",
         text,

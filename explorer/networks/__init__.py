@@ -14,7 +14,7 @@ from explorer.networks.builders import (
     widths_text,
     wiring_of,
 )
-from explorer.networks.cost import Cost, CostModel, cost_model, cost_model_of_spec, cost_of
+from explorer.networks.cost import Cost, CostModel, check_size, cost_model, cost_model_of_spec, cost_of
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
 from explorer.networks.feeding import why_not_fed
 from explorer.networks.fold import fold_batchnorm
@@ -52,6 +52,7 @@ __all__ = [
     "assumed",
     "builder_of",
     "channel_groups",
+    "check_size",
     "checked_int",
     "class_count",
     "cost_model",

@@ -16,9 +16,12 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
 from explorer.networks.builders import NetworkSpec, wiring_of
 from explorer.networks.graph import graph_of, sides
 from explorer.networks.groups import AxisLength, axis_lengths, channel_groups
+
+MAX_PARAMETERS = 64_000_000  # 256 MB in float32
 
 Widths = Mapping[str, int] | Sequence[int]
 """Channels of every group: by its key, or in the order of the groups."""
@@ -147,6 +150,20 @@ def cost_model_of_spec(spec: NetworkSpec, size: int) -> CostModel:
 
 
 _cost_model_of_wiring = lru_cache(maxsize=256)(cost_model)
+
+
+def check_size(spec: NetworkSpec) -> None:
+    """Refuse a network that is too large to be built here: its widths may be a stranger's.
+
+    Raises:
+        ExplorerError: it has more than ``MAX_PARAMETERS`` parameters.
+    """
+    params = cost_of(spec).params
+    if params > MAX_PARAMETERS:
+        raise ExplorerError(
+            f"This network has {params:,} parameters, and at most {MAX_PARAMETERS:,} can be built here: take fewer "
+            "channels."
+        )
 
 
 def cost_of(spec: NetworkSpec, size: int = 224) -> Cost:

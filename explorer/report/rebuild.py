@@ -15,7 +15,7 @@ from explorer.data import USES, DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, count_network, network_row
 from explorer.measure import Accuracy, accuracy, logit_batches, state_bytes
-from explorer.networks import NetworkSpec, StudentSpec, builder_of
+from explorer.networks import NetworkSpec, StudentSpec, builder_of, check_size
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.work.progress import Update
@@ -79,11 +79,13 @@ def _spec(recipe: Mapping[str, Any]) -> NetworkSpec:
         raise ExplorerError("This row cannot be rebuilt: it does not say which kind of network it is.")
     builder = builder_of(kind)
     try:
-        return builder.from_dict(values, values.get("classes", 0))
+        spec = builder.from_dict(values, values.get("classes", 0))
     except (TypeError, KeyError) as error:
         raise ExplorerError(
             f"This row cannot be rebuilt: its widths are not those of a {builder.title}."
         ) from error
+    check_size(spec)
+    return spec
 
 
 def find_images(row: LedgerRow, data_sets: Iterable[DataSet]) -> Generator[Update, None, ImageSet]:

@@ -459,6 +459,11 @@ class _Drawn:
     begun: tuple[int, ...]
     last: tuple[int, ...]
 
+    @property
+    def prefix(self) -> str:
+        """What the keys of the controls begin with."""
+        return f"{self.entry.key}/{self.number}/"
+
 
 def whole_numbers(
     key: str,
@@ -477,16 +482,20 @@ def whole_numbers(
         high: the largest allowed.
     """
     entry, state = _entry(key, default=default, high=high), session().address
-    setting, drawn = _value(entry), state.drawn.get(key)
+    setting = _value(entry)
+    drawn: _Drawn | None = state.drawn.get(key)
     # An edited table cannot be set to anything, only drawn anew under another name: when the numbers come from
     # elsewhere (a link, a button), and where Streamlit has forgotten it, since it was not on the page.
-    kept = drawn is not None and any(str(name).startswith(f"{key}/{drawn.number}/") for name in st.session_state)
-    if not kept or (drawn.entry, drawn.last) != (entry, setting):
+    if drawn is None or (drawn.entry, drawn.last) != (entry, setting) or not _is_on_page(drawn):
         drawn = _Drawn(entry, drawn.number + 1 if drawn else 0, setting, setting)
-    setting = draw(drawn.begun, f"{key}/{drawn.number}/")
+    setting = draw(drawn.begun, drawn.prefix)
     state.drawn[key] = replace(drawn, last=setting)
     _record(entry, setting)
     return setting
+
+
+def _is_on_page(drawn: _Drawn) -> bool:
+    return any(str(name).startswith(drawn.prefix) for name in st.session_state)
 
 
 def number_input(key: str, label: str, *, at: Any = st, **settings: Any) -> float:

@@ -90,9 +90,9 @@ def test_everything_but_the_widths_is_kept() -> None:
 def test_a_limit_below_the_smallest_network_is_told() -> None:
     smallest = cost_of(StudentSpec(1, (1, 1, 1, 1))).params
     assert fit_to_limit(StudentSpec(), smallest).channels == (1, 1, 1, 1, 1)
-    with pytest.raises(ExplorerError, match=f"No StudentNet with 11 classes .* the smallest has {smallest}"):
+    with pytest.raises(ExplorerError, match=f"this wiring with 11 classes .* the smallest has {smallest}"):
         fit_to_limit(StudentSpec(), smallest - 1)
-    with pytest.raises(ExplorerError, match="No ResNet-18 with 10 classes fits into 100 parameters"):
+    with pytest.raises(ExplorerError, match="this wiring with 10 classes fits into 100 parameters"):
         grow_to_limit(ResNetSpec(10), 100)
 
 

@@ -26,7 +26,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
             *("bias", "architecture_tab"),
         ),
     ),
-    ("architecture", {}, ("limit",)),
+    ("architecture", {}, ("limit", "net")),
     (
         "distillation",
         {},
@@ -61,12 +61,18 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
 )
 # Drawn on every page, where the app was started with a folder.
 SIDEBAR = ("images_of", "validation_images", "training_images", "side")
-# The ledger is no control, and what it holds is tested with it; most machines have one device, and the bundled
-# images one teacher.
-ELSEWHERE = {("report", "ledger"), ("pruning", "device"), ("distillation", "teacher")}
+# The ledger is no control, and what it holds is tested with it; the widths are several controls; most machines have
+# one device, and the bundled images one teacher.
+ELSEWHERE = {
+    ("report", "ledger"),
+    ("architecture", "widths"),
+    ("pruning", "device"),
+    ("distillation", "teacher"),
+}
 # What can be chosen where the page says so, not the table.
 OTHER: dict[str, Any] = {
     "limit": "Spring 2022",
+    "net": "student-60k",
     "architecture_tab": "Code",
     "student": "student-5k",
     "image_by": "by index",
