@@ -23,7 +23,7 @@ from explorer.networks import (
     wiring_of,
     without_numbers,
 )
-from explorer.networks.graph import CONTAINERS
+from explorer.networks.graph import CONTAINERS, keeps_shape
 
 MIN_SIZE, MAX_SIZE = 1, 1024
 
@@ -159,9 +159,9 @@ def _read(model: nn.Module, parts: Mapping[str, str], image: tuple[int, int, int
     names = {}
     for name, module in model.named_modules():
         names[module] = name
-        if isinstance(module, nn.BatchNorm2d):
-            # It changes no shape, and on the meta device it takes longer than all other layers together.
-            module.forward = _same  # type: ignore[method-assign, assignment]
+        if keeps_shape(type(module)):
+            # On the meta device BatchNorm and some activations take longer than all other layers together.
+            module.forward = _same
     inputs = torch.empty(1, *image, device="meta")
     statistics: ModelStatistics = summary(model, input_data=inputs, device="meta", verbose=0)
     rows, layers, finished = [], [], []

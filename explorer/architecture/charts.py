@@ -96,7 +96,7 @@ def shares(rows: pd.DataFrame) -> alt.Chart:
                 alt.Tooltip("part:Q", title="Share", format=".1%"),
             ],
         )
-        .properties(height=620)
+        .properties(height=max(620, 16 * len(costly)))
     )
     return figure
 
@@ -125,7 +125,7 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
                 alt.Tooltip("factor:Q", title="Times fewer", format=".2f"),
             ],
         )
-        .properties(height=320)
+        .properties(height=max(320, 40 * len(rows)))
     )
     return figure
 

@@ -52,12 +52,12 @@ def main() -> None:
 def _verdict(costs: Budget, limit: int) -> None:
     over = costs.total_params - limit
     total, against, adds = st.columns(3)
-    total.metric("Parameters", f"{costs.total_params:,}", border=True)
+    total.metric("Parameters", _short(costs.total_params), border=True, help=f"{costs.total_params:,}")
     against.metric(
         f"{'Over' if over > 0 else 'Under'} {limit:,} by",
-        f"{abs(over):,}",
+        _short(abs(over)),
         border=True,
-        help=f"{costs.total_params / limit:.0%} of the limit.",
+        help=f"{abs(over):,}; the network is {costs.total_params / limit:.0%} of the limit.",
     )
     adds.metric(
         "Multiply-adds", f"{costs.mult_adds / 1e6:.1f} M", border=True, help="For one image, by torchinfo."
@@ -76,6 +76,11 @@ def _verdict(costs: Budget, limit: int) -> None:
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",
     )
+
+
+def _short(count: int) -> str:
+    """A count, in millions where it would not fit into its box."""
+    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:.2f} M"
 
 
 def _ways_out(spec: NetworkSpec, limit: int, costs: Budget) -> None:

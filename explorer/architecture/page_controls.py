@@ -31,7 +31,7 @@ OTHER_LIMIT = "own"
 TERMS = (*LIMITS, OTHER_LIMIT)
 OWN_DESIGN = "studentnet"
 """The StudentNet whose every setting has a control; all other networks come with theirs."""
-FACTORS = (0.5, 0.75, 1.5, 2.0)
+FACTORS = (0.5, 0.75, 2.0)
 MOST_BOXES = 8
 """More widths than this are edited in a table."""
 
@@ -207,28 +207,30 @@ def _widths(start: NetworkSpec) -> None:
         "widths", lambda begun, key: draw(titles, begun, key, most), default=start.channels, high=most
     )
     now = start.with_channels(widths)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("All widths", width="content")
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.caption("All", width="content")
         for factor in FACTORS:
-            st.button(f"\u00d7 {factor:g}", key=f"times {factor}", on_click=take, args=(scaled(now, factor),))
+            st.button(
+                f"\u00d7{factor:g}",
+                key=f"times {factor}",
+                on_click=take,
+                args=(scaled(now, factor),),
+                help=f"All widths times {factor:g}.",
+            )
         st.button("Reset", on_click=take, args=(start,), help="The widths that the network came with.")
 
 
 def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
     columns = st.columns(2)
     return tuple(
-        int(
-            columns[number % 2].number_input(
-                f"{title[:1].upper()}{title[1:]}", 1, most, width, key=f"{key}{number}"
-            )
-        )
+        int(columns[number % 2].number_input(title, 1, most, width, key=f"{key}{number}"))
         for number, (title, width) in enumerate(zip(titles, widths, strict=True))
     )
 
 
 def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
     edited = st.data_editor(
-        pd.DataFrame({"made in": titles, "channels": widths}),
+        pd.DataFrame({"channels": widths, "made in": titles}),
         key=f"{key}table",
         hide_index=True,
         disabled=["made in"],

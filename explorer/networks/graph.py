@@ -124,6 +124,12 @@ OPERATORS: dict[Any, Operator] = {
 """Every layer (by class), function (itself) and tensor method (by name) that a network may be made of."""
 
 
+def keeps_shape(target: Any) -> bool:
+    """Whether a layer's class or a function is in the list, reads one value and gives one of the same shape."""
+    entry = OPERATORS.get(target)
+    return entry is not None and entry.channels in ("norm", "same") and entry.sides is Operator.sides
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One node of the graph that computes something.

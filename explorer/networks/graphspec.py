@@ -112,10 +112,14 @@ class GraphSpec:
 
     def build(self) -> nn.Module:
         """The network with fresh weights, its modules named as in the original."""
-        model: nn.Module = GraphNetwork(self.program)
         if self.widths:
-            keys = (group.key for group in channel_groups(model))
-            model = with_widths(model, dict(zip(keys, self.widths, strict=True)))
+            wiring = _wiring(
+                self.text
+            )  # its groups are known: following every channel again takes far longer
+            keys = (group.key for group in channel_groups(wiring))
+            model = _with_numbers(with_widths(wiring, dict(zip(keys, self.widths, strict=True))))
+        else:
+            model = GraphNetwork(self.program)
         model.spec = self  # type: ignore[assignment]  # a plain attribute, which nn.Module allows but does not type
         return model
 
@@ -300,6 +304,21 @@ def _add(network: nn.Module, entry: LayerEntry) -> None:
         holder.add_module(key, nn.Sequential())
     else:
         holder.add_module(key, layer_types()[entry.type](**entry.settings))
+
+
+def _with_numbers(model: nn.Module) -> nn.Module:
+    """A network on the meta device with fresh weights, on the device on which modules are built now."""
+    device = torch.empty(0).device
+    if device.type == "meta":
+        return model
+    model.to_empty(device=device)
+    for module in model.modules():
+        if callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+        else:
+            for parameter in module.parameters(recurse=False):
+                nn.init.ones_(parameter)
+    return model
 
 
 def _canonical(values: Mapping[str, Any]) -> str:
