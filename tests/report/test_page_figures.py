@@ -89,7 +89,7 @@ def test_the_loss_is_of_the_links_networks_at_its_alpha_and_t(weighs: str) -> No
     first = table_with(app, "engine").iloc[0]
     assert (first["alpha"], first["T"]) == (f"{alpha:g}", "3")
     assert float(first["loss"]) == pytest.approx((9 * alpha * soft + (1 - alpha) * hard).item(), abs=1e-6)
-    assert any("About a StudentNet" in text.value and "alpha 0." in text.value for text in app.markdown)
+    assert any("About StudentNet" in text.value and "alpha 0." in text.value for text in app.markdown)
 
 
 def test_entropies_are_the_teachers_and_without_a_t_in_the_link_it_is_1() -> None:
