@@ -9,8 +9,10 @@ from explorer import ui
 from explorer.architecture import charts, page_detail
 from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
-from explorer.architecture.page_controls import controls, take
+from explorer.architecture.page_controls import asked_course, controls, take
 from explorer.architecture.page_detail import Design
+from explorer.architecture.presets import Course, passing
+from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import design_row
 from explorer.networks import NetworkSpec, cost_of, widths_text
@@ -40,6 +42,7 @@ def main() -> None:
     ui.session().design = spec  # the distillation lesson trains it
     with view:
         _verdict(costs, limit)
+        _floor(asked_course())
         _ways_out(spec, limit, costs)
         ui.pin("architecture", lambda: design_row(spec, size))
         _steps(spec, size)
@@ -76,6 +79,22 @@ def _verdict(costs: Budget, limit: int) -> None:
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",
     )
+
+
+def _floor(course: Course | None) -> None:
+    """What a course asks for beside the size, and which trained networks show that it can be had."""
+    if course is None or course.floor is None:
+        return
+    kept = passing(ui.shipped().cards.values(), course)
+    text = f"{course.title} also asks for {course.floor:.1%} of the test images. Of the networks that ship "
+    if kept:
+        best = kept[0]
+        text += f"{len(kept)} keep both; the most accurate is {best.title}: {best.params:,} parameters, "
+        text += f"{best.test_accuracy:.2%}."
+    else:
+        text += "none keeps both."
+    st.caption(text)
+    ui.provenance("precomputed", f"{BUNDLED.describe('test')}, from the cards.")
 
 
 def _short(count: int) -> str:

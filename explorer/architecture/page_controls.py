@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
 from explorer.architecture.fit import most_channels, scale_to_limit, scaled
-from explorer.architecture.presets import LIMITS
+from explorer.architecture.presets import COURSES, HOMEWORKS, Course, presets
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 from explorer.networks import (
@@ -25,10 +25,9 @@ from explorer.networks import (
 from explorer.ui import address
 
 REPORT = StudentSpec()
-TINY = StudentSpec(8, (8, 16, 32, 18))
-LIMIT = LIMITS["Spring 2023"]
+BY_TERM = {course.key: course for course in COURSES}
 OTHER_LIMIT = "own"
-TERMS = (*LIMITS, OTHER_LIMIT)
+TERMS = (*BY_TERM, OTHER_LIMIT)
 OWN_DESIGN = "studentnet"
 """The StudentNet whose every setting has a control; all other networks come with theirs."""
 FACTORS = (0.5, 0.75, 2.0)
@@ -46,13 +45,18 @@ class Start:
 
 def _titles() -> dict[str, str]:
     """The networks that can be edited, by their name in the address."""
-    named = {name: source.card.title for name, source in ui.workspace().all_sources.items()}
-    return {OWN_DESIGN: "StudentNet, from the report"} | named
+    sources = ui.workspace().all_sources
+    titles = {OWN_DESIGN: "StudentNet, from the report"}
+    titles |= {each.key: each.title for each in presets() if each.spec.kind != REPORT.kind}
+    return titles | {name: source.card.title for name, source in sources.items() if name not in titles}
 
 
 def _start(name: str) -> Start:
     if name == OWN_DESIGN:
-        return Start(REPORT, 224)
+        return Start(REPORT, HOMEWORKS[0].size)
+    for preset in presets():
+        if preset.key == name:
+            return Start(preset.spec, preset.course.size)
     card = ui.workspace().all_sources[name].card
     return Start(card.network_spec(), card.input_size)
 
@@ -64,7 +68,7 @@ def current() -> ArchitectureState:
         ExplorerError: it is too large to be built.
     """
     name = address.value("net", options=tuple(_titles()))
-    start, term = _start(name), address.value("limit", options=TERMS)
+    start, course = _start(name), asked_course()
     spec, low, high = start.spec, *_classes_bounds(start.spec)
     classes = address.value("classes", default=spec.classes, low=low, high=high)
     if name == OWN_DESIGN:
@@ -77,8 +81,13 @@ def current() -> ArchitectureState:
         widths = address.value("widths", default=spec.channels, high=most_channels(spec))
         spec = spec.with_channels(widths).with_classes(classes)
     check_size(spec)
-    size = address.value("size", default=start.size, low=min(start.size, 32))
-    return ArchitectureState(spec, size, LIMITS.get(term) or address.value("own_limit"))
+    size = address.value("size", default=start.size, low=min(start.size, 28))
+    return ArchitectureState(spec, size, course.limit if course else address.value("own_limit"))
+
+
+def asked_course() -> Course | None:
+    """The course whose limit is chosen; None for one's own limit."""
+    return BY_TERM.get(address.value("limit", options=TERMS))
 
 
 def controls() -> ArchitectureState:
@@ -90,7 +99,7 @@ def controls() -> ArchitectureState:
         tuple(titles),
         format_func=lambda each: titles[each],
         on_change=_take_start,
-        help="Those of the workspace; your own are opened on the page Your data.",
+        help="The homework's, others to begin with, and those of the workspace; open your own on the page Your data.",
     )
     start = _start(name)
     _limit()
@@ -136,7 +145,7 @@ def _size(start: Start, at: DeltaGenerator) -> None:
         "Input size",
         at=at,
         default=start.size,
-        low=min(start.size, 32),
+        low=min(start.size, 28),
         help="Side of the square image, in pixels.",
     )
 
@@ -157,24 +166,30 @@ def _limit() -> None:
         TERMS,
         draw=st.pills,
         required=True,
-        help="Parameters allowed by the homework: "
-        + ", ".join(f"{value:,} in {name}" for name, value in LIMITS.items())
-        + "; or a limit of your own.",
+        on_change=_take_course,
+        help="  \n".join(f"{course.title}: {course.words}." for course in COURSES)
+        + "  \nOr a limit of your own.",
     )
     if term == OTHER_LIMIT:
         address.integer_input("own_limit", "Own limit, parameters", help="At most so many.")
 
 
+def _take_course() -> None:
+    """Another course was chosen: where classes and size were those of a course, they become those of this one."""
+    course, now = asked_course(), (st.session_state["classes"], st.session_state["size"])
+    if course is not None and now in [(each.classes, each.size) for each in COURSES]:
+        address.put("classes", course.classes)
+        address.put("size", course.size)
+
+
 def _presets_of_studentnet() -> None:
-    shipped = ui.shipped().cards["student-60k-kd"]
-    presets = {
-        "The report's StudentNet": REPORT,
-        f"Scaled by one factor to fit {LIMIT:,}": scale_to_limit(REPORT, LIMIT),
-        f"Shipped: {shipped.title}": StudentSpec.from_dict(shipped.spec),
-        "Tiny": TINY,
-    }
+    limit, named = HOMEWORKS[0].limit, {}
+    for preset in presets():
+        if isinstance(preset.spec, StudentSpec):
+            named[preset.title] = preset.spec
+    named[f"The report's, scaled by one factor to fit {limit:,}"] = scale_to_limit(REPORT, limit)
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
-        for title, spec in presets.items():
+        for title, spec in named.items():
             st.button(
                 title,
                 on_click=take,

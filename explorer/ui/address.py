@@ -103,7 +103,7 @@ TABLE: Mapping[str, Key] = {
         ),
         Key(
             *("size", "architecture", "whole number", 224, "the input size"),
-            low=32,
+            low=28,
             high=512,
             carried=_REPORT,
         ),

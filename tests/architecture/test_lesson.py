@@ -130,7 +130,7 @@ def test_a_network_too_small_to_lose_8_channels_anywhere_draws() -> None:
 def test_the_scaled_preset_fits_60000_whatever_the_limit() -> None:
     app = opened()
     app.get_by_key("limit").set_value("Spring 2022").run()
-    app = press(app, "Scaled by one factor to fit 60,000")
+    app = press(app, "scaled by one factor to fit 60,000")
     assert app.metric[0].value == f"{cost_of(scale_to_limit(StudentSpec(), 60_000)).params:,}"
 
 
@@ -160,7 +160,13 @@ def test_the_limit_is_a_terms_or_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "stem"), [("Tiny", 8), ("Shipped", 48), ("Scaled by one factor", 48), ("The report", 64)]
+    ("preset", "stem"),
+    [
+        ("Tiny", 8),
+        ("StudentNet under 60,000", 48),
+        ("scaled by one factor", 48),
+        ("The report's StudentNet", 64),
+    ],
 )
 def test_a_preset_fills_the_controls(preset: str, stem: int) -> None:
     app = opened()

@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from explorer.architecture.fit import fit_to_limit, scaled
+from explorer.architecture.presets import FASHION, Preset, passing, presets
+from explorer.checkpoints import catalogue
 from explorer.networks import NetworkSpec, ResNetSpec, cost_of, spec_of
 from explorer.workspace import NetworkSource, trained_network
 from tests.app import address, arrive, press, said
@@ -156,3 +158,23 @@ def test_a_design_of_any_kind_is_pinned_and_is_what_the_report_is_about() -> Non
     assert any(
         f"**{cost_of(WIDER).params:,}** parameters against a limit" in each.value for each in app.success
     )
+
+
+@pytest.mark.parametrize("preset", [each for each in presets() if each.spec.kind != "studentnet"])
+def test_a_preset_of_another_kind_opens_by_its_name(preset: Preset) -> None:
+    app = arrive("architecture", net=preset.key)
+    assert figures(app) == counted(preset.spec, preset.course.size)
+    assert address(app) == {"net": [preset.key]}
+
+
+def test_a_course_brings_its_limit_its_classes_and_its_size_unless_these_were_edited() -> None:
+    app = arrive("architecture")
+    app.get_by_key("limit").set_value("Fashion-MNIST").run()
+    assert (app.session_state["classes"], app.session_state["size"]) == (10, 28)
+    assert "Within the limit" in app.success[0].value
+    kept = passing(catalogue().values(), FASHION)
+    assert said(app, f"{len(kept)} keep both; the most accurate is {kept[0].title}")
+    app.number_input(key="size").set_value(32).run()
+    app.get_by_key("limit").set_value("Spring 2023").run()
+    assert (app.session_state["classes"], app.session_state["size"]) == (10, 32)
+    assert address(app) == {"classes": ["10"], "size": ["32"]}

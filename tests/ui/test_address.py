@@ -172,7 +172,7 @@ def test_nonsense_in_a_link_falls_back_and_is_told(
 
 
 @pytest.mark.parametrize(
-    ("key", "outside"), [("stem", "0"), ("stem", "1025"), ("size", "31"), ("kernel", "4")]
+    ("key", "outside"), [("stem", "0"), ("stem", "1025"), ("size", "27"), ("kernel", "4")]
 )
 def test_a_value_out_of_bounds_falls_back(key: str, outside: str) -> None:
     app = opened("architecture", {key: outside})
@@ -192,7 +192,7 @@ def test_an_edit_is_written_and_one_back_to_the_default_is_not() -> None:
     assert address(app).written == "stem=7&block3=200"
     app.number_input(key="block3").set_value(256).run()
     assert address(app).written == "stem=7"
-    next(button for button in app.button if button.label == "Tiny").click().run()
+    next(button for button in app.button if button.label == "Tiny StudentNet").click().run()
     assert address(app).written == "stem=8&block1=8&block2=16&block3=32&block4=18"
 
 
