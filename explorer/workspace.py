@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 
 import safetensors
 import torch
-from safetensors.torch import load, load_file, save, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import Tensor, nn
 
 from explorer.checkpoints import (
@@ -30,9 +30,9 @@ from explorer.checkpoints import (
     catalogue,
     check_name,
     identity,
+    labelled,
     open_checkpoint,
     read_state,
-    stored,
 )
 from explorer.checkpoints.evidence import FOLDER as EVIDENCE
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_rows, find_tensor, has_tensor
@@ -205,17 +205,16 @@ def uploaded_networks(name: str, content: bytes) -> tuple[NetworkSource, ...]:
         path.write_bytes(content)
         opened = open_checkpoint(path)
     return tuple(
-        NetworkSource(found.card, content=save(stored(found.model, torch.float32)), notices=found.notices)
-        for found in opened
+        NetworkSource(found.card, content=labelled(found.model), notices=found.notices) for found in opened
     )
 
 
 def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on: str) -> NetworkSource:
-    """A network that was trained or pruned in this session, as it is now; told apart by its weights.
+    """A network that was trained or pruned in this session, as it is now; told apart by its weights and wiring.
 
     ``trained_on`` says in a few words on what.
     """
-    content = save(stored(model, torch.float32))
+    content = labelled(model)
     digest = hashlib.sha256(content).hexdigest()
     spec = spec_of(model)
     card = Card(

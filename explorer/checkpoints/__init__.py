@@ -2,6 +2,7 @@
 
 from explorer.checkpoints.card import Card, cards_table
 from explorer.checkpoints.catalogue import MANIFEST, SHIPPED, card, catalogue, load, stored, write
+from explorer.checkpoints.labelled import labelled
 from explorer.checkpoints.opening import Opened, check_name, open_checkpoint
 from explorer.checkpoints.reading import MAX_MEGABYTES, identity, read_state, sha256
 
@@ -16,6 +17,7 @@ __all__ = [
     "catalogue",
     "check_name",
     "identity",
+    "labelled",
     "load",
     "open_checkpoint",
     "read_state",

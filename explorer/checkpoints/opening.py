@@ -9,11 +9,20 @@ from pathlib import Path
 from torch import nn
 
 from explorer.checkpoints.card import Card
+from explorer.checkpoints.labelled import label_of
 from explorer.checkpoints.reading import identity, is_program, read_states
 from explorer.checkpoints.states import StateDict
 from explorer.data import CHECKPOINT_SUFFIXES
 from explorer.errors import ExplorerError
-from explorer.networks import assumed, open_archive, parameter_count, recognise, spec_of
+from explorer.networks import (
+    NetworkSpec,
+    assumed,
+    load_weights,
+    open_archive,
+    parameter_count,
+    recognise,
+    spec_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +67,10 @@ def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
         return (_open_program(path, title or path.name),)
     found: list[tuple[StateDict, nn.Module]] = []
     refused: list[tuple[StateDict, ExplorerError]] = []
+    spec = label_of(path)
     for state in read_states(path):
         try:
-            found.append((state, recognise(state.tensors, path.name)))
+            found.append((state, _network(state, path.name, spec)))
         except ExplorerError as error:
             inside = list(_recognised(state.inner(), path.name))
             found += inside
@@ -77,7 +87,8 @@ def open_checkpoint(path: Path, title: str | None = None) -> tuple[Opened, ...]:
         weights = next(tensor for tensor in state.tensors.values() if tensor.is_floating_point())
         dtype = str(weights.dtype).removeprefix("torch.")
         card = _card(path, state.part, model, f"{name}, {state.part}" if len(found) > 1 else name, dtype)
-        notices = (*state.notices, *others, assumed(model, path.name))
+        # A file with a label leaves nothing to be assumed.
+        notices = (*state.notices, *others, *(() if spec else (assumed(model, path.name),)))
         opened.append(Opened(card, model, notices, state.part))
     return tuple(opened)
 
@@ -92,6 +103,13 @@ def _open_program(path: Path, title: str) -> Opened:
     return Opened(
         replace(card, input_size=opened.input_size or card.input_size), opened.model, opened.notices
     )
+
+
+def _network(state: StateDict, source: str, spec: NetworkSpec | None) -> nn.Module:
+    """The network of a state_dict: that of its label, else the one that it is recognised as."""
+    if spec is None:
+        return recognise(state.tensors, source)
+    return load_weights(spec.build(), state.tensors, source).eval()
 
 
 def _recognised(states: tuple[StateDict, ...], source: str) -> Iterator[tuple[StateDict, nn.Module]]:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import torch
+from torch import nn
 
 from explorer.networks.builders import NetworkSpec
 from explorer.networks.graph import image_channels
@@ -41,8 +42,10 @@ def _colours(spec: NetworkSpec) -> int:
 def _takes(spec: NetworkSpec, size: int) -> bool:
     """Whether a forward pass goes through, tried without computing anything."""
     with torch.device("meta"), torch.no_grad():
-        # In training mode BatchNorm refuses a single value per channel, which a small image may leave.
         network = spec.build().eval()
+        for name, module in tuple(network.named_modules()):
+            if isinstance(module, nn.BatchNorm2d):
+                network.set_submodule(name, nn.Identity())  # it changes no shape, and is slow without numbers
         try:
             # Two images: one alone hides where a network takes the number of images for something else.
             network(torch.zeros(2, COLOURS, size, size))

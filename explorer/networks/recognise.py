@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, takewhile
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +100,17 @@ def _with_widths_of(state: Mapping[str, Tensor], spec: NetworkSpec) -> NetworkSp
     return spec.with_channels(tuple(widths))
 
 
+def common_prefix(names: Iterable[str]) -> str:
+    """The modules that all of these names begin with.
+
+    >>> common_prefix(["net.features.0.weight", "net.features.0.bias", "net.fc.weight"])
+    'net.'
+    """
+    split = [name.split(".")[:-1] for name in names]
+    shared = takewhile(lambda each: len(set(each)) == 1, zip(*split, strict=False))
+    return "".join(f"{each[0]}." for each in shared)
+
+
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> nn.Module:
     """``model`` with the weights of ``state``; the first thing that does not fit is named.
 
@@ -107,6 +118,10 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
         ExplorerError: a tensor is missing, has another shape, does not belong there, or is no plain dense floats.
     """
     expected = model.state_dict()
+    prefix = common_prefix(expected)
+    if prefix and _names(state) == {key.removeprefix(prefix) for key in _names(expected)}:
+        # What all names begin with, wrappers add and readers take away: it tells no two networks apart.
+        state = {prefix + key: tensor for key, tensor in state.items()}
     # How many batches a BatchNorm has seen is not used when it averages as here, and is often left out.
     counters = {key: tensor for key, tensor in expected.items() if _is_counter(key) and key not in state}
     state = {**state, **counters}

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from explorer.checkpoints import stored
+from explorer.checkpoints import labelled, stored
 from explorer.measure import accuracy
-from explorer.networks import nonzero_count, parameter_count, recognise
+from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning.methods import get_method
+from explorer.workspace import uploaded_networks
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
 
@@ -70,18 +70,19 @@ def receipt(
 
 
 def to_file(network: nn.Module) -> bytes:
-    """The network as a .safetensors file; in float16 where that loses nothing, else in float32."""
+    """The network as a .safetensors file that says what it is; in float16 where that loses nothing, else in float32."""
     halves = stored(network, torch.float16)
     exact = all(
         torch.equal(tensor.to(halves[name].dtype).to(tensor.dtype), tensor)
         for name, tensor in network.state_dict().items()
     )
-    return save(halves if exact else stored(network, torch.float32))
+    return labelled(network, torch.float16 if exact else torch.float32)
 
 
 def reopened(content: bytes) -> nn.Module:
-    """The network in such a file, recognised by its shapes as any visitor's file is."""
-    return recognise(load(content), "the pruned checkpoint")
+    """The network in such a file, opened as any visitor's file is."""
+    (network,) = uploaded_networks("pruned.safetensors", content)
+    return network.load()
 
 
 _SCRIPT = '''"""{checkpoint}, {title}, {ratio:.0%}: rebuilt from the shipped weights, its numbers asserted.
@@ -90,13 +91,14 @@ _SCRIPT = '''"""{checkpoint}, {title}, {ratio:.0%}: rebuilt from the shipped wei
 Run it in the folder of the Compression Explorer, in its environment: python {file}
 """
 
-from safetensors.torch import save_file
+from pathlib import Path
 
-from explorer.checkpoints import load, stored
+from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.measure import accuracy, logits
 from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning.engine import prune_network
+from explorer.pruning.export import to_file
 from explorer.pruning.methods import get_method
 {imports}
 model = load("{checkpoint}")  # the file is checked by its sha256
@@ -115,7 +117,7 @@ print(f"{{counted.correct}} of {{counted.total}} test images right, {{counted.va
 # The two highest logits of {close} of these images differ by less than {limit:g}: another processor may turn them.
 assert abs(counted.correct - {correct}) <= {close}
 
-save_file(stored(pruned, next(pruned.parameters()).dtype), "{stem}.safetensors")
+Path("{stem}.safetensors").write_bytes(to_file(pruned))
 '''
 
 

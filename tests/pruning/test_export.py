@@ -96,7 +96,7 @@ def test_the_script_rebuilds_the_network_in_a_fresh_interpreter(
     done = run(text, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{found.correct} of {IMAGES}" in done.stdout
-    again = recognise(export.load((tmp_path / f"{export.stem(found)}.safetensors").read_bytes()), "it")
+    again = export.reopened((tmp_path / f"{export.stem(found)}.safetensors").read_bytes())
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), network.parameters(), strict=True))
 
 
