@@ -68,8 +68,6 @@ def test_a_damaged_resnet_is_refused_in_one_sentence() -> None:
         ExplorerError, match=r"'layer2\.0\.conv1\.weight' has shape \(128, 9, 3, 3\), this network needs"
     ):
         recognise(inner, "it")
-    with pytest.raises(ExplorerError, match=r"'conv1\.weight' has shape"):
-        recognise(state | {"conv1.weight": torch.zeros(64, 3, 5, 5)}, "it")
     state.pop("bn1.weight")
     with pytest.raises(ExplorerError, match=r"no .bn1\.weight."):
         recognise(state, "it")
