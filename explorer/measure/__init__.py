@@ -16,6 +16,7 @@ from explorer.measure.clock import (
 )
 from explorer.measure.devices import devices, has_bfloat16, spared, spared_core
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
+from explorer.measure.order import other_order
 from explorer.measure.sizes import multiply_adds, state_bytes
 from explorer.measure.speed import forward_speed
 
@@ -38,6 +39,7 @@ __all__ = [
     "logit_batches",
     "logits",
     "multiply_adds",
+    "other_order",
     "others_between",
     "paired",
     "spared",

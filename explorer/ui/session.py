@@ -57,6 +57,7 @@ class Session:
         trained: networks trained or pruned here, for every lesson to open, by a key of the run that made each:
             a run that goes on replaces its own network and no other.
         accuracies: right answers of the user's networks by images and weights, as measured on the page.
+        orders: of those that seem to have their classes in another order than the images, that order.
         pinned: the rows of the ledger.
         ledger_file: the ledger file that was opened last, so that it is opened once.
         ledger_link: the ledger in the address that was opened last.
@@ -72,6 +73,7 @@ class Session:
         self.refused_uploads: tuple[str, ...] = ()
         self.trained: dict[str, NetworkSource] = {}
         self.accuracies: dict[tuple[str, str], Accuracy] = {}
+        self.orders: dict[tuple[str, str], tuple[int, ...]] = {}
         self.pinned: tuple[LedgerRow, ...] = ()
         self.ledger_file: str | None = None
         self.ledger_link: str | None = None

@@ -4,12 +4,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from explorer.data import DataSet
-from explorer.measure import Accuracy, accuracy
+from explorer.measure import Accuracy, accuracy, other_order
 from explorer.networks import cost_of
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec, SeveralNetworks
 from explorer.work.progress import Update
 from explorer.workspace import NetworkSource, Workspace
+
+NAMED = 12  # classes
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,19 @@ class AccuraciesSettings:
 
 @dataclass(frozen=True)
 class NetworkAccuracy:
-    """The right answers of one network: ``weights`` is the sha256 of its weights."""
+    """The right answers of one network.
+
+    Attributes:
+        weights: sha256 of its weights.
+        title: for people.
+        right: of all validation images.
+        order: if it seems to have its classes in another order, for each logit the label it seems to stand for.
+    """
 
     weights: str
     title: str
     right: Accuracy
+    order: tuple[int, ...] = ()
 
 
 class NetworkAccuracies(Instrument[AccuraciesSettings, NetworkAccuracy]):
@@ -56,9 +66,9 @@ class NetworkAccuracies(Instrument[AccuraciesSettings, NetworkAccuracy]):
             workspace = Workspace(spec.data, (source,))
             (name,) = workspace.sources
             logits = yield from workspace.logits(name, images)
-            yield NetworkAccuracy(
-                source.card.sha256, source.card.title, accuracy(logits.values, images.targets())
-            )
+            labels = images.targets()
+            right, order = accuracy(logits.values, labels), other_order(logits.values, labels)
+            yield NetworkAccuracy(source.card.sha256, source.card.title, right, order)
 
     def describe(self, part: NetworkAccuracy) -> str:
         """Its title."""
@@ -73,6 +83,16 @@ def accuracies_spec(sources: Sequence[NetworkSource], data: DataSet) -> Instrume
     settings = AccuraciesSettings(data.sizes["validation"])
     networks = SeveralNetworks(tuple(sources))
     return InstrumentSpec(networks, data, "validation", data.key_of("validation"), settings)
+
+
+def said_of_order(title: str, classes: Sequence[str], order: Sequence[int]) -> str:
+    """What is told of a network that seems to have its classes in another order than its images."""
+    names = ", ".join(classes[label] for label in order[:NAMED])
+    return (
+        f"{title} would be right far more often if its classes came in another order: {names}"
+        f"{', ...' if len(order) > NAMED else ''}. They may be in another order than the folder's: name the class "
+        "folders so that they sort as they did when it was trained."
+    )
 
 
 def _networks(spec: InstrumentSpec[AccuraciesSettings]) -> tuple[NetworkSource, ...]:

@@ -86,6 +86,8 @@ def _open(options: argparse.Namespace) -> int:
         return 0
     print(_in_words(facts))
     print(f"sha256 {facts['sha256']}")
+    for notice in facts["notices"]:
+        print(notice)
     for group in facts["groups"]:
         print(f"{group['width']:>6}  {group['title']}: {', '.join(group['layers'])}")
     return 0
@@ -118,6 +120,7 @@ def _described(source: NetworkSource, size: int) -> dict[str, Any]:
         "classes": card.classes,
         "input_size": size,
         "channels": image_channels(model),
+        "notices": list(source.notices),
         "groups": [
             {
                 "title": group.title,

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.checkpoints import MAX_MEGABYTES
+from explorer.checkpoints import MAX_MEGABYTES, Card
 from explorer.data import CHECKPOINT_SUFFIXES, DataSet
 from explorer.data.folder import named_folder
 from explorer.data.notices import summarise_notices
@@ -18,7 +18,7 @@ from explorer.ui.instrument import Panel
 from explorer.user_code import UserCodeError
 from explorer.workspace import NetworkSource, uploaded_networks
 from explorer.your_data import charts
-from explorer.your_data.accuracies import ACCURACIES, accuracies_spec
+from explorer.your_data.accuracies import ACCURACIES, accuracies_spec, said_of_order
 from explorer.your_data.page_code import draw_code_box
 
 SHOWN_NOTICES = 4
@@ -114,8 +114,9 @@ def _take_uploads() -> None:
         accept_multiple_files=True,
         key="upload",
         on_change=_open_uploads,
-        help="A state_dict of a ResNet-18 or a StudentNet of any widths, plain or under state_dict, model_state_dict "
-        "or model. It is opened without running any code in it, and kept for this session only.",
+        help="An exported program (.pt2) of any network; or a state_dict of a StudentNet, a ResNet or a network of "
+        "torchvision's, under whatever keys: what its shapes do not tell is assumed, and said. No code in it is run, "
+        "and it is kept for this session only.",
     )
     for sentence in ui.session().refused_uploads if files else ():
         st.error(ui.escape_markup(sentence), icon=":material/block:")
@@ -168,7 +169,7 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
         rows.append(
             {
                 "network": card.title,
-                "kind": builder_of(card.network).title,
+                "kind": _kind(card),
                 "classes": card.classes,
                 "parameters": card.params,
                 "stored as": card.dtype,
@@ -189,12 +190,38 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
     )
     if measured:
         ui.provenance("measured", f"on {ui.images('validation').name}.")
+    for source in fitting.values():
+        order = ui.session().orders.get((workspace.data.key_of("validation"), source.card.sha256))
+        if order:
+            sentence = said_of_order(source.card.title, workspace.data.classes, order)
+            st.warning(ui.escape_markup(sentence), icon=":material/shuffle:")
+    _list_assumptions(sources)
     ui.download("Your networks as CSV", table, "networks.csv")
     for file, label, icon in (
         ("distillation", "Distil from your teacher", ":material/local_fire_department:"),
         ("pruning", "Prune your network", ":material/content_cut:"),
     ):
         st.page_link(f"explorer/{file}/page.py", label=label, icon=icon)
+
+
+def _kind(card: Card) -> str:
+    """What a network is: its kind, or the name that it was recognised by or that its class has."""
+    name: str = getattr(card.network_spec(), "name", builder_of(card.network).title)
+    return name
+
+
+def _list_assumptions(sources: Mapping[str, NetworkSource]) -> None:
+    """What was done to each file and assumed of it."""
+    told = {source.card.title: source.notices for source in sources.values() if source.notices}
+    if not told:
+        return
+    with st.expander("What was assumed of your files", icon=":material/info:"):
+        st.markdown(
+            "\n".join(
+                f"- **{ui.escape_markup(title)}**: {ui.escape_markup(' '.join(notices))}"
+                for title, notices in told.items()
+            )
+        )
 
 
 def _measure(sources: tuple[NetworkSource, ...], data: DataSet) -> Mapping[str, Accuracy]:
@@ -207,6 +234,7 @@ def _measure(sources: tuple[NetworkSource, ...], data: DataSet) -> Mapping[str, 
     kept = ui.session().accuracies
     for part in shown.parts if shown else ():
         kept[spec.images, part.weights] = part.right
+        ui.session().orders[spec.images, part.weights] = part.order
     here = (source.card.sha256 for source in sources)
     return {weights: kept[spec.images, weights] for weights in here if (spec.images, weights) in kept}
 

@@ -32,17 +32,21 @@ def test_open_says_what_a_network_is(checkpoint: Path, capsys: pytest.CaptureFix
     assert (facts["classes"], facts["input_size"], facts["channels"]) == (3, 32, 3)
     assert [group["width"] for group in facts["groups"]] == list(SPEC.channels)
     assert facts["groups"][-1]["layers"] == ["layer4.3", "layer4.4", "fc"]
+    assert "activations: ReLU" in facts["notices"][0]
 
 
 def test_open_says_it_in_words(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["network", "open", str(checkpoint), "--size", "224"]) == 0
-    first, second, *groups = capsys.readouterr().out.splitlines()
+    first, second, assumed, *groups = capsys.readouterr().out.splitlines()
     cost = cost_of(SPEC, 224)
     assert first == (
         f"mine.ckpt, 3 classes, {cost.params:,} parameters, {cost.mult_adds:,} multiply-adds for an image of "
         "3 x 224 x 224"
     )
     assert second == f"sha256 {sha256(checkpoint)}"
+    assert assumed.startswith(
+        "Its names and shapes are those of StudentNet. What they do not tell is assumed: "
+    )
     assert len(groups) == 5
 
 

@@ -86,7 +86,7 @@ def test_a_refused_upload_is_told_in_one_sentence_and_the_app_goes_on(tmp_path: 
     app.file_uploader(key="upload").set_value(("evil.ckpt", (tmp_path / "evil.ckpt").read_bytes(), "")).run()
     assert not app.exception
     assert [error.value for error in app.error] == [
-        "evil.ckpt holds more than weights, so it was not opened: save model.state_dict() and load that."
+        "evil.ckpt holds more than weights (posix.system), so it was not opened: save model.state_dict() and load that."
     ]
     assert not target.exists()
     app.switch_page("explorer/distillation/page.py").run()
