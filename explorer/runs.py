@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from explorer.checkpoints.evidence import LOGITS, write_tensors
 from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_count
+from explorer.networks.mobile import MobileSpec
+from explorer.networks.residual import ResidualSpec
+from explorer.networks.starter import WIDTHS_2022, WIDTHS_2023, StarterSpec
 from explorer.training import Loss, Recipe, train, view_logits
 from explorer.work.progress import Update
 
@@ -59,7 +62,9 @@ SMALLER = {
     "20k": StudentSpec(25, (25, 50, 100, 55), classes=10),
 }
 
-# The designs that are compared: each is trained both ways, name -> (title, spec, recipe).
+# Plain convolutions keep their images large: in float32 an epoch takes twice as long.
+_PLAIN = replace(STUDENT_RECIPE, precision="bfloat16")
+# The designs that are compared, name -> (title, spec, recipe).
 DESIGNS: Mapping[str, tuple[str, NetworkSpec, Recipe]] = {
     "student-60k": ("Student under 60,000", UNDER_60K, STUDENT_RECIPE),
     "report": ("The report's StudentNet", REPORT, STUDENT_RECIPE),
@@ -67,9 +72,13 @@ DESIGNS: Mapping[str, tuple[str, NetworkSpec, Recipe]] = {
         f"student-{size}": (f"Student of about {size}", spec, STUDENT_RECIPE)
         for size, spec in SMALLER.items()
     },
+    "starter-2023": ("The course's starter of 2023", StarterSpec(10, WIDTHS_2023), _PLAIN),
+    "mobile": ("MobileNetV2-like student", MobileSpec(10), STUDENT_RECIPE),
+    "residual": ("ResNet-like student", ResidualSpec(10), STUDENT_RECIPE),
+    "starter-2022": ("The course's starter of 2022", StarterSpec(10, WIDTHS_2022), _PLAIN),
 }
 
-SHIPPED_RUNS = {
+KNOWN_RUNS = {
     run.name: run
     for run in (
         TrainingRun(

@@ -1,13 +1,15 @@
+from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
-from explorer.checkpoints import card, load, stored
+from explorer.checkpoints import Card, catalogue, load, stored
 from explorer.data import ImageSet
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, builder_of
-from explorer.runs import SHIPPED_RUNS, TrainingRun, average, execute
+from explorer.runs import DESIGNS, KNOWN_RUNS, TrainingRun, average, execute, finish_card
 from explorer.training import Recipe, labels_alone
 from explorer.work.progress import follow
 
@@ -76,10 +78,19 @@ def test_a_card_has_the_accuracies_of_the_stored_weights_on_each_set(shard: Imag
     assert (entry.images, entry.measured_on) == (200, test.name)
 
 
-def test_every_shipped_run_has_its_card() -> None:
-    for name, run in SHIPPED_RUNS.items():
-        entry = card(name)
-        assert entry.recipe["epochs"] == run.recipe.epochs
-        assert entry.distillation == run.distillation
-        assert builder_of(entry.network).from_dict(entry.spec, entry.classes) == run.spec
-        assert isinstance(load(name), nn.Module)
+@pytest.mark.parametrize("entry", catalogue().values(), ids=lambda entry: entry.name)
+def test_every_shipped_card_tells_the_run_that_it_is_known_by(entry: Card) -> None:
+    run = KNOWN_RUNS[entry.name]
+    assert entry.title == run.title
+    assert entry.recipe == asdict(run.recipe) | finish_card(run)
+    assert entry.distillation == run.distillation
+    assert builder_of(entry.network).from_dict(entry.spec, entry.classes) == run.spec
+    assert isinstance(load(entry.name), nn.Module)
+
+
+def test_every_design_can_be_trained_both_ways_on_one_recipe() -> None:
+    for name, (_, spec, recipe) in DESIGNS.items():
+        alone, taught = KNOWN_RUNS[name], KNOWN_RUNS[f"{name}-kd"]
+        assert alone.spec == taught.spec == spec
+        assert alone.recipe == taught.recipe == recipe
+        assert (alone.teacher, taught.teacher) == (None, "teacher")

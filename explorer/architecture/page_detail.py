@@ -12,6 +12,7 @@ from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import best_two, equal_size, family, neighbours, overlap, side_by_side, told
+from explorer.architecture.page_controls import asked_course
 from explorer.architecture.separable import against_standard
 from explorer.checkpoints import Card
 from explorer.checkpoints.evidence import LOGITS, find_tensor
@@ -101,12 +102,14 @@ def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
     cards = ui.shipped().cards
     rows, params = family(cards.values()), design.costs.total_params
-    kind = builder_of(design.spec.kind).title
+    kind, course = builder_of(design.spec.kind).title, asked_course()
+    floor = course.floor if course else None
     ui.chart(
-        charts.family_curve(rows, params),
+        charts.family_curve(rows, params, floor),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
-        f"{neighbours(rows, params, kind)} {overlap(rows)}",
+        f"{neighbours(rows, params, kind)} {overlap(rows)}"
+        + (f" The dotted line is the {floor:.1%} that {course.title} asks for." if course and floor else ""),
     )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."

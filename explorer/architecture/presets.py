@@ -70,12 +70,8 @@ def presets(classes: int = HOMEWORKS[0].classes) -> tuple[Preset, ...]:
         Preset("report", "The report's StudentNet", REPORT.with_classes(classes), spring_2023),
         Preset("tiny", "Tiny StudentNet", StudentSpec(8, (8, 16, 32, 18), classes), spring_2023),
         Preset("under-60k", "StudentNet under 60,000", UNDER_60K.with_classes(classes), spring_2023),
-        Preset(
-            "starter-2023", "The course's starter of 2023", StarterSpec(classes, WIDTHS_2023), spring_2023
-        ),
-        Preset(
-            "starter-2022", "The course's starter of 2022", StarterSpec(classes, WIDTHS_2022), spring_2022
-        ),
+        Preset("course-2023", "The course's starter of 2023", StarterSpec(classes, WIDTHS_2023), spring_2023),
+        Preset("course-2022", "The course's starter of 2022", StarterSpec(classes, WIDTHS_2022), spring_2022),
         Preset("mobilenetv2-like", "MobileNetV2-like student", MobileSpec(classes), spring_2023),
         Preset("resnet-like", "ResNet-like student", ResidualSpec(classes), spring_2023),
     )

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from explorer.checkpoints import SHIPPED, card
+from explorer.checkpoints import SHIPPED, card, catalogue
 from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
 from explorer.distillation import grid
 from explorer.distillation.live import TrainingPairSettings
 from explorer.networks import StudentSpec
 from explorer.runs import (
-    SHIPPED_RUNS,
     STUDENT_RECIPE,
     UNDER_60K,
     store_logits,
@@ -86,7 +85,7 @@ def _grid(options: argparse.Namespace) -> int:
 
 def _evidence(options: argparse.Namespace) -> int:
     folder = folder_of_networks(options) or SHIPPED
-    for name in store_logits(list(SHIPPED_RUNS), folder):
+    for name in store_logits(list(catalogue(folder)), folder):
         print(f"logits of {name} on the validation images", flush=True)
     for number in store_view_logits("teacher", TrainingPairSettings(UNDER_60K).recipe, folder):
         print(f"logits of the teacher on view {number} of the training images", flush=True)

@@ -11,7 +11,7 @@ from explorer.data import DataSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
-from explorer.runs import DATA, SHIPPED_RUNS, TrainingRun, execute, recipe_for
+from explorer.runs import DATA, KNOWN_RUNS, TrainingRun, execute, recipe_for
 from explorer.terminal import Bars, data_options, data_set, folder_options, images_option, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
 from explorer.work.progress import follow
@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("train", help="train a network and write its checkpoint and card")
     parser.add_argument(
         "name",
-        help=f"of the checkpoint; known recipes: {', '.join(SHIPPED_RUNS)}; any other name is a "
+        help=f"of the checkpoint; known recipes: {', '.join(KNOWN_RUNS)}; any other name is a "
         "StudentNet and needs --stem and --widths",
     )
     parser.add_argument("--stem", type=int, help="channels of the stem")
@@ -68,14 +68,14 @@ def _train(options: argparse.Namespace) -> int:
 
 def _data_set(options: argparse.Namespace) -> DataSet:
     # A known recipe is one for the bundled images: a folder that the environment names is not meant for it.
-    if options.data is None and options.name in SHIPPED_RUNS:
+    if options.data is None and options.name in KNOWN_RUNS:
         return DATA
     return data_set(options)
 
 
 def _choose_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
     """The named run, or that of a new network, with whatever the options change."""
-    run = SHIPPED_RUNS.get(options.name)
+    run = KNOWN_RUNS.get(options.name)
     if run is None:
         return _change_run(_make_run(options, data), options)
     if data != DATA:
@@ -92,7 +92,7 @@ def _make_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
     if options.network == "studentnet":
         if options.stem is None or options.widths is None:
             raise ExplorerError(
-                f"{options.name} is none of {', '.join(SHIPPED_RUNS)}, so it is a new network. Give --network "
+                f"{options.name} is none of {', '.join(KNOWN_RUNS)}, so it is a new network. Give --network "
                 "resnet18, or --stem and --widths for a StudentNet."
             )
         spec = StudentSpec(options.stem, options.widths, classes=classes)

@@ -43,9 +43,7 @@ def test_a_file_of_ones_own_is_counted_as_torchinfo_counts_it(
     assert edited["layers"][-1]["params"] == wider + 7
 
 
-@pytest.mark.parametrize(
-    "network", ["archive", "resnet-like", "starter-2022", "student-60k-kd", "studentnet"]
-)
+@pytest.mark.parametrize("network", ["archive", "resnet-like", "course-2022", "student-60k-kd", "studentnet"])
 def test_what_fits_is_printed_as_options_that_count_the_same(
     network: str, archive: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +69,7 @@ def test_what_fits_is_printed_as_options_that_count_the_same(
         (["--network", "teacher", "--widths", "1024" + ",1024" * 11], "at most 64,000,000 can be built"),
         (["--network", "teacher", "--stem", "3"], "are StudentNet's own"),
         (["--network", "teacher", "--network", "student-60k"], "give --network once"),
-        (["--network", "starter-2023", "--size", "20"], "too small"),
+        (["--network", "course-2023", "--size", "20"], "too small"),
     ],
 )
 def test_what_cannot_be_counted_is_told(

@@ -168,13 +168,19 @@ def test_a_preset_of_another_kind_opens_by_its_name(preset: Preset) -> None:
 
 
 def test_a_course_brings_its_limit_its_classes_and_its_size_unless_these_were_edited() -> None:
-    app = arrive("architecture")
+    app = arrive("architecture", architecture_tab="The trained family")
     app.get_by_key("limit").set_value("Fashion-MNIST").run()
     assert (app.session_state["classes"], app.session_state["size"]) == (10, 28)
     assert "Within the limit" in app.success[0].value
     kept = passing(catalogue().values(), FASHION)
     assert said(app, f"{len(kept)} keep both; the most accurate is {kept[0].title}")
+    assert said(app, "The dotted line is the 92.4% that A course on Fashion-MNIST asks for.")
     app.number_input(key="size").set_value(32).run()
     app.get_by_key("limit").set_value("Spring 2023").run()
+    assert not said(app, "The dotted line")
     assert (app.session_state["classes"], app.session_state["size"]) == (10, 32)
-    assert address(app) == {"classes": ["10"], "size": ["32"]}
+    assert address(app) == {
+        "architecture_tab": ["The trained family"],
+        "classes": ["10"],
+        "size": ["32"],
+    }
