@@ -165,6 +165,7 @@ def _limit() -> None:
         "Limit of",
         TERMS,
         draw=st.pills,
+        wrap=True,
         required=True,
         on_change=_take_course,
         help="  \n".join(f"{course.title}: {course.words}." for course in COURSES)
@@ -245,18 +246,18 @@ def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) ->
 
 def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
     edited = st.data_editor(
-        pd.DataFrame({"channels": widths, "made in": titles}),
+        pd.DataFrame({"width": widths, "made in": titles}),
         key=f"{key}table",
         hide_index=True,
         disabled=["made in"],
         height=320,
         column_config={
-            "channels": st.column_config.NumberColumn(
+            "width": st.column_config.NumberColumn(
                 min_value=1, max_value=most, step=1, required=True, width="small"
             )
         },
     )
-    return tuple(int(width) for width in edited["channels"])
+    return tuple(int(width) for width in edited["width"])
 
 
 def take(spec: NetworkSpec) -> None:

@@ -82,9 +82,9 @@ def test_its_widths_are_boxes_that_the_address_follows() -> None:
 def test_many_widths_are_a_table() -> None:
     app = arrive("architecture", net="teacher")
     (table,) = app.data_editor
-    assert tuple(table.value["channels"]) == TEACHER.channels
+    assert tuple(table.value["width"]) == TEACHER.channels
     app.session_state[table.key] = {
-        "edited_rows": {1: {"channels": 60}},
+        "edited_rows": {1: {"width": 60}},
         "added_rows": [],
         "deleted_rows": [],
     }
@@ -94,12 +94,12 @@ def test_many_widths_are_a_table() -> None:
     assert address(app) == {"net": ["teacher"], "widths": [written(edited)]}
     press(app, "Fit to 60,000")
     nearest = fit_to_limit(edited, 60_000)
-    assert tuple(app.data_editor[0].value["channels"]) == nearest.channels
+    assert tuple(app.data_editor[0].value["width"]) == nearest.channels
     assert app.metric[0].value == f"{cost_of(nearest).params:,}"
     app.switch_page("explorer/report/page.py").run()
     assert address(app)["widths"] == [written(nearest)]
     app.switch_page("explorer/architecture/page.py").run()
-    assert tuple(app.data_editor[0].value["channels"]) == nearest.channels
+    assert tuple(app.data_editor[0].value["width"]) == nearest.channels
 
 
 def test_another_network_comes_with_its_own_widths_classes_and_size() -> None:

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser
 
-from explorer.networks import StudentSpec, parameter_count
+from explorer.networks import ResNetSpec, StudentSpec, cost_of, parameter_count
 from explorer.networks.studentnet import StudentNet
 from tests.browser.conftest import Visit
 
@@ -181,3 +181,27 @@ def test_inside_a_frame_the_outer_page_is_asked_to_follow(visit: Visit) -> None:
     box.press("Enter")
     page.wait_for_function("window.told.some(text => text.includes('stem=21'))")
     assert "embed=true" in page.frames[1].url
+
+
+def test_a_table_of_widths_is_edited_and_its_link_opens_the_same(visit: Visit) -> None:
+    visit.open("architecture?net=teacher")
+    page = visit.page
+    table = page.locator("[class*=st-key-widths-] .dvn-scroller")
+    for row, width in ((0, 48), (2, 40)):
+        table.click(position={"x": 40, "y": 35 * (row + 1) + 17})
+        # The first key opens the cell: a hand is not so quick that it would lose the second one.
+        page.keyboard.type(str(width), delay=200)
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"widths=48{'-64-40' if row else ''}-"))
+    visit.settle()
+    edited = ResNetSpec(10, (48, 64, 40, *ResNetSpec().channels[3:]))
+    shown, left = f"{cost_of(edited).params / 1e6:.2f} M", page.url
+    assert parameters(visit) == shown
+    page.get_by_role("button", name="Fit to 60,000").click()
+    page.wait_for_url(re.compile(r"widths=[1-9]-"))
+    visit.open(left.removeprefix(f"{visit.address}/"))
+    assert (parameters(visit), page.url) == (shown, left)
+    page.reload()
+    visit.settle()
+    assert (parameters(visit), page.url) == (shown, left)
+    assert visit.errors == []
