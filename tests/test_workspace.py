@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer import workspace as workspace_module
 from explorer.checkpoints import catalogue
 from explorer.checkpoints.evidence import LOGITS, write_rows, write_tensors
 from explorer.data import BUNDLED, ImageSet, open_data_set
@@ -22,6 +23,7 @@ from explorer.workspace import (
     Logits,
     NetworkSource,
     Workspace,
+    checkpoint_files,
     networks_in,
     open_workspace,
     origin_of,
@@ -399,3 +401,85 @@ def test_an_upload_of_another_kind_or_too_large_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr("explorer.workspace.MAX_MEGABYTES", 0)
     with pytest.raises(ExplorerError, match=r"big\.ckpt has 0 MB: at most 0 MB are taken\."):
         uploaded_networks("big.ckpt", b"x")
+
+
+# --- Where checkpoints lie and how they are named ---------------------------------------------------------
+
+
+def put(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save(path, seeded(seed, TINY))
+
+
+def test_checkpoints_are_found_two_folders_down_but_not_among_the_images(dishes: Path) -> None:  # noqa: F811
+    there = [
+        "near.pt",
+        "outputs/late.ckpt",
+        "outputs/run-1/student_best.ckpt",
+        "outputs/run-2/student_best.ckpt",
+    ]
+    for seed, name in enumerate(there):
+        put(dishes / name, seed)
+    for name in (
+        "training/a.pt",
+        "outputs/run-1/deeper/a.pt",
+        ".cache/a.pt",
+        "__MACOSX/a.pt",
+        "evidence/a.pt",
+    ):
+        put(dishes / name)
+    assert [path.relative_to(dishes).as_posix() for path in checkpoint_files(dishes)] == there
+    before = signature(dishes)
+    put(dishes / "outputs" / "run-2" / "student_best.ckpt", 7)
+    assert signature(dishes) != before
+    networks, refused = networks_in(dishes)
+    assert [source.card.title for source in networks] == there
+    assert refused == ()
+    assert len({source.card.name for source in networks}) == len(there)
+
+
+def test_a_folder_of_images_is_not_read_to_its_end(dishes: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    put(dishes / "outputs" / "best.pt")
+    monkeypatch.setattr("explorer.workspace.FEW", 5)
+    for name in ("bread", "soup"):
+        _, folders, seen = workspace_module._listed(dishes / name, 100, whole=False)
+        assert (folders, seen) == ([], 5)
+    assert len(checkpoint_files(dishes)) == 1
+    monkeypatch.setattr("explorer.workspace.MOST_ENTRIES", 8)  # the folder itself is always read
+    assert checkpoint_files(dishes) == []
+
+
+def test_a_network_is_named_by_its_file_or_path_and_a_refused_one_says_why(dishes: Path) -> None:  # noqa: F811
+    for number in (1, 2):
+        put(dishes / "outputs" / f"run-{number}" / "student_best.ckpt", number)
+    put(dishes / "outputs" / "teacher.pt", 3)
+    (dishes / "outputs" / "run-1" / "broken.ckpt").write_bytes(b"x")
+    here = open_workspace(open_data_set(dishes, size=32))
+    names = {source.card.title: name for name, source in here.sources.items()}
+    for text in ("teacher.pt", "outputs/teacher.pt", str(dishes / "outputs" / "teacher.pt")):
+        assert here.find(text) == names["outputs/teacher.pt"]
+    with pytest.raises(
+        ExplorerError, match=r"several networks 'student_best\.ckpt' here: name one of outputs/run"
+    ):
+        here.find("student_best.ckpt")
+    for text in ("broken.ckpt", "run-1/broken.ckpt", str(dishes / "outputs" / "run-1" / "broken.ckpt")):
+        with pytest.raises(ExplorerError, match=r"^broken\.ckpt cannot be read: it is truncated"):
+            here.find(text)
+    with pytest.raises(ExplorerError, match=r"^There is no network 'ckpt' here"):
+        here.find("ckpt")
+
+
+def test_two_networks_of_one_file_are_two_in_the_workspace(dishes: Path) -> None:  # noqa: F811
+    nets = {"student": seeded(0, TINY), "teacher": seeded(1, TINY)}
+    state = {f"{part}.{key}": each for part, net in nets.items() for key, each in net.state_dict().items()}
+    torch.save({"state_dict": state}, dishes / "kd.ckpt")
+    here = open_workspace(open_data_set(dishes, size=32))
+    uploaded = uploaded_networks("kd.ckpt", (dishes / "kd.ckpt").read_bytes())
+    images = torch.randn(2, 3, 32, 32)
+    for source, (part, net) in zip(here.sources.values(), nets.items(), strict=True):
+        assert source.card.title == f"kd.ckpt, {part}"
+        assert torch.equal(pickle.loads(pickle.dumps(source)).load()(images), net(images))  # noqa: S301 (written here)
+        again = next(each for each in uploaded if each.card.title == source.card.title)
+        assert torch.equal(again.load()(images), net(images))
+        assert again.notices == source.notices
+        assert any("is assumed" in notice for notice in source.notices)

@@ -4,10 +4,13 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from explorer.data import BUNDLED
+from explorer.data import BUNDLED, DataSet
+from explorer.networks import describe
 from explorer.terminal import Bars, data_options, data_set, folder_options, images_option
 from explorer.work.progress import follow
+from explorer.workspace import open_workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,7 +36,33 @@ def _data(options: argparse.Namespace) -> int:
         print(f"{sum(size for _, size in files):>10,} bytes together")
         return 0
     bars = Bars()
-    check = follow(data_set(options, bundled=bundled).check(options.data), bars)
+    data = data_set(options, bundled=bundled)
+    check = follow(data.check(options.data), bars)
     bars.bar.close()
-    print(json.dumps(check.facts, indent=2) if options.json else "\n".join(check.lines))
+    lines, facts = _networks(data) if data.can_change else ((), {})
+    print(json.dumps(check.facts | facts, indent=2) if options.json else "\n".join((*check.lines, *lines)))
     return 0 if check.holds else 1
+
+
+def _networks(data: DataSet) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The networks beside the user's images: what each is and what was assumed of it, in lines and as plain values."""
+    workspace = open_workspace(data)
+    lines: list[str] = []
+    rows = []
+    for source in workspace.all_sources.values():
+        card = source.card
+        kind = describe(card.network_spec())
+        lines.append(f"{card.title}: {kind}, {card.classes} classes, {card.params:,} parameters")
+        lines += [f"  {notice}" for notice in source.notices]
+        rows.append(
+            {
+                "file": card.title,
+                "kind": kind,
+                "classes": card.classes,
+                "parameters": card.params,
+                "notices": list(source.notices),
+            }
+        )
+    refused = [{"file": file.path.name, "text": file.sentence} for file in workspace.refused]
+    said = (*workspace.misfits, *dict.fromkeys(file.sentence for file in workspace.refused))
+    return (*lines, *said), {"networks": rows, "refused": refused}

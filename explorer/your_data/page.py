@@ -77,7 +77,11 @@ def _describe_images() -> None:
         f"Images per class of {data.name}: {said}.",
         f"**{name}**, {len(data.classes)} classes: {said} images. {ui.escape_markup(data.rule)}",
     )
-    names = "; Food-11's names are given to folders with exactly its 11 classes" if data.can_change else ""
+    names = (
+        "; labels 0 to 10 get Food-11's names where the folder's name or the course's layout says so"
+        if data.can_change
+        else ""
+    )
     ui.provenance("computed", f"images counted by class and split{names}.")
     _list_notices()
     ui.download("Counts as CSV", rows, "images.csv")

@@ -1,5 +1,6 @@
 """Training on a folder of the user's from the terminal."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from explorer import checkpoints
 from explorer.__main__ import main
 from explorer.checkpoints import open_checkpoint
+from explorer.networks import StudentNet, StudentSpec, parameter_count
 
 
 @pytest.fixture
@@ -69,3 +71,26 @@ def test_a_folder_without_training_images_is_checked(
         (only / f"{number % 2}_{number}.png").write_bytes((dishes / "soup" / "1.png").read_bytes())
     assert main(["data", "check", "--data", str(only.parent), "--size", "32"]) == 0
     assert "4 validation images opened" in capsys.readouterr().out
+
+
+def test_the_check_tells_of_the_networks_beside_the_images(
+    dishes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, classes in (("student.ckpt", 3), ("outputs/run-1/best.pth.tar", 4)):
+        (dishes / name).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(StudentNet(StudentSpec(4, (4, 5, 6, 7), classes)).state_dict(), dishes / name)
+    (dishes / "broken.ckpt").write_bytes(b"x")
+    assert main(["data", "check", "--data", str(dishes), "--size", "32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    count = parameter_count(StudentNet(StudentSpec(4, (4, 5, 6, 7), 3)))
+    at = lines.index(f"student.ckpt: StudentNet (4; 4, 5, 6, 7), 3 classes, {count:,} parameters")
+    assert lines[at + 1].startswith(
+        "  Its names and shapes are those of StudentNet. What they do not tell is assumed:"
+    )
+    assert lines[at + 2].startswith("outputs/run-1/best.pth.tar: StudentNet (4; 4, 5, 6, 7), 4 classes")
+    assert lines[at + 4].startswith("outputs/run-1/best.pth.tar tells 4 classes apart and dishes")
+    assert lines[at + 5 :] == ["broken.ckpt cannot be read: it is truncated or not a checkpoint."]
+    assert main(["data", "check", "--data", str(dishes), "--size", "32", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [each["file"] for each in facts["networks"]] == ["student.ckpt", "outputs/run-1/best.pth.tar"]
+    assert [each["file"] for each in facts["refused"]] == ["broken.ckpt"]

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import ui
 from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
+from explorer.your_data.accuracies import said_of_order
 from tests.conftest import PageOutput
 from tests.data.conftest import cache, dishes  # noqa: F401
 
@@ -108,6 +109,23 @@ def test_a_folder_of_the_users_is_counted_its_network_measured_and_the_rest_told
     press(app, "Measure their accuracy here")
     assert app.dataframe[0].value["right"][0].endswith(" of 5")
     assert "on dishes, validation, all 6 images at 64 pixels." in words(app)
+
+
+def test_what_was_assumed_of_a_file_is_told_and_that_its_classes_may_be_in_another_order(
+    users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.your_data.accuracies.other_order", lambda scores, labels: (2, 0, 1))
+    app = opened("your_data")
+    assumed = next(each for each in app.expander if each.label == "What was assumed of your files")
+    (told,) = (each.value for each in assumed.markdown)
+    assert told.startswith("- **resnet18_teacher.ckpt**: Its names and shapes are those of ResNet-18")
+    press(app, "Measure their accuracy here")
+    (warning,) = (each.value for each in app.warning if "order" in each.value)
+    assert warning == said_of_order("resnet18_teacher.ckpt", ("bread", "rice", "soup"), (2, 0, 1))
+    assert "if its classes came in another order: soup, bread, rice. They may be in another" in warning
+    app.switch_page("explorer/pruning/page.py").run()
+    app.switch_page("explorer/your_data/page.py").run()
+    assert "They may be in another order" in words(app), "it is kept with the accuracy"
 
 
 def test_each_network_is_listed_with_its_own_figures(dishes: Path, monkeypatch, output: PageOutput) -> None:  # noqa: F811
