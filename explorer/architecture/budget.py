@@ -23,7 +23,8 @@ from explorer.networks import (
     wiring_of,
     without_numbers,
 )
-from explorer.networks.graph import CONTAINERS, keeps_shape
+from explorer.networks.graph import CONTAINERS
+from explorer.networks.operators import keeps_shape
 
 MIN_SIZE, MAX_SIZE = 1, 1024
 

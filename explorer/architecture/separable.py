@@ -15,7 +15,7 @@ from explorer.networks import (
     parts_of,
     wiring_of,
 )
-from explorer.networks.graph import NORM, SAME
+from explorer.networks.operators import NORM, SAME
 
 SIZE = 224
 

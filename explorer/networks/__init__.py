@@ -17,10 +17,11 @@ from explorer.networks.builders import (
 from explorer.networks.cost import Cost, CostModel, check_size, cost_model, cost_model_of_spec, cost_of
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
 from explorer.networks.feeding import why_not_fed
+from explorer.networks.flow import Role, depthwise_layers
 from explorer.networks.fold import fold_batchnorm
 from explorer.networks.graph import OPERATORS, NetworkGraph, graph_of, image_channels, sides
 from explorer.networks.graphspec import GraphSpec, spec_of
-from explorer.networks.groups import ChannelGroup, Member, Role, channel_groups, class_count, depthwise_layers
+from explorer.networks.groups import ChannelGroup, Member, channel_groups, class_count, unsliceable
 from explorer.networks.parts import group_titles, layers_in_words, parts_of
 from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
@@ -80,6 +81,7 @@ __all__ = [
     "sides",
     "source_code",
     "spec_of",
+    "unsliceable",
     "why_not_fed",
     "widths_text",
     "wiring_of",

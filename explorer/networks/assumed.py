@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from torch import nn
 
 from explorer.networks.builders import builder_of
-from explorer.networks.graph import POOL, SAME, SIGMOID, NetworkGraph, Step, graph_of
+from explorer.networks.graph import NetworkGraph, Step, graph_of
 from explorer.networks.graphspec import spec_of
+from explorer.networks.operators import AVERAGE_POOL, CLAMP, MAX_POOL, SAME, SIGMOID
 
 NAMED = 6  # layers that are told by name
-SILENT = ("Identity", "Dropout", "Dropout2d", "dropout", "contiguous")  # no activations
+SILENT = ("Identity", "Dropout", "Dropout2d", "dropout", "dropout2d", "contiguous", "clone")  # no activations
 
 
 def way_out(source: str) -> str:
@@ -54,7 +55,7 @@ def _name(step: Step) -> str:
 
 def _activations(graph: NetworkGraph, model: nn.Module) -> Iterator[str]:
     for step in graph.steps:
-        if step.operator in (SAME, SIGMOID) and _name(step) not in SILENT:
+        if step.operator in (SAME, SIGMOID, CLAMP) and _name(step) not in SILENT:
             slope = getattr(_called(step, model), "negative_slope", None)
             yield _name(step) if slope is None else f"{_name(step)}({slope:g})"
 
@@ -71,7 +72,7 @@ def _strides(graph: NetworkGraph, model: nn.Module) -> str:
 
 def _poolings(graph: NetworkGraph, model: nn.Module) -> Iterator[str]:
     for step in graph.steps:
-        if step.operator is POOL:
+        if step.operator in (MAX_POOL, AVERAGE_POOL):
             layer = _called(step, model)
             size, stride = (getattr(layer, key, None) for key in ("kernel_size", "stride"))
             yield _name(step) if size is None else f"{_name(step)} of {size} with stride {stride}"

@@ -4,22 +4,24 @@ Every axis of every weight is as long as its channel groups make it (``axis_leng
 a product of lengths, and its multiply-adds those times the pixels that it computes. The wiring is read once;
 what the network costs at any other widths is then arithmetic with a few whole numbers.
 
-Counting follows torchinfo: a convolution takes its parameters, biases included, times the pixels of its output; a
-linear layer or BatchNorm takes its parameters once; functions without parameters take nothing.
+Counting follows torchinfo: a convolution takes its parameters, biases included, times the pixels of its output; every
+other layer takes its parameters once, a linear layer too that is applied to each pixel; functions take nothing.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Literal, cast
+from operator import attrgetter
+from typing import cast
 
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.networks.axes import Value
 from explorer.networks.builders import NetworkSpec, wiring_of
-from explorer.networks.graph import graph_of, sides
-from explorer.networks.groups import AxisLength, axis_lengths, channel_groups
+from explorer.networks.graph import Step, graph_of, values_at
+from explorer.networks.groups import AxisLength, axis_lengths, channel_groups, weight_of
 
 MAX_PARAMETERS = 64_000_000  # 256 MB in float32
 
@@ -37,34 +39,31 @@ class Cost:
 
 @dataclass(frozen=True)
 class LayerFormula:
-    """The cost of one layer as a function of the widths.
+    """The cost of one layer, or of one bare parameter, as a function of the widths.
 
     Attributes:
-        layer: module name.
-        kind: what it does to channels.
-        outputs: length of axis 0 of its weight.
-        inputs: length of axis 1; 1 if there is none.
-        area: entries of a kernel, 1 if there is none.
-        bias: whether there is one for each output.
-        pixels: how often its parameters are used for one image, all calls together.
+        layer: module name, or the name of the parameter.
+        axes: lengths of the axes of its weight.
+        bias: lengths of the axes of its bias; none if it has none.
+        uses: how often its parameters count for one image, all calls together.
+        pixels: how often its weight is multiplied for one image, all calls together; 0 if it multiplies no matrix.
     """
 
     layer: str
-    kind: Literal["convolution", "linear", "norm"]
-    outputs: AxisLength
-    inputs: AxisLength
-    area: int
-    bias: bool
+    axes: tuple[AxisLength, ...]
+    bias: tuple[AxisLength, ...]
+    uses: int
     pixels: int
 
     def weights(self, widths: Sequence[int]) -> int:
         """Entries of its weight, at these widths of the groups in order."""
-        return self.outputs.at(widths) * self.inputs.at(widths) * self.area
+        return prod(axis.at(widths) for axis in self.axes)
 
     def cost(self, widths: Sequence[int]) -> Cost:
         """Its parameters and multiply-adds, at these widths of the groups in order."""
-        params = self.weights(widths) + self.bias * self.outputs.at(widths)
-        return Cost(params, params * self.pixels)
+        biases = prod(axis.at(widths) for axis in self.bias) if self.bias else 0
+        params = self.weights(widths) + biases
+        return Cost(params, params * self.uses)
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,12 @@ class CostModel:
     def layer_weights(self, widths: Widths) -> dict[str, int]:
         """Entries of the weight of each convolution and linear layer, without biases, by module name."""
         ordered = self._ordered(widths)
-        return {each.layer: each.weights(ordered) for each in self.layers if each.kind != "norm"}
+        return {each.layer: each.weights(ordered) for each in self.layers if each.pixels}
 
     def product_mult_adds(self, widths: Widths) -> int:
         """Multiply-adds by the other usual count, torch's: of convolutions and linear layers, without biases."""
         ordered = self._ordered(widths)
-        return sum(each.weights(ordered) * each.pixels for each in self.layers if each.kind != "norm")
+        return sum(each.weights(ordered) * each.pixels for each in self.layers)
 
     def _ordered(self, widths: Widths) -> Sequence[int]:
         ordered = [widths[key] for key in self.groups] if isinstance(widths, Mapping) else widths
@@ -108,43 +107,62 @@ class CostModel:
         return ordered
 
 
-def cost_model(model: nn.Module, size: int) -> CostModel:
+def cost_model(model: nn.Module, size: int | None) -> CostModel:
     """The cost of a network for one image of ``size`` x ``size`` pixels, at any widths.
 
+    Without a size only its parameters are right: a network may take images of a single size, which need not be known.
+
     Raises:
-        ExplorerError: it cannot be read as a graph, or the image is too small for it.
+        ExplorerError: it cannot be read as a graph, or the image does not fit it.
     """
-    shapes, lengths = sides(model, size), axis_lengths(model)
-    kinds: dict[str, Literal["convolution", "linear", "norm"]] = {}
+    values, lengths = {} if size is None else values_at(model, size), axis_lengths(model)
+    uses: dict[str, int] = {}
     pixels: dict[str, int] = {}
     for step in graph_of(model).steps:
-        kind = step.operator.channels
-        if kind in ("convolution", "linear", "norm"):
-            kinds[step.layer] = kind
+        layer, kind = step.layer or step.parameter, step.operator.channels
+        if kind in _WEIGHTED and weight_of(model, layer) is not None:
+            area = _area(values.get(step.name), kind)
             # A layer that is used twice has its parameters once, but computes twice.
-            often = prod(shapes[step.name]) if kind == "convolution" else 1
-            pixels[step.layer] = pixels.get(step.layer, 0) + often
+            uses[layer] = uses.get(layer, 0) + _uses(model, step, area)
+            pixels[layer] = pixels.get(layer, 0) + (area if kind in ("convolution", "linear") else 0)
     formulas = []
-    for layer, kind in kinds.items():
-        module = model.get_submodule(layer)
-        weight = cast(Tensor | None, module.weight)
-        if weight is None:  # a BatchNorm that is not affine
-            continue
-        outputs, inputs = (
-            lengths.get((layer, axis), AxisLength(length, ()))
-            for axis, length in enumerate((*weight.shape, 1)[:2])  # a BatchNorm has no second axis
-        )
-        area, bias = prod(weight.shape[2:]), module.bias is not None
-        formulas.append(LayerFormula(layer, kind, outputs, inputs, area, bias, pixels[layer]))
+    for layer, often in uses.items():
+        shape = cast(Tensor, weight_of(model, layer)).shape
+        axes = tuple(lengths.get((layer, axis), AxisLength(length, ())) for axis, length in enumerate(shape))
+        bias = getattr(attrgetter(layer)(model), "bias", None)
+        biases = () if bias is None else axes[: bias.ndim]
+        formulas.append(LayerFormula(layer, axes, biases, often, pixels[layer]))
     unused = sum(
         parameter.numel()
         for name, parameter in model.named_parameters()
-        if name.rpartition(".")[0] not in kinds
+        if name not in uses and name.rpartition(".")[0] not in uses
     )
     return CostModel(tuple(group.key for group in channel_groups(model)), tuple(formulas), unused)
 
 
-def cost_model_of_spec(spec: NetworkSpec, size: int) -> CostModel:
+_WEIGHTED = ("convolution", "linear", "norm", "slope", "layer norm", "parameter")
+
+
+def _area(value: Value | None, kind: str) -> int:
+    """For how many pixels of one image a layer computes the value that it gives."""
+    if value is None or kind not in ("convolution", "linear"):
+        return 1
+    lengths = value.lengths()
+    return prod(cast(Sequence[int], lengths[2:] if kind == "convolution" else lengths[1:-1]))
+
+
+def _uses(model: nn.Module, step: Step, area: int) -> int:
+    """How often torchinfo counts the parameters of a step."""
+    if not step.parameter:
+        return area if step.operator.channels == "convolution" else 1
+    # Those of a module with a forward pass of its own count if it holds no others, under the usual names.
+    holder, _, key = step.parameter.rpartition(".")
+    module = model.get_submodule(holder)
+    called = type(module).forward is not nn.Module.forward and not list(module.children())
+    return int(called and key in ("weight", "bias"))
+
+
+def cost_model_of_spec(spec: NetworkSpec, size: int | None) -> CostModel:
     """The cost of networks of the kind of ``spec``, at any widths; read off their graph once for each kind and size."""
     return _cost_model_of_wiring(wiring_of(spec), size)
 
@@ -158,7 +176,7 @@ def check_size(spec: NetworkSpec) -> None:
     Raises:
         ExplorerError: it has more than ``MAX_PARAMETERS`` parameters.
     """
-    params = cost_of(spec).params
+    params = cost_model_of_spec(spec, None).cost(spec.channels).params
     if params > MAX_PARAMETERS:
         raise ExplorerError(
             f"This network has {params:,} parameters, and at most {MAX_PARAMETERS:,} can be built here: take fewer "

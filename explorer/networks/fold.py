@@ -36,7 +36,7 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
 
 def _convolution_before(norm: Step, graph: NetworkGraph) -> Step | None:
     """The convolution that only this BatchNorm reads, if there is one."""
-    if norm.operator.channels != "norm" or norm.inputs[0] == graph.logits:
+    if norm.target is not nn.BatchNorm2d or norm.inputs[0] == graph.logits:
         return None
     calls = [step.layer for step in graph.steps]
     for step in graph.steps:

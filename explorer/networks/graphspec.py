@@ -16,9 +16,11 @@ from torch import Tensor, fx, nn
 
 from explorer.errors import ExplorerError
 from explorer.networks.builders import Builder, NetworkSpec, checked_classes, checked_int
+from explorer.networks.flow import Place
 from explorer.networks.graph import CONTAINERS, graph_of
 from explorer.networks.groups import channel_groups, class_count, class_layers
 from explorer.networks.program import (
+    BUFFER,
     IMAGE,
     PARAMETER,
     SECOND,
@@ -163,6 +165,7 @@ def spec_of(model: nn.Module) -> NetworkSpec:
             {key: _plain(value, step.name) for key, value in step.node.kwargs.items()},
         )
         for step in graph.steps
+        if not step.parameter
     )
     return GraphSpec(_canonical(asdict(Program(type(model).__name__, layers, steps, graph.logits))))
 
@@ -170,7 +173,7 @@ def spec_of(model: nn.Module) -> NetworkSpec:
 def _layer_entries(model: nn.Module) -> Iterator[LayerEntry]:
     """The modules and bare parameters of a network in the order in which they are registered."""
     first: dict[int, str] = {}
-    types = layer_types()
+    types, stored = layer_types(), model.state_dict().keys()
     for name, module in model.named_modules(remove_duplicate=False):
         known = first.setdefault(id(module), name)
         if known != name:
@@ -185,9 +188,14 @@ def _layer_entries(model: nn.Module) -> Iterator[LayerEntry]:
             if module.state_dict():
                 raise ExplorerError(f"{name} is a {type(module).__name__}, which the explorer does not know.")
         else:
-            for key, parameter in module.named_parameters(recurse=False):
+            for key, tensor in (
+                *module.named_parameters(recurse=False),
+                *module.named_buffers(recurse=False),
+            ):
                 path = f"{name}.{key}".removeprefix(".")
-                yield LayerEntry(path, PARAMETER, {"shape": list(parameter.shape)})
+                if path in stored:
+                    kind = PARAMETER if isinstance(tensor, nn.Parameter) else BUFFER
+                    yield LayerEntry(path, kind, {"shape": list(tensor.shape)})
 
 
 def _plain(value: Any, step: str) -> Any:
@@ -234,6 +242,28 @@ class GraphNetwork(nn.Module):
         logits: Tensor = values[self.program.logits]
         return logits
 
+    def rewrite(self, numbers: Mapping[Place, int]) -> None:
+        """Let the numbers of channels that stand in the steps be others."""
+        steps = {step.name: step for step in self.program.steps}
+        for (name, argument, number), value in numbers.items():
+            args = list(steps[name].args)
+            change = _with_end if steps[name].call == "operator.getitem" else _with_number
+            args[argument] = change(args[argument], number, value)
+            steps[name] = replace(steps[name], args=tuple(args))
+        self.program = replace(self.program, steps=tuple(steps.values()))
+
+
+def _with_number(argument: Any, number: int, value: Any) -> Any:
+    """An argument that is a number, or a list of which one is, with another in its place."""
+    return [*argument[:number], value, *argument[number + 1 :]] if isinstance(argument, list) else value
+
+
+def _with_end(index: Any, number: int, value: int) -> Any:
+    """An index of which one key, a slice, has another start or stop."""
+    keys = index if isinstance(index, list) else [index]
+    key, end = divmod(number, 2)
+    return _with_number(keys, key, {"slice": _with_number(keys[key]["slice"], end, value)})
+
 
 def _callee(step: StepEntry, network: nn.Module, args: list[Any]) -> Any:
     """What a step calls; of a tensor's method the bound one, and its ``self`` is taken from the arguments."""
@@ -241,6 +271,8 @@ def _callee(step: StepEntry, network: nn.Module, args: list[Any]) -> Any:
         return network.get_submodule(step.layer)
     if step.call.startswith("."):
         return getattr(args.pop(0), step.call[1:])
+    if step.call == "operator.getitem" and isinstance(args[1], list):
+        args[1] = tuple(args[1])  # to torch, a list is no index of several axes
     return calls()[step.call]
 
 
@@ -295,7 +327,9 @@ def _add(network: nn.Module, entry: LayerEntry) -> None:
         if name not in holder._modules:
             holder.add_module(name, Holder())
         holder = cast(nn.Module, holder._modules[name])
-    if entry.type == PARAMETER:
+    if entry.type == BUFFER:
+        holder.register_buffer(key, torch.ones(*entry.settings["shape"]))
+    elif entry.type == PARAMETER:
         # A bare parameter is a scale in every network known here: it begins at one.
         holder.register_parameter(key, nn.Parameter(torch.ones(*entry.settings["shape"])))
     elif entry.type == SECOND:

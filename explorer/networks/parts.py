@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from explorer.networks.flow import depthwise_layers
 from explorer.networks.graph import NetworkGraph, graph_of
-from explorer.networks.groups import channel_groups, depthwise_layers
+from explorer.networks.groups import channel_groups
 
 STEM, HEAD = "stem", "head"
 

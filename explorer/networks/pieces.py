@@ -6,11 +6,26 @@ come out of that, since inside a block two values are under way, and each convol
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import cast
 
 from torch import Tensor, fx, nn
 
 from explorer.networks.graph import NetworkGraph, Step, graph_of
+
+# What moves or takes apart axes may give a view of the same memory.
+_VIEWS = (
+    "flatten",
+    "reshape",
+    "expand",
+    "squeeze",
+    "unsqueeze",
+    "permute",
+    "transpose",
+    "chunk",
+    "split",
+    "index",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +65,8 @@ class Piece:
     def _function(self, step: Step) -> Callable[..., Tensor]:
         if step.layer:
             return self.model.get_submodule(step.layer)
+        if step.parameter:
+            return lambda: attrgetter(step.parameter)(self.model)
         if isinstance(step.target, str):
             return lambda value, *args, **kwargs: getattr(value, step.target)(*args, **kwargs)
         return cast(Callable[..., Tensor], step.target)
@@ -58,11 +75,11 @@ class Piece:
         """Whether a step may work in place on the input or on a view of it."""
         views = {self.reads}
         for step in self.steps:
-            if step.inputs[0] in views:
-                if step.operator.channels == "flatten":
-                    views.add(step.name)
-                elif step.operator.channels in ("same", "join"):
+            if step.inputs[:1] and step.inputs[0] in views:
+                if step.operator.channels in ("same", "join"):
                     return True
+                if step.operator.channels in _VIEWS:
+                    views.add(step.name)
         return False
 
 

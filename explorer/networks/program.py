@@ -19,14 +19,14 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.errors import ExplorerError
-from explorer.networks.graph import OPERATORS
+from explorer.networks.operators import OPERATORS
 
 MAX_LAYERS = 4_000
 MAX_STEPS = 4_000
 MAX_NUMBER = 2**31
 MAX_DEPTH = 4  # of lists in lists of arguments
 IMAGE = "image"
-PARAMETER, SEQUENTIAL, SECOND = "Parameter", "Sequential", "Second"
+PARAMETER, BUFFER, SEQUENTIAL, SECOND = "Parameter", "Buffer", "Sequential", "Second"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _PATH = re.compile(
@@ -40,8 +40,8 @@ class LayerEntry:
 
     Attributes:
         name: its place in the module tree, as in the state_dict.
-        type: class of a layer in ``OPERATORS``; or ``Sequential``, a container; ``Parameter``, a bare parameter; or
-            ``Second``, a layer that stands under its second name here.
+        type: class of a layer in ``OPERATORS``; or ``Sequential``, a container; ``Parameter`` or ``Buffer``, a bare
+            tensor; or ``Second``, a layer that stands under its second name here.
         settings: arguments that build it, those that are so by default left out.
     """
 
@@ -90,7 +90,11 @@ class Program:
 @cache
 def layer_types() -> Mapping[str, type[nn.Module]]:
     """The layers that a network may hold, by the name of their class."""
-    return {target.__name__: target for target in OPERATORS if isinstance(target, type)}
+    return {
+        target.__name__: target
+        for target in OPERATORS
+        if isinstance(target, type) and issubclass(target, nn.Module)
+    }
 
 
 @cache
@@ -205,7 +209,7 @@ def _check_container(name: str, _: str, settings: dict[str, Any], __: Mapping[st
 
 
 _CHECKS: Mapping[str, Callable[[str, str, dict[str, Any], Mapping[str, str]], None]] = MappingProxyType(
-    {PARAMETER: _check_shape, SEQUENTIAL: _check_container, SECOND: _check_second}
+    {PARAMETER: _check_shape, BUFFER: _check_shape, SEQUENTIAL: _check_container, SECOND: _check_second}
 )
 """What may stand among the layers and is none, with what checks its settings."""
 
@@ -213,7 +217,10 @@ _CHECKS: Mapping[str, Callable[[str, str, dict[str, Any], Mapping[str, str]], No
 def _checked_steps(entries: Any, layers: tuple[LayerEntry, ...]) -> Iterator[StepEntry]:
     _check_list(entries, MAX_STEPS, "steps")
     called = {layer.name for layer in layers if layer.type not in _CHECKS}
-    known = {"value": {IMAGE}, "parameter": {layer.name for layer in layers if layer.type == PARAMETER}}
+    known = {
+        "value": {IMAGE},
+        "parameter": {layer.name for layer in layers if layer.type in (PARAMETER, BUFFER)},
+    }
     for entry in entries:
         _check_keys(entry, {"name", "layer", "call", "args", "kwargs"}, "a step")
         name, layer, call, args, kwargs = (entry[key] for key in ("name", "layer", "call", "args", "kwargs"))
@@ -223,7 +230,7 @@ def _checked_steps(entries: Any, layers: tuple[LayerEntry, ...]) -> Iterator[Ste
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             refuse(f"the arguments of {name} are neither a list nor by name")
         _check_value([args, list(kwargs.values())], known)
-        if call.startswith(".") and not (args and isinstance(args[0], dict) and "value" in args[0]):
+        if call.startswith(".") and not (args and isinstance(args[0], dict) and args[0].keys() & known):
             refuse(f"{name} calls a method of nothing")
         known["value"].add(name)
         yield StepEntry(name, layer, call, args, kwargs)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from explorer import palette
 from explorer.errors import ExplorerError
 from explorer.networks import ChannelGroup, Role, channel_groups, graph_of
-from explorer.networks.graph import PRODUCT, SUM, Step
+from explorer.networks.graph import Step
+from explorer.networks.operators import PRODUCT, SUM
 from explorer.pruning.methods import PruningMethod
 
 
