@@ -202,6 +202,7 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
     _list_assumptions(sources)
     ui.download("Your networks as CSV", table, "networks.csv")
     for file, label, icon in (
+        ("architecture", "Edit the widths of your network", ":material/account_tree:"),
         ("distillation", "Distil from your teacher", ":material/local_fire_department:"),
         ("pruning", "Prune your network", ":material/content_cut:"),
     ):

@@ -181,9 +181,8 @@ def _show(read: ReadCode) -> None:
     ]
     layers, channels = st.tabs([f"{len(costs.layers)} layers", f"{len(groups)} channel groups"])
     with layers:
-        table = costs.layer_table()
         st.dataframe(
-            table,
+            costs.layer_table().drop(columns="share"),
             hide_index=True,
             placeholder="--",
             column_config={

@@ -1,6 +1,8 @@
 """Networks as they are named on a command line: files of weights, and code, which is run once."""
 
+import hashlib
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from explorer.networks import StudentNet, StudentSpec
 from explorer.user_code import Code, Given, named_networks, read_given
 from explorer.user_code.given import _keep, _kept
 from explorer.user_code.run import Exported
-from explorer.work.progress import follow
+from explorer.work.progress import Update, follow
+from tests.user_code.exported import Own, exported_own
 from tests.user_code.test_child import write
 
 
@@ -40,6 +43,37 @@ def test_a_file_of_weights_is_opened_where_it_lies(tmp_path: Path) -> None:
     torch.save(StudentNet(StudentSpec(4, (4, 5, 6, 7))).state_dict(), tmp_path / "mine.ckpt")
     source = follow(read_given(Given(str(tmp_path / "mine.ckpt"))), lambda _: None)
     assert (source.card.title, source.path) == ("mine.ckpt", tmp_path / "mine.ckpt")
+
+
+def test_code_is_exported_once_and_opened_as_the_network_that_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Code] = []
+
+    def export(code: Code, _: object) -> Generator[Update, None, Exported]:
+        runs.append(code)
+        yield Update("running", 1, 5)
+        return exported_own()
+
+    monkeypatch.setattr("explorer.user_code.given.export", export)
+    file = write(tmp_path, "x = 1")
+    given = Given(f"{file}:Own", 64)
+    first, second = (follow(read_given(given), lambda _: None) for _ in range(2))
+    assert len(runs) == 1
+    for source in (first, second):
+        assert (source.card.title, source.card.classes, source.card.input_size) == (
+            "Own (student.py)",
+            10,
+            64,
+        )
+        assert source.card.sha256 == hashlib.sha256(exported_own().archive).hexdigest()
+        assert "fresh weights" in source.card.dataset
+    torch.manual_seed(0)
+    original, images = Own().eval(), torch.rand(3, 3, 64, 64)
+    assert torch.allclose(first.load()(images), original(images), atol=1e-6)
+    file.write_text("x = 2")
+    follow(read_given(given), lambda _: None)
+    assert len(runs) == 2
 
 
 @pytest.mark.parametrize("text", ["nowhere.pt2", "nowhere.py:Net"])

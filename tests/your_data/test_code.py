@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.architecture.budget import budget
+from explorer.architecture.presets import LIMITS
+from explorer.networks import parameter_count
 from explorer.user_code import Code, Limits, UserCodeError
+from explorer.user_code.run import Exported
 from explorer.work.progress import Update
 from tests.app import arrive, press
+from tests.user_code.exported import Own, exported_own
 
 BOX = "explorer.your_data.page_code"
 
@@ -75,6 +80,35 @@ def test_a_wrong_line_is_shown_as_python_says_it(allowed: None, monkeypatch: pyt
     assert not app.session_state["session"].uploads
     app.text_area(key="code").set_value("class Other: ...").run()
     assert not app.error, "what was said of another code is not said of this one"
+
+
+def test_a_class_that_is_read_is_shown_with_its_costs_and_is_one_of_the_sessions_networks(
+    allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(*_: object) -> Generator[Update, None, Exported]:
+        yield Update("running your file", 1, 5)
+        return exported_own()
+
+    monkeypatch.setattr(f"{BOX}.export", export)
+    app = arrive("your_data")
+    paste(app, "class Own: ...")
+    params, adds = parameter_count(Own()), budget(Own(), 64).mult_adds
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures == {"Parameters": f"{params:,}", "Multiply-adds": f"{adds / 1e6:.1f} M"}
+    for term, limit in LIMITS.items():
+        sentence = f"**{term}**: within {limit:,}, {limit - params:,} parameters to spare."
+        assert sentence in [success.value for success in app.success]
+    tables = [frame.value for frame in app.dataframe]
+    assert tables[0]["layer"].tolist() == ["first", "left", "right", "head"]
+    assert tables[1]["width"].tolist() == [4, 6]
+    assert tables[-1]["network"].tolist() == ["Own (pasted.py)"]
+    paste(app, "class Own: ...  # again")
+    assert app.dataframe[-1].value["network"].tolist() == ["Own (pasted.py)"], "in place of the one before"
+    app.switch_page("explorer/pruning/page.py").run()
+    assert not app.exception
+    assert "Own (pasted.py)" in app.selectbox(key="checkpoint").options
+    app.switch_page("explorer/your_data/page.py").run()
+    assert app.text_area(key="code").value == "class Own: ...  # again", "the code is still there"
 
 
 def test_a_network_of_the_command_line_that_fails_is_one_notice_and_is_not_run_again(

@@ -8,8 +8,10 @@ import torch
 
 from explorer.__main__ import main
 from explorer.checkpoints import sha256
-from explorer.networks import StudentNet, StudentSpec, cost_of
+from explorer.networks import StudentNet, StudentSpec, cost_of, parameter_count
 from explorer.user_code import UserCodeError
+from explorer.user_code.run import Exported
+from tests.user_code.exported import Own, exported_own
 from tests.user_code.test_child import write
 
 SPEC = StudentSpec(8, (8, 12, 12, 16), classes=3)
@@ -102,3 +104,41 @@ def test_a_wrong_line_is_shown_before_the_sentence(
         5,
     )
     assert (limits.seconds, limits.megabytes) == (9, 77)
+
+
+def test_export_writes_the_archive_and_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def export(*_):
+        yield from ()
+        return exported_own()
+
+    monkeypatch.setattr("explorer.your_data.network_command.export", export)
+    out = tmp_path / "own.pt2"
+    assert main(["network", "export", str(write(tmp_path, "")), "--size", "64", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert out.read_bytes() == exported_own().archive
+    params = parameter_count(Own())
+    assert said.startswith(f"{out}: Own (student.py), 10 classes, {params:,} parameters, ")
+    assert main(["network", "open", str(out), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["input_size"], facts["parameters"]) == (64, params)
+    assert [(group["title"], group["width"]) for group in facts["groups"]] == [
+        ("first", 4),
+        ("left + right", 6),
+    ]
+    assert f"{facts['multiply_adds']:,} multiply-adds" in said
+
+
+def test_what_the_explorer_does_not_know_is_refused_at_once_and_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def export(*_):
+        yield from ()
+        return Exported(b"no archive", "Own", ("student.py",))
+
+    monkeypatch.setattr("explorer.your_data.network_command.export", export)
+    out = tmp_path / "own.pt2"
+    assert main(["network", "export", str(write(tmp_path, "")), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not out.exists()
