@@ -98,7 +98,7 @@ class Recipe:
 class Progress:
     """Where a training stands after a step.
 
-    ``validation_accuracy`` is set on the last step of an epoch only; ``loss`` is the step's.
+    ``validation_accuracy`` is set on the last step of an epoch only, where it is counted; ``loss`` is the step's.
     """
 
     epoch: int
@@ -113,7 +113,7 @@ class Progress:
 def train(
     model: nn.Module,
     images: ImageSet,
-    validation: ImageSet,
+    validation: ImageSet | None,
     recipe: Recipe,
     loss: Loss,
     *,
@@ -126,6 +126,7 @@ def train(
     its number alone, so a run that was stopped and resumed ends with the weights it would have had.
 
     Args:
+        validation: what the accuracy is counted on after every epoch; None to count none.
         teacher_logits: (views, N, C), as ``view_logits`` makes it; the matching rows go to ``loss``.
         resume: a file that keeps the state after each epoch; if it exists the run goes on from it.
 
@@ -135,9 +136,8 @@ def train(
     """
     if teacher_logits is not None and recipe.erase:
         raise ExplorerError("Distillation looks the teacher's logits up per view: set erase to 0.")
-    labels, targets = images.targets(), validation.targets()
-    # Small images are made into inputs once; large ones whenever they are needed, to save memory.
-    inputs = validation.inputs() if validation.input_size <= INPUT_SIZE else validation.batches()
+    labels = images.targets()
+    count = None if validation is None else _counter(model, validation)
     per_epoch = len(labels) // recipe.batch_size
     if not per_epoch:
         raise ExplorerError(f"{len(labels)} images are fewer than one batch: take a smaller batch.")
@@ -180,8 +180,7 @@ def train(
             schedule.step()
             result = None
             if step == per_epoch:
-                with eval_mode(model):
-                    result = accuracy(logits(model, inputs), targets).value
+                result = None if count is None else count()
                 state.save(epoch + 1)
             yield Progress(
                 epoch + 1,
@@ -192,6 +191,19 @@ def train(
                 time.monotonic() - started,
                 result,
             )
+
+
+def _counter(model: nn.Module, validation: ImageSet) -> Callable[[], float]:
+    """What counts the accuracy of the model as it then is, 0 to 1."""
+    # Small images are made into inputs once; large ones whenever they are needed, to save memory.
+    inputs = validation.inputs() if validation.input_size <= INPUT_SIZE else validation.batches()
+    targets = validation.targets()
+
+    def count() -> float:
+        with eval_mode(model):
+            return accuracy(logits(model, inputs), targets).value
+
+    return count
 
 
 def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterator[Tensor]:

@@ -41,6 +41,15 @@ def test_training_learns_and_reports_every_step(shard: ImageSet) -> None:
     assert last < 0.8 * first
 
 
+def test_without_held_out_images_it_is_the_same_training(shard: ImageSet) -> None:
+    counted, silent = fresh(), fresh()
+    run(counted, shard)
+    steps = list(train(silent, shard.select(slice(96)), None, RECIPE, plain))
+    assert {progress.validation_accuracy for progress in steps} == {None}
+    for key, tensor in counted.state_dict().items():
+        assert torch.equal(tensor, silent.state_dict()[key]), key
+
+
 def test_an_interrupted_run_ends_with_the_weights_it_would_have_had(shard: ImageSet, tmp_path: Path) -> None:
     whole = fresh()
     run(whole, shard)

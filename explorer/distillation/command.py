@@ -13,6 +13,7 @@ from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
 from explorer.distillation import grid
 from explorer.distillation.live import TrainingPairSettings
+from explorer.distillation.trainings import BACKENDS
 from explorer.networks import StudentSpec
 from explorer.runs import (
     STUDENT_RECIPE,
@@ -39,7 +40,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--training-images", type=int, metavar="N", help="the first so many training images; all by default"
     )
     parser.add_argument("--jobs", type=int, default=2, help="runs at once")
-    parser.add_argument("--backend", choices=grid.BACKENDS, default="loky", help="of joblib")
+    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="of joblib")
     parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="folder with the original files of the bundled images"

@@ -1,29 +1,28 @@
 """The grid: students really trained over alpha and T, several seeds each, on one schedule.
 
-The trainings are independent, so joblib spreads them over processes, or over a Ray or Dask cluster. The
-result of a training is on disk the moment it ends, and a grid that was interrupted goes on where it was.
+The trainings are independent: ``trainings`` runs them beside each other and keeps each result.
 """
 
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 import torch
 from safetensors.torch import load_file
 
 from explorer.data import BUNDLED
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
+from explorer.distillation.trainings import keep, run_trainings
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
 from explorer.training import Recipe, train
 from explorer.work.progress import follow
 
-BACKENDS = ("loky", "threading", "ray", "dask")
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -185,11 +184,7 @@ def train_point(point: GridPoint, plan: GridPlan) -> GridResult:
         if progress.validation_accuracy is not None:
             accuracy = progress.validation_accuracy
     result = GridResult(point, accuracy, round(time.monotonic() - started, 1), plan.settings)
-    path = plan.folder / point.file
-    # Written beside and moved: a run that is interrupted here leaves no half result to go on from.
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result.to_dict()) + "\n", encoding="utf-8")
-    partial.replace(path)
+    keep(plan.folder / point.file, result.to_dict())
     return result
 
 
@@ -206,9 +201,7 @@ def run_grid(
     Args:
         points: what is trained.
         plan: what the points share.
-        jobs: trainings at once.
-        backend: a joblib backend; ``ray`` and ``dask`` run on a cluster.
-        cluster: its address; without one, Ray looks for a running cluster and Dask must be told.
+        jobs, backend, cluster: see ``run_trainings``.
 
     Raises:
         ExplorerError: the folder holds results of another plan, or the backend is not to be had.
@@ -224,39 +217,9 @@ def run_grid(
         if result.settings != plan.settings:
             raise ExplorerError(f"{path} is the result of another plan: use another folder.")
         yield result
-    register_backend(backend, cluster)
-    with joblib.parallel_config(backend=backend, n_jobs=jobs):
-        yield from joblib.Parallel(return_as="generator_unordered")(
-            joblib.delayed(train_point)(point, plan) for point in missing
-        )
-
-
-def register_backend(backend: str, cluster: str | None = None) -> None:
-    """Make a joblib backend ready; Ray and Dask are only imported when they are asked for.
-
-    Raises:
-        ExplorerError: there is no such backend, its package is missing, or Dask has no address.
-    """
-    if backend not in BACKENDS:
-        raise ExplorerError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
-    try:
-        if backend == "ray":
-            import ray
-            from ray.util.joblib import register_ray
-
-            ray.init(address=cluster or "auto", ignore_reinit_error=True)
-            register_ray()
-        elif backend == "dask":
-            import distributed
-
-            if cluster is None:
-                raise ExplorerError(
-                    "The dask backend needs the address of its scheduler: --cluster tcp://..."
-                )
-            distributed.Client(cluster)  # type: ignore[no-untyped-call]
-    except ImportError as error:
-        package = {"ray": "ray", "dask": "distributed"}[backend]
-        raise ExplorerError(f"The {backend} backend needs its package: pip install {package}.") from error
+    yield from run_trainings(
+        partial(train_point, plan=plan), missing, jobs=jobs, backend=backend, cluster=cluster
+    )
 
 
 def grid_verdict(results: Sequence[GridResult]) -> str:

@@ -13,6 +13,7 @@ from explorer.checkpoints.evidence import StoredRows, find_rows, write_rows
 from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import FashionMNIST
 from explorer.distillation import grid
+from explorer.distillation.trainings import register_backend
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
 from explorer.training import Recipe
@@ -121,12 +122,12 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
 
 def test_backends_that_are_not_here_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExplorerError, match="no backend 'slurm'"):
-        grid.register_backend("slurm")
+        register_backend("slurm")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ExplorerError, match="pip install ray"):
-        grid.register_backend("ray")
+        register_backend("ray")
     with pytest.raises(ExplorerError, match="--cluster tcp"):
-        grid.register_backend("dask")
+        register_backend("dask")
     for values in ({"seeds": 0}, {"alphas": ()}, {"temperatures": ()}):
         with pytest.raises(ExplorerError, match="at least one"):
             grid.grid_points(**values)
