@@ -240,8 +240,7 @@ def teacher_table(
 
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
-    fingerprint = card(teacher, folder).sha256[:12]
-    path = work / f"{teacher}-{fingerprint}-{recipe.views_key}-{len(images)}-{images.key}.safetensors"
+    path = table_path(teacher, recipe, images, folder, work)
     if not path.exists():
         views: list[Tensor] = []
         steps = view_logits(load(teacher, folder), images, recipe)
@@ -255,6 +254,12 @@ def teacher_table(
         save_file({"logits": torch.stack(views)}, partial)
         partial.replace(path)
     return path
+
+
+def table_path(teacher: str, recipe: Recipe, images: ImageSet, folder: Path, work: Path) -> Path:
+    """Where ``teacher_table`` keeps the logits: the name tells weights, views and images apart."""
+    fingerprint = card(teacher, folder).sha256[:12]
+    return work / f"{teacher}-{fingerprint}-{recipe.views_key}-{len(images)}-{images.key}.safetensors"
 
 
 def store_logits(names: Sequence[str], folder: Path = SHIPPED) -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_bad_input_ends_with_one_sentence_and_status_2(
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "verify", "prune", "examine", "report", "grid", "evidence", "data"]
+    "command", ["", "train", "verify", "prune", "examine", "report", "grid", "study", "evidence", "data"]
 )
 def test_no_help_names_a_data_set(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -117,7 +117,7 @@ def test_a_report_and_a_pruning_take_networks_from_the_folder_that_is_named(
 
 
 @pytest.mark.parametrize(
-    "command", [["verify"], ["prune", "teacher"], ["report"], ["examine", "teacher"], ["grid"]]
+    "command", [["verify"], ["prune", "teacher"], ["report"], ["examine", "teacher"], ["grid"], ["study"]]
 )
 def test_a_folder_of_networks_that_is_not_there_is_told(
     command: list[str], capsys: pytest.CaptureFixture[str]

@@ -83,7 +83,7 @@ def write_rows(
         "weights": card.sha256,
         "settings": dict(settings or {}),
         "checkpoint": card.name,
-        "machine": f"{platform.machine()} {platform.system()}, cpu, {torch.get_num_threads()} threads",
+        "machine": this_machine(),
         "rows": [_to_dict(row) for row in rows],
     }
     path = folder / FOLDER / f"{kind}-{card.name}.json"
@@ -115,6 +115,11 @@ def find_rows(
             except (TypeError, KeyError, ValueError) as error:
                 raise ExplorerError(f"{path.name} is not a stored {kind}: compute it again.") from error
     return None
+
+
+def this_machine() -> str:
+    """Processor, system, device and threads, as a part of a sentence."""
+    return f"{platform.machine()} {platform.system()}, cpu, {torch.get_num_threads()} threads"
 
 
 def _read_all(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -1,5 +1,7 @@
 """The charts of the distillation lesson; each a pure function of a DataFrame."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
@@ -308,3 +310,43 @@ def live_training_lines(rows: pd.DataFrame, epochs: int) -> alt.Chart:
         .properties(height=320)
     )
     return figure
+
+
+def gain_intervals(
+    rows: pd.DataFrame, across: str, series: str, *, titles: tuple[str, str, str], colors: Mapping[str, str]
+) -> alt.LayerChart | alt.FacetChart:
+    """Changes in points with their intervals, side by side over steps of one quantity, and the line of no change.
+
+    Args:
+        rows: columns change, low, high (NaN where there is no interval), tells (whether one can tell it from 0),
+            and the two that are named.
+        across: the column of the steps, which come in the order of the rows.
+        series: the column that tells the points of a step apart.
+        titles: of the steps, of the change, of the series.
+        colors: of each of the series, in their order.
+    """
+    steps, names = list(dict.fromkeys(rows[across])), [name for name in colors if name in set(rows[series])]
+    base = alt.Chart(rows).encode(
+        x=alt.X(f"{across}:N", sort=steps, title=titles[0], axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset(f"{series}:N", sort=names),
+        color=alt.Color(
+            f"{series}:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=[colors[name] for name in names]),
+            legend=alt.Legend(orient="top", title=titles[2], labelLimit=300),
+        ),
+        tooltip=[
+            alt.Tooltip(f"{across}:N", title=titles[0]),
+            alt.Tooltip(f"{series}:N", title=titles[2]),
+            alt.Tooltip("change:Q", title=titles[1], format="+.2f"),
+            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
+            alt.Tooltip("high:Q", title="95 % to", format="+.2f"),
+        ],
+    )
+    intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2="high:Q")
+    # Filled where one can tell, so that it is not only read off the line of 0.
+    points = base.mark_point(size=70, strokeWidth=2, filled=True).encode(
+        y="change:Q", fillOpacity=alt.condition("datum.tells", alt.value(1), alt.value(0))
+    )
+    zero = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(strokeDash=[6, 4], color=palette.DENSE)
+    return alt.layer(zero.encode(y="change:Q"), intervals, points).properties(height=340)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer import ui
 from explorer.data import BUNDLED
-from explorer.distillation import charts, grid, knowledge, soften
+from explorer.distillation import charts, grid, knowledge, page_when, soften
 from explorer.distillation.calibration import CALIBRATION_BINS, calibrate
 from explorer.distillation.selection import DistillationSelection
 from explorer.networks import describe
@@ -54,11 +54,13 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
 
 
 def show_evidence(selection: DistillationSelection) -> None:
-    """The grid of trained students, calibration, and the cards; the grid and the cards are the shipped ones'."""
+    """The grid, when distillation helps, whose mistakes, calibration, the cards; all but the fourth of the shipped."""
     shipped = ui.shipped()
     stored = shipped.find_rows("grid", grid.GridResult, shipped.teachers[0], "validation")
     if stored is not None:
         _show_grid(stored.rows)
+    page_when.show_when()
+    page_when.show_whose()
     st.subheader("Calibration at T = 1")
     _show_calibration(selection)
     st.subheader("The shipped networks")

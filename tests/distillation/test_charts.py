@@ -139,3 +139,29 @@ def test_the_accuracy_of_both_ways_grows_over_the_epochs_asked_for(epochs: int) 
     assert spec["encoding"]["x"]["scale"] == {"domain": [0, epochs]}
     assert spec["encoding"]["y"]["scale"] == {"domain": [0, 1]}
     assert colors(spec) == {"domain": ["labels alone", "distilled"], "range": [palette.HARD, palette.SOFT]}
+
+
+def test_gains_stand_with_their_intervals_side_by_side_over_the_steps_and_the_line_of_no_gain() -> None:
+    rows = rows_of(
+        size=["9,502", "9,502", "98,918"],
+        set=["500", "2,000", "500"],
+        change=[1.0, -0.5, 2.0],
+        low=[0.5, -1.0, float("nan")],
+        high=[1.5, 0.2, float("nan")],
+        tells=[True, False, False],
+    )
+    colors_of = {"500": "#111111", "2,000": "#222222", "10,000": "#333333"}
+    figure = charts.gain_intervals(
+        rows, "size", "set", titles=("Parameters", "Gain", "Images"), colors=colors_of
+    )
+    spec = spec_of(figure)
+    zero, intervals, points = spec["layer"]
+    assert data_of(spec, zero) == [{"change": 0}]
+    placed = {"x": "size", "xOffset": "set", "color": "set"}
+    assert fields(intervals) == placed | {"y": "low", "y2": "high"}
+    assert fields(points) == placed | {"y": "change"}
+    assert points["encoding"]["fillOpacity"]["condition"] == {"test": "datum.tells", "value": 1}
+    assert intervals["encoding"]["x"]["sort"] == ["9,502", "98,918"], "as they come, not by name"
+    assert colors(points) == {"domain": ["500", "2,000"], "range": ["#111111", "#222222"]}
+    assert intervals["encoding"]["y"]["title"] == "Gain"
+    assert data_of(spec, points)[2]["low"] is None, "one seed has no interval"

@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ),
     ("distillation", {"distillation_tab": "Dark knowledge"}, ("pair",)),
     ("distillation", {"distillation_tab": "Distil it now"}, ("epochs", "seconds")),
+    ("distillation", {"distillation_tab": "Evidence"}, ("shared",)),
     ("report", {}, ("across", "up", "shipped")),
     ("report", {}, ("report_tab",)),
     (
@@ -78,6 +79,7 @@ OTHER: dict[str, Any] = {
     "image_by": "by index",
     "distillation_tab": "Evidence",
     "pair": "Coat, also seen as Pullover",
+    "shared": "class",
     "report_tab": "The six answers",
     "across": "accuracy",
     "up": "mult_adds",
