@@ -4,10 +4,10 @@ It can be cut wherever everything that comes later needs only one of the values 
 come out of that, since inside a block two values are under way, and each convolution of a chain.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import cast
+from typing import Any
 
 from torch import Tensor, fx, nn
 
@@ -55,21 +55,11 @@ class Piece:
         values = {self.reads: x.clone() if self._may_write() else x}
         last_reader = {name: step for step in self.steps for name in step.inputs}
         for step in self.steps:
-            args, kwargs = fx.node.map_arg((step.node.args, step.node.kwargs), lambda node: values[node.name])
-            values[step.name] = self._function(step)(*args, **kwargs)
+            values[step.name] = computed(self.model, step, values)
             for name in step.inputs:
                 if last_reader[name] is step and name != self.gives:
                     values.pop(name, None)  # batches are large: what nothing reads any more is freed
         return values[self.gives]
-
-    def _function(self, step: Step) -> Callable[..., Tensor]:
-        if step.layer:
-            return self.model.get_submodule(step.layer)
-        if step.parameter:
-            return lambda: attrgetter(step.parameter)(self.model)
-        if isinstance(step.target, str):
-            return lambda value, *args, **kwargs: getattr(value, step.target)(*args, **kwargs)
-        return cast(Callable[..., Tensor], step.target)
 
     def _may_write(self) -> bool:
         """Whether a step may work in place on the input or on a view of it."""
@@ -81,6 +71,18 @@ class Piece:
                 if step.operator.channels in _VIEWS:
                     views.add(step.name)
         return False
+
+
+def computed(model: nn.Module, step: Step, values: Mapping[str, Any]) -> Any:
+    """What a step computes from the values before it, by their names."""
+    args, kwargs = fx.node.map_arg((step.node.args, step.node.kwargs), lambda node: values[node.name])
+    if step.layer:
+        return model.get_submodule(step.layer)(*args, **kwargs)
+    if step.parameter:
+        return attrgetter(step.parameter)(model)
+    if isinstance(step.target, str):
+        return getattr(args[0], step.target)(*args[1:], **kwargs)
+    return step.target(*args, **kwargs)
 
 
 def pieces(model: nn.Module) -> tuple[Piece, ...]:
