@@ -48,13 +48,14 @@ ACROSS = {
     "mult_adds": Axis("Multiply-adds", "Multiply-adds for one image"),
     "ms": Axis("Milliseconds", "Milliseconds for a batch, median"),
 }
-DASHES = {"none": [1, 0], "recalibrated": [6, 3], "fine-tuned": [2, 2]}
+DASHES = {"none": [1, 0], "re-fitted": [8, 3, 2, 3], "recalibrated": [6, 3], "fine-tuned": [2, 2]}
 
 
 def lines(rows: pd.DataFrame) -> str:
     """What the kinds of lines in ``accuracy_curve`` mean, for its caption; empty if there is one kind."""
     words = {
         "none": "Solid: as pruned",
+        "re-fitted": "dash-dotted: re-fitted",
         "recalibrated": "dashed: recalibrated",
         "fine-tuned": "dotted: fine-tuned",
     }

@@ -76,6 +76,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--finetune", type=int, default=0, metavar="N", help="also after N steps of fine-tuning"
     )
     parser.add_argument(
+        "--refit",
+        type=int,
+        nargs="?",
+        const=128,
+        default=0,
+        metavar="N",
+        help="also after fitting the surviving weights anew, layer by layer, on N training images",
+    )
+    parser.add_argument(
         "--repeats", type=int, default=plan.repeats, help="timed passes per network; 0 for no clock"
     )
     parser.add_argument("--seed", type=int, default=plan.seed, help="of the random methods")
@@ -106,8 +115,9 @@ def _settings(options: argparse.Namespace, data: DataSet) -> SweepSettings:
         options.precision,
         options.recalibrate,
         options.finetune,
+        options.refit,
         options.images,
-        data.key_of("training") if options.recalibrate or options.finetune else "",
+        data.key_of("training") if options.recalibrate or options.finetune or options.refit else "",
     )
     return settings if options.no_baseline else replace(settings, methods=with_baselines(settings.methods))
 

@@ -8,7 +8,7 @@ look-up in the sorted weights and a masked write in place.
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.measure import devices, has_bfloat16
-from explorer.networks import fold_batchnorm, maskable_weights, remove
+from explorer.networks import Kept, fold_batchnorm, maskable_weights, remove
 from explorer.pruning.masks import Masker, bake, write
 from explorer.pruning.methods import PruningMethod
 from explorer.pruning.removal import kept_channels
@@ -59,11 +59,13 @@ class PrunedNetwork:
         ratio: the share that was asked for.
         fast: folded and ready to run, until the next ratio is asked for.
         plain: gives the same network with its BatchNorm, float32, on the CPU, until the next ratio.
+        kept: the channels that stayed, where channels were removed; empty for a mask.
     """
 
     ratio: float
     fast: nn.Module
     plain: Callable[[], nn.Module]
+    kept: Kept = field(default_factory=dict)
 
 
 def prunings(
@@ -125,5 +127,6 @@ def _removed(
     model: nn.Module, method: PruningMethod, ratios: Sequence[float], seed: int, setting: Setting
 ) -> Iterator[PrunedNetwork]:
     for ratio in ratios:
-        small = remove(model, kept_channels(model, ratio, method, seed))
-        yield PrunedNetwork(ratio, setting.ready(small), lambda small=small: small)  # type: ignore[misc]
+        kept = kept_channels(model, ratio, method, seed)
+        small = remove(model, kept)
+        yield PrunedNetwork(ratio, setting.ready(small), lambda small=small: small, kept)  # type: ignore[misc]

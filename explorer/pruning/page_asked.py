@@ -54,7 +54,7 @@ def asked_sweep(count: int, training: str) -> SweepSettings | None:
     if not chosen or not ratios:
         return None
     measured = with_baselines(chosen)
-    recalibrate, finetune = int(address.value("recalibrate")), int(address.value("finetune"))
+    recalibrate, finetune, refit = (int(address.value(key)) for key in ("recalibrate", "finetune", "refit"))
     return SweepSettings(
         # In the order of lists, so that the order of clicks makes no other sweep of it.
         methods=tuple(key for key in METHODS if key in measured),
@@ -63,8 +63,9 @@ def asked_sweep(count: int, training: str) -> SweepSettings | None:
         precision=_value("precision"),
         recalibrate=recalibrate,
         finetune=finetune,
+        refit=refit,
         images=count,
-        training=training if recalibrate or finetune else "",
+        training=training if recalibrate or finetune or refit else "",
     )
 
 

@@ -24,6 +24,7 @@ class SweepPreset:
     purpose: str
     recalibrate: int = 0
     finetune: int = 0
+    refit: int = 0
 
 
 PRESETS = {
@@ -33,7 +34,14 @@ PRESETS = {
         ("global-l1", "layer-l1"), 0.9, 0.1, "Where the ranking is done."
     ),
     "L1, L2 or at random": SweepPreset(("channels-l1", "channels-l2"), 0.6, 0.1, "Does the ranking matter?"),
-    "Bring it back": SweepPreset(DEFAULT, 0.8, 0.2, "BatchNorm recalibrated after pruning.", recalibrate=2),
+    "Bring it back": SweepPreset(
+        DEFAULT,
+        0.8,
+        0.2,
+        "What is left after pruning re-fitted, and BatchNorm recalibrated.",
+        recalibrate=2,
+        refit=128,
+    ),
 }
 
 
@@ -102,11 +110,19 @@ def _draw_ratios() -> None:
 
 
 def _draw_recovery() -> None:
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
+    address.slider(
+        "refit",
+        "Re-fit",
+        at=left,
+        step=64,
+        help="Training images on which each layer's surviving weights are fitted anew, by least squares, to what the "
+        "dense network's layer answers; no gradients. 0 switches it off.",
+    )
     address.slider(
         "recalibrate",
         "Recalibrate",
-        at=left,
+        at=middle,
         help="Batches of 100 training images on which BatchNorm's mean and variance are taken again after "
         "pruning; no weight is trained. 0 switches it off.",
     )
@@ -123,7 +139,7 @@ def _take(preset: SweepPreset) -> None:
     """Put a preset into the controls."""
     address.put("methods", list(preset.methods))
     address.put("ratios", STEPS)
-    for key in ("highest_ratio", "ratio_step", "recalibrate", "finetune"):
+    for key in ("highest_ratio", "ratio_step", "refit", "recalibrate", "finetune"):
         address.put(key, getattr(preset, key))
 
 

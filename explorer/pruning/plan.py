@@ -9,9 +9,9 @@ from explorer.pruning.masks import check_ratio
 from explorer.pruning.methods import get_method
 from explorer.work.identity import percentages, setting
 
-MAX_RECALIBRATE, MAX_FINETUNE = 5, 500
+MAX_RECALIBRATE, MAX_FINETUNE, MAX_REFIT = 5, 500, 512
 
-Recovery = Literal["none", "recalibrated", "fine-tuned"]
+Recovery = Literal["none", "re-fitted", "recalibrated", "fine-tuned"]
 
 
 def _titles(methods: tuple[str, ...]) -> str:
@@ -30,7 +30,8 @@ class SweepPlan:
         seed: of the random methods.
         precision: of weights and images in the passes that are counted and timed.
         recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
-        finetune: SGD steps of a short fine-tuning, 0 to 500.
+        finetune: SGD steps of a short fine-tuning, 0 to 500; it goes on from what was recalibrated.
+        refit: training images on which the surviving weights are fitted anew, 0 to 512.
     """
 
     methods: tuple[str, ...] = setting("methods", _titles, default=("global-l1", "random", "channels-l1"))
@@ -41,6 +42,7 @@ class SweepPlan:
     precision: Precision = setting("precision", default="float32")
     recalibrate: int = setting("recalibration", "{} batches".format, default=0)
     finetune: int = setting("fine-tuning", "{} steps".format, default=0)
+    refit: int = setting("re-fitting", "{} images".format, default=0)
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -56,6 +58,8 @@ class SweepPlan:
             raise ExplorerError(f"BatchNorm is recalibrated on 0 to {MAX_RECALIBRATE} batches.")
         if not 0 <= self.finetune <= MAX_FINETUNE:
             raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
+        if not 0 <= self.refit <= MAX_REFIT:
+            raise ExplorerError(f"Weights are re-fitted on 0 to {MAX_REFIT} images.")
 
     @property
     def setting(self) -> Setting:
@@ -70,6 +74,7 @@ class SweepPlan:
         ('none', 'recalibrated', 'fine-tuned')
         """
         switched: tuple[tuple[Recovery, int], ...] = (
+            ("re-fitted", self.refit),
             ("recalibrated", self.recalibrate),
             ("fine-tuned", self.finetune),
         )

@@ -8,11 +8,13 @@ Compression (Frantar et al. 2022, arXiv 2208.11580).
 
 For an output with surviving weights S, the columns X of its inputs and the dense answers y it solves
 
-    (X_S' X_S + r I) w_S = X_S' y
+    (X_S' X_S + r I) w_S = X_S' y + r v_S
 
-where the ridge r keeps columns that are alike from taking weights that cancel each other.
+where v are the weights as pruning left them. The ridge r keeps columns that are alike from taking weights that cancel
+each other, and leaves a weight as it was where no image tells anything of it.
 """
 
+import copy
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -21,14 +23,33 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.errors import ExplorerError
-from explorer.networks import graph_of
+from explorer.networks import Kept, graph_of, remove, zero
 from explorer.networks.pieces import computed
 from explorer.work.progress import Update
 
 ROWS = 8_000  # places of the images that are looked at; more change nothing that can be measured
 RIDGE = 0.01  # of the mean of the diagonal of X'X
-FLOOR = 1e-6  # without it a layer that only sees zeros, behind a dead channel, could not be solved
+FLOOR = 1e-6  # a layer that only sees zeros, behind dead channels, could not be solved without it
 BLOCK = 512  # columns that are solved at once, where every output has lost other weights
+
+
+def refitted(
+    dense: nn.Module, pruned: nn.Module, kept: Kept, images: Tensor
+) -> Generator[Update, None, nn.Module]:
+    """A re-fitted copy of ``pruned``, which is only read; yields after each layer.
+
+    Where channels were removed, the network of the dense one's shape in which they are silent is fitted, and they are
+    removed from that.
+
+    Args:
+        dense: the network before pruning.
+        pruned: with zeros baked in, or smaller.
+        kept: the channels that stayed; empty for a mask.
+        images: (N, C, H, W) training images.
+    """
+    fitted = zero(dense, kept) if kept else copy.deepcopy(pruned)
+    yield from refit(dense, fitted, images)
+    return remove(fitted, kept) if kept else fitted
 
 
 @torch.no_grad()
@@ -50,15 +71,15 @@ def refit(
         raise ExplorerError("Only a network with the shape of the dense one can be re-fitted against it.")
     graph, generator = graph_of(pruned), torch.Generator().manual_seed(seed)
     makers = [step for step in graph.steps if step.operator.channels in ("convolution", "linear")]
-    there: dict[str, Any] = {graph.image: images}  # the values of the dense network
-    here: dict[str, Any] = {graph.image: images}
+    # The values of both; a layer that works in place must not change the other's images.
+    there: dict[str, Any] = {graph.image: images.clone()}
+    here: dict[str, Any] = {graph.image: images.clone()}
     last = {name: step for step in graph.steps for name in step.inputs}
     done: set[str] = set()
     for step in graph.steps:
         there[step.name] = computed(dense, step, there)
         if step in makers and step.layer not in done:
             layer = cast(nn.Conv2d | nn.Linear, pruned.get_submodule(step.layer))
-            # A layer that works in place has changed nothing yet: what it reads is still there.
             _refit_layer(layer, here[step.inputs[0]], there[step.name], generator)
             done.add(step.layer)
             yield Update("re-fitting", len(done), len({each.layer for each in makers}))
@@ -125,17 +146,17 @@ def solve(gram: Tensor, cross: Tensor, keep: Tensor, weights: Tensor) -> Tensor:
         gram: X'X, (inputs, inputs).
         cross: X'Y, (inputs, outputs).
         keep: which weights survived, (outputs, inputs).
-        weights: as they are now; where the columns are solved in blocks, each block begins with the others as they are.
+        weights: as they are now, (outputs, inputs); where the columns are solved in blocks, the others are as here.
     """
     ridge = RIDGE * float(gram.diagonal().mean()) + FLOOR
-    fitted, kinds = weights * keep, keep.unique(dim=0)
+    fitted, kinds = weights * keep, torch.unique(keep, dim=0)
     size = gram.shape[0] if len(kinds) == 1 else BLOCK
     for start in range(0, len(gram), size):
         block = slice(start, start + size)
         # What the other columns leave to be answered: the block alone is free.
         other = fitted.clone()
         other[:, block] = 0
-        missing = cross[block] - gram[block] @ other.T
+        missing = cross[block] - gram[block] @ other.T + ridge * weights.T[block]
         fitted[:, block] = _solve_block(gram[block, block], missing, keep[:, block], ridge)
     return fitted
 
@@ -143,7 +164,7 @@ def solve(gram: Tensor, cross: Tensor, keep: Tensor, weights: Tensor) -> Tensor:
 def _solve_block(gram: Tensor, cross: Tensor, keep: Tensor, ridge: float) -> Tensor:
     """As ``solve``, for columns that are all free; outputs that have lost the same weights share a factorisation."""
     fitted = torch.zeros(keep.shape)
-    kinds, kind_of = keep.unique(dim=0, return_inverse=True)
+    kinds, kind_of = torch.unique(keep, dim=0, return_inverse=True)
     for number, kind in enumerate(kinds):
         free, outputs = kind.nonzero().flatten(), (kind_of == number).nonzero().flatten()
         if len(free):

@@ -29,11 +29,13 @@ from explorer.pruning.engine import Precision, PrunedNetwork, Setting, prunings
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
 from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH, finetune, recalibrate
+from explorer.pruning.refit import refitted
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 
 TIMED_BATCH = 32
 AGREEMENT_IMAGES = 500  # enough to tell, few enough that bfloat16 still saves time
+REFITTING_PASSES = 10  # both networks once, and what the systems of equations take: measured, not derived
 TRAINING_PASSES = 3  # what a training step computes, in forward passes: its own, and two backward ones
 Row = tuple[str, float, Recovery]
 
@@ -157,7 +159,7 @@ def sweep(
             if "none" in wanted:
                 yield meter.row(method, pruned, "none")
             if shard is not None and wanted != ["none"]:
-                for step in _recovered(pruned, plan, shard):
+                for step in _recovered(model, pruned, plan, shard):
                     if isinstance(step, Update):
                         yield step
                     elif step[0] in wanted:
@@ -165,18 +167,31 @@ def sweep(
 
 
 def _recovered(
-    pruned: PrunedNetwork, plan: SweepPlan, shard: ImageSet
+    model: nn.Module, pruned: PrunedNetwork, plan: SweepPlan, shard: ImageSet
 ) -> Iterator[tuple[Recovery, PrunedNetwork] | Update]:
-    """The pruned network after each recovery of the plan, one on top of the other, on a private copy."""
+    """The pruned network after each recovery of the plan, on private copies.
+
+    A fine-tuning goes on from what was recalibrated. A re-fitted network is neither: it answers to the statistics of
+    the dense one.
+    """
     # All ratios of a method are written into one network, so a recovery that trained it would train the rest.
     network = copy.deepcopy(pruned.plain())
     for recovery in plan.recoveries[1:]:
+        if recovery == "re-fitted":
+            images = shard.select(slice(plan.refit)).inputs()
+            fitted = yield from refitted(model, network, pruned.kept, images)
+            yield recovery, _recovered_network(pruned.ratio, fitted, plan)
+            continue
         if recovery == "recalibrated":
             recalibrate(network, shard, plan.recalibrate)
         else:
             for done, _ in enumerate(finetune(network, shard, plan.finetune, plan.seed), start=1):
                 yield Update("steps of fine-tuning", done, plan.finetune)
-        yield recovery, PrunedNetwork(pruned.ratio, plan.setting.ready(network), lambda: network)
+        yield recovery, _recovered_network(pruned.ratio, network, plan)
+
+
+def _recovered_network(ratio: float, network: nn.Module, plan: SweepPlan) -> PrunedNetwork:
+    return PrunedNetwork(ratio, plan.setting.ready(network), lambda: network)
 
 
 class _Meter:
@@ -252,7 +267,7 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
         batch = at_once(spec.data.input_size, TIMED_BATCH)
         dense = cost_when_pruned(spec, 0.0)
         recovering = settings.recalibrate * RECALIBRATION_BATCH
-        recovering += TRAINING_PASSES * settings.finetune * FINETUNE_BATCH
+        recovering += TRAINING_PASSES * settings.finetune * FINETUNE_BATCH + REFITTING_PASSES * settings.refit
         whole = 0.0
         for method in settings.methods:
             for ratio in settings.ratios:

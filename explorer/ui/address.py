@@ -153,6 +153,7 @@ TABLE: Mapping[str, Key] = {
             5,
             carried=_REPORT,
         ),
+        Key("refit", "pruning", "whole number", 0, "images to re-fit on", 0, 512, carried=_REPORT),
         Key("finetune", "pruning", "whole number", 0, "steps of fine-tuning", 0, 500, carried=_REPORT),
         Key("against", "pruning", "choice", None, "what accuracy is drawn against"),
         Key("hide_curve", "pruning", "switch", False, "whether the curve is hidden"),
