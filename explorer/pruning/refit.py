@@ -114,13 +114,12 @@ def _sampled(
     """What a layer reads and what it should answer at some places: (places, inputs x area) and (places, outputs)."""
     if isinstance(layer, nn.Linear):
         return inputs, answers
-    if layer.padding_mode != "zeros":
-        raise ExplorerError(f"A convolution that pads with {layer.padding_mode} cannot be re-fitted.")
     count, _, height, width = answers.shape
     places = torch.randint(count * height * width, (ROWS,), generator=generator)
     image, row, column = places // (height * width), places // width % height, places % width
     # A view of every window, of which only those at the chosen places are copied.
-    windows = functional.pad(inputs, _padding(layer))
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    windows = functional.pad(inputs, _padding(layer), mode)
     for axis, (kernel, stride, dilation) in enumerate(
         zip(layer.kernel_size, layer.stride, layer.dilation, strict=True), start=2
     ):
