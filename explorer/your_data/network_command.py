@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
-from explorer.networks import channel_groups, cost_model, image_channels
+from explorer.networks import channel_groups, cost_model, image_channels, unsliceable
 from explorer.terminal import Bars
 from explorer.user_code import Code, Given, Limits, UserCodeError, export, network_of, read_given
 from explorer.work.progress import Update, follow
@@ -90,6 +90,8 @@ def _open(options: argparse.Namespace) -> int:
         print(notice)
     for group in facts["groups"]:
         print(f"{group['width']:>6}  {group['title']}: {', '.join(group['layers'])}")
+    for title, why in facts["unsliceable"].items():
+        print(f"not to be sliced: {title}. {why}")
     return 0
 
 
@@ -109,9 +111,8 @@ def _followed(steps: Generator[Update, None, ResultType]) -> ResultType:
 
 def _described(source: NetworkSource, size: int) -> dict[str, Any]:
     model, card = source.load(), source.card
-    model_cost = cost_model(model, size)
     groups = channel_groups(model)
-    cost = model_cost.cost([group.width for group in groups])
+    cost = cost_model(model, size).cost([group.width for group in groups])
     return {
         "name": card.title,
         "sha256": card.sha256,
@@ -129,6 +130,7 @@ def _described(source: NetworkSource, size: int) -> dict[str, Any]:
             }
             for group in groups
         ],
+        "unsliceable": unsliceable(model),
     }
 
 

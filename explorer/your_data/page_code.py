@@ -13,7 +13,7 @@ from explorer.architecture.budget import MAX_SIZE, Budget, budget
 from explorer.architecture.presets import LIMITS
 from explorer.checkpoints.reading import EXPORT
 from explorer.errors import ExplorerError
-from explorer.networks import channel_groups, group_titles
+from explorer.networks import channel_groups, group_titles, unsliceable
 from explorer.user_code import Code, Limits, UserCodeError, export, may_run, network_of
 from explorer.user_code.child import STAGES
 from explorer.user_code.run import Exported
@@ -165,7 +165,8 @@ def _show(read: ReadCode) -> None:
     card, model = read.source.card, read.source.load()
     costs = budget(model, read.size)
     st.markdown(
-        f"**{ui.escape_markup(card.title)}**, {card.classes} classes, is one of this session's networks."
+        f"**{ui.escape_markup(card.title)}**, {card.classes} classes, is one of this session's networks. Its weights "
+        "are fresh: nothing has trained it."
     )
     total, adds = st.columns(2)
     total.metric("Parameters", f"{costs.total_params:,}", border=True)
@@ -191,6 +192,8 @@ def _show(read: ReadCode) -> None:
             },
         )
     channels.dataframe(pd.DataFrame(groups), hide_index=True)
+    for title, why in unsliceable(model).items():
+        channels.caption(f"Not to be sliced: {ui.escape_markup(f'{title}. {why}')}")
     ui.provenance("computed", f"by torchinfo and from the graph of your code, one image of {_image(costs)}.")
 
 

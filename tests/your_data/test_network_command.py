@@ -52,6 +52,17 @@ def test_open_says_it_in_words(checkpoint: Path, capsys: pytest.CaptureFixture[s
     assert len(groups) == 5
 
 
+def test_what_cannot_be_sliced_is_said_with_the_reason(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = {"layer4.3": "Its channels are shuffled."}
+    monkeypatch.setattr("explorer.your_data.network_command.unsliceable", lambda _: why)
+    assert main(["network", "open", str(checkpoint), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unsliceable"] == why
+    assert main(["network", "open", str(checkpoint)]) == 0
+    assert capsys.readouterr().out.endswith("not to be sliced: layer4.3. Its channels are shuffled.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
