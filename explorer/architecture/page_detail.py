@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
-import torch
 
 from explorer import ui
 from explorer.architecture import charts
@@ -18,7 +17,7 @@ from explorer.checkpoints import Card
 from explorer.checkpoints.evidence import LOGITS, find_tensor
 from explorer.data import BUNDLED
 from explorer.measure import paired
-from explorer.networks import NetworkSpec, builder_of, source_code
+from explorer.networks import NetworkSpec, builder_of, source_of_spec
 
 
 @dataclass(frozen=True)
@@ -140,8 +139,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
 
 def code(design: Design) -> None:
     """The network as one self-contained file."""
-    with torch.device("meta"):  # the code holds no weights, and drawing some takes longer than writing it
-        text = source_code(design.spec.build())
+    text = source_of_spec(design.spec)
     st.download_button(
         "student_net.py",
         text,

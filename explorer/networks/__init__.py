@@ -27,7 +27,7 @@ from explorer.networks.pieces import Piece, pieces
 from explorer.networks.recognise import groups_of_spec, load_weights, recognise
 from explorer.networks.resize import Kept, remove, with_widths, zero
 from explorer.networks.resnet import ResNetSpec, resnet18_teacher
-from explorer.networks.source import source_code
+from explorer.networks.source import source_code, source_of_spec
 from explorer.networks.studentnet import StudentNet, StudentSpec
 
 __all__ = [
@@ -80,6 +80,7 @@ __all__ = [
     "resnet18_teacher",
     "sides",
     "source_code",
+    "source_of_spec",
     "spec_of",
     "unsliceable",
     "why_not_fed",

@@ -11,10 +11,11 @@ from inspect import signature
 from itertools import chain, count, pairwise
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn import functional
 
-from explorer.networks.builders import describe
+from explorer.networks.builders import NetworkSpec, describe
 from explorer.networks.counts import parameter_count
 from explorer.networks.graph import NetworkGraph, Step, graph_of
 from explorer.networks.groups import class_count
@@ -81,6 +82,12 @@ def source_code(model: nn.Module, class_name: str = "StudentNet") -> str:
         layers=layers,
         forward=forward,
     )
+
+
+def source_of_spec(spec: NetworkSpec) -> str:
+    """The same of the network that a spec builds; its weights are not drawn, which takes longer than writing it."""
+    with torch.device("meta"):
+        return source_code(spec.build())
 
 
 @dataclass(frozen=True)

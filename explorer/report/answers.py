@@ -23,7 +23,7 @@ from explorer.networks import (
     cost_of,
     describe,
     layers_in_words,
-    source_code,
+    source_of_spec,
     widths_text,
     wiring_of,
 )
@@ -79,7 +79,7 @@ def _architecture(subject: ReportSubject) -> ReportAnswer:
                 f"{describe(subject.spec)} for {subject.spec.classes} classes: "
                 f"{layers_in_words(wiring_of(subject.spec))}, **{params:,}** parameters."
             ),
-            CodeBlock(source_code(subject.spec.build()), "student_net.py"),
+            CodeBlock(source_of_spec(subject.spec), "student_net.py"),
         ),
         VerdictBlock(
             f"The report's code runs; its network has {cost_of(StudentSpec()).params:,} parameters.",

@@ -1,7 +1,8 @@
 """The receipt of a row: a short script that rebuilds its network and asserts its numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pprint import pformat
+from typing import Any
 
 from explorer.checkpoints import SHIPPED
 from explorer.data import BUNDLED, USES
@@ -42,6 +43,8 @@ close = int((best[:, 0] - best[:, 1] < 1e-3).sum())
 assert abs(right.correct - {correct}) <= close
 """
 
+MOST_LINES = 12  # of a recipe
+
 _DATA = "from explorer.data import BUNDLED\n"
 _MEASURE = "from explorer.measure import accuracy, logits\n"
 
@@ -72,7 +75,7 @@ def receipt(row: LedgerRow, shipped: Iterable[NetworkSource], folder: str = SHIP
     text = _IMPORTS.format(data=_DATA if counted else "", measure=_MEASURE if counted else "")
     text += _COUNTS.format(
         weights=row.weights,
-        recipe=pformat(row.recipe, sort_dicts=False),
+        recipe=_written(row.recipe),
         folder=folder,
         size=row.input_size,
         params=row.params,
@@ -82,3 +85,9 @@ def receipt(row: LedgerRow, shipped: Iterable[NetworkSource], folder: str = SHIP
     if counted:
         text += _ACCURACY.format(use=use, total=row.total, correct=row.correct)
     return text
+
+
+def _written(recipe: Mapping[str, Any]) -> str:
+    """A recipe as code: laid out to be read, unless it holds a whole wiring, which is one line."""
+    text = pformat(recipe, sort_dicts=False)
+    return text if text.count("\n") < MOST_LINES else repr(recipe)
