@@ -127,7 +127,7 @@ def recompute(
     return replace(
         row,
         params=params,
-        nonzero=nonzero,
+        nonzero=nonzero if row.weights else params,
         mult_adds=mult_adds,
         file_bytes=file_bytes,
         # Of a network that was never trained it would be that of random numbers.

@@ -9,13 +9,14 @@ from torch import nn
 from explorer.checkpoints import card, load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
-from explorer.ledger import LedgerRow, count_network
+from explorer.ledger import LedgerRow, count_network, design_row, from_link, to_link
 from explorer.measure import accuracy, logits
-from explorer.networks import ResNetSpec, StudentSpec, parameter_count
+from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_count, spec_of
 from explorer.report import rebuild as rebuilding
 from explorer.report.receipt import receipt, why_no_receipt
 from explorer.work.progress import follow
 from explorer.workspace import NetworkSource, open_workspace, trained_network
+from tests.networks.examples import Concatenation
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = tuple(open_workspace(BUNDLED).sources.values())
@@ -71,13 +72,36 @@ def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong
     right = recompute(row(recipe, None if "spec" in recipe else 30))
     text = receipt(right, SHIPPED)
     assert len(text.splitlines()) < 60
-    for script, status in ((text, 0), (receipt(replace(right, nonzero=right.nonzero + 1), SHIPPED), 1)):
+    wrong = replace(right, mult_adds=right.mult_adds + 1, nonzero=right.nonzero + 1)
+    for script, status in ((text, 0), (receipt(wrong, SHIPPED), 1)):
         path = tmp_path / "receipt.py"
         path.write_text(script, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, path], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
         )
         assert done.returncode == status, done.stderr.decode()
+
+
+@pytest.mark.parametrize("spec", [StudentSpec(3, (4, 5, 6, 7)), spec_of(Concatenation().eval())])
+def test_a_design_of_any_kind_is_pinned_carried_and_rebuilt_as_it_was(
+    spec: NetworkSpec, tmp_path: Path
+) -> None:
+    pinned = design_row(spec.with_channels(tuple(width + 1 for width in spec.channels)), 40)
+    (carried,) = from_link(to_link([pinned]))
+    again = recompute(carried, ())
+    assert replace(again, origin=pinned.origin, where=pinned.where) == pinned
+    text = receipt(carried, ())
+    assert len(text.splitlines()) < 60
+    assert f"assert params == {pinned.params}" in text
+    path = tmp_path / "receipt.py"
+    path.write_text(text, encoding="utf-8")
+    assert subprocess.run([sys.executable, path], env={"PYTHONPATH": str(ROOT)}, check=False).returncode == 0
+
+
+def test_a_design_of_a_stranger_that_is_too_large_is_refused() -> None:
+    wide = {"network": "resnet18", "spec": {"classes": 10, "channels": [1024] * 12}}
+    with pytest.raises(ExplorerError, match="at most 64,000,000 can be built here"):
+        rebuild(wide)
 
 
 def test_recomputing_drops_the_milliseconds_and_says_so() -> None:
