@@ -160,12 +160,19 @@ def family_curve(
         shape=alt.Shape(
             "kind:N",
             scale=alt.Scale(domain=kinds, range=[SHAPES[at % len(SHAPES)] for at in range(len(kinds))]),
-            legend=alt.Legend(orient="top", title=None, columns=2),
+            # Black symbols would not be seen on the dark theme; side by side they are cut off on a telephone.
+            legend=alt.Legend(
+                orient="bottom",
+                title=None,
+                columns=1,
+                symbolFillColor=palette.DENSE,
+                symbolStrokeColor=palette.DENSE,
+            ),
         ),
         tooltip=_family_tooltip(),
     )
     asked = [] if floor is None else [_floor(floor)]
-    return alt.layer(spread, line, here, points, *asked).properties(height=420)
+    return alt.layer(spread, line, here, points, *asked).properties(height=460)
 
 
 def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -176,10 +183,9 @@ def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         color=_way_color(),
         tooltip=_family_tooltip(),
     )
-    x = alt.X("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
-    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
-        x=alt.X("low:Q", scale=alt.Scale(zero=False)), x2="high:Q"
-    )
+    axis = alt.Axis(format=".1%", tickCount=5, labelOverlap=True)
+    x = alt.X("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=axis)
+    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(x="low:Q", x2="high:Q")
     points = base.mark_point(size=80, filled=True, opacity=1).encode(x=x)
     return alt.layer(spread, points).properties(height=70 + 45 * rows["kind"].nunique())
 

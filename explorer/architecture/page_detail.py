@@ -108,7 +108,7 @@ def trained(design: Design) -> None:
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
         f"{neighbours(rows, params, kind)} {overlap(rows)}"
-        + (f" The dotted line is the {floor:.1%} that {course.title} asks for." if course and floor else ""),
+        + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
     )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."

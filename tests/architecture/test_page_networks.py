@@ -174,7 +174,7 @@ def test_a_course_brings_its_limit_its_classes_and_its_size_unless_these_were_ed
     assert "Within the limit" in app.success[0].value
     kept = passing(catalogue().values(), FASHION)
     assert said(app, f"{len(kept)} keep both; the most accurate is {kept[0].title}")
-    assert said(app, "The dotted line is the 92.4% that A course on Fashion-MNIST asks for.")
+    assert said(app, "The dotted line is at 92.4%, what the course asks for.")
     app.number_input(key="size").set_value(32).run()
     app.get_by_key("limit").set_value("Spring 2023").run()
     assert not said(app, "The dotted line")
