@@ -120,7 +120,12 @@ def cost_model(model: nn.Module, size: int | None) -> CostModel:
     pixels: dict[str, int] = {}
     for step in graph_of(model).steps:
         layer, kind = step.layer or step.parameter, step.operator.channels
-        if kind in _WEIGHTED and weight_of(model, layer) is not None:
+        if (
+            kind in _WEIGHTED
+            and layer
+            and step.target is not nn.Buffer
+            and weight_of(model, layer) is not None
+        ):
             area = _area(values.get(step.name), kind)
             # A layer that is used twice has its parameters once, but computes twice.
             uses[layer] = uses.get(layer, 0) + _uses(model, step, area)

@@ -336,12 +336,14 @@ class _Follower:
 
     def _layer_norm(self, step: Step, value: Value) -> Value:
         shape = self._setting(step, "normalized_shape", ())
-        own_shape = False
+        own_shape, name = False, step.layer or step.name
         for bare in self._resolved(list(arguments(step).values())) if not step.layer else ():
             if isinstance(bare, Bare):
                 self._spread(step, bare, value)
+                holder = bare.name.rpartition(".")[0]
                 # The code of a LayerNorm of one's own tells the shape that the module has.
-                own_shape = isinstance(self.model.get_submodule(bare.name.rpartition(".")[0]), nn.LayerNorm)
+                own_shape = isinstance(self.model.get_submodule(holder), nn.LayerNorm)
+                name = holder or name
         mixed: list[Entries] = []
         for number, length in enumerate(shape):
             axis = len(value.axes) - len(shape) + number
@@ -358,20 +360,18 @@ class _Follower:
                 self._counted(step, 1, number, entries)
         self.wakes.add(step.name)
         if mixed:
-            self._mix(step, np.concatenate(mixed))
+            self._mix(name, np.concatenate(mixed))
         return value
 
-    def _mix(self, step: Step, channels: Entries) -> None:
-        name = step.layer or step.name
-        self.mixed.append(
-            (channels, f"{name} weighs each channel against all: without one the others would change.")
-        )
+    def _mix(self, name: str, channels: Entries) -> None:
+        why = f"{name} weighs each channel against all: without one the others would change."
+        self.mixed.append((channels, why))
 
     def _logits(self, step: Step, value: Value) -> Value:
         axis = self._setting(step, "dim", None)
         if value.axes != VECTOR or axis is None or value.axis(axis) != 1:
             raise Unfit("must be taken over the classes")
-        self._mix(step, value.channels)
+        self._mix(step.layer or step.name, value.channels)
         return value
 
     def _entries(self, step: Step, value: Value, axis: int, length: int) -> Entries:
@@ -839,12 +839,13 @@ def _multiplied(step: Step, lengths: Sequence[Any]) -> Length:
 def depthwise_layers(model: nn.Module) -> frozenset[str]:
     """Names of the depthwise convolutions: each filter reads one channel, its own.
 
-    A depthwise convolution of a single channel looks like an ordinary one. Of a network that carries its spec it
-    can be told all the same, from the wiring of its kind; of another it cannot, and nothing can be removed there.
+    A depthwise convolution of a single channel looks like an ordinary one, and a grouped one with a channel for each
+    group like a depthwise one. Of a network that carries its spec it can be told all the same, from the wiring of its
+    kind.
     """
     spec = getattr(model, "spec", None)
-    read = [model] if spec is None else [model, wiring_of(spec)]
-    return frozenset(name for each in read for name, module in each.named_modules() if _is_depthwise(module))
+    read = model if spec is None else wiring_of(spec)
+    return frozenset(name for name, module in read.named_modules() if _is_depthwise(module))
 
 
 def _is_depthwise(module: nn.Module) -> bool:

@@ -6,18 +6,19 @@ takes it as well.
 
 import json
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from explorer.errors import ExplorerError
 from explorer.networks.builders import Builder, NetworkSpec, checked_classes, checked_int
 from explorer.networks.flow import Place
-from explorer.networks.graph import CONTAINERS, graph_of
+from explorer.networks.graph import CONTAINERS, Step, graph_of
 from explorer.networks.groups import channel_groups, class_count, class_layers
 from explorer.networks.program import (
     BUFFER,
@@ -36,9 +37,15 @@ from explorer.networks.program import (
 )
 from explorer.networks.resize import with_widths
 from explorer.networks.settings import layer_settings
+from explorer.networks.trace import arguments
 
 # What a layer calls its outputs.
-_OUTPUTS = {"Conv2d": "out_channels", "Linear": "out_features", "BatchNorm2d": "num_features"}
+_OUTPUTS = {
+    "Conv2d": "out_channels",
+    "Linear": "out_features",
+    "BatchNorm2d": "num_features",
+    "BatchNorm1d": "num_features",
+}
 MAX_NUMBERS = 64_000_000
 MAX_CHANNELS = 8_192  # in one group
 
@@ -155,23 +162,43 @@ def spec_of(model: nn.Module) -> NetworkSpec:
     if spec is not None:
         return spec
     graph = graph_of(model)
-    layers = tuple(_layer_entries(model))
-    steps = tuple(
-        StepEntry(
-            step.name,
-            step.layer,
-            "" if step.layer else call_name(step.target),
-            [_plain(each, step.name) for each in step.node.args],
-            {key: _plain(value, step.name) for key, value in step.node.kwargs.items()},
-        )
-        for step in graph.steps
-        if not step.parameter
-    )
+    norms = {step.name: norm for step in graph.steps if (norm := _layer_norm(model, step))}
+    layers = tuple(_layer_entries(model, set(norms.values())))
+    steps = tuple(_step_entry(step, norms.get(step.name, "")) for step in graph.steps if not step.parameter)
     return GraphSpec(_canonical(asdict(Program(type(model).__name__, layers, steps, graph.logits))))
 
 
-def _layer_entries(model: nn.Module) -> Iterator[LayerEntry]:
-    """The modules and bare parameters of a network in the order in which they are registered."""
+def _step_entry(step: Step, norm: str) -> StepEntry:
+    if norm:
+        return StepEntry(step.name, norm, "", [_plain(step.node.args[0], step.name)])
+    return StepEntry(
+        step.name,
+        step.layer,
+        "" if step.layer else call_name(step.target),
+        [_plain(each, step.name) for each in step.node.args],
+        {key: _plain(value, step.name) for key, value in step.node.kwargs.items()},
+    )
+
+
+def _layer_norm(model: nn.Module, step: Step) -> str:
+    """Name of the LayerNorm that a step computes with its function: one whose own code moves axes before and after."""
+    if step.target is not functional.layer_norm:
+        return ""
+    given = arguments(step)
+    weight, bias = (given.get(key) for key in ("weight", "bias"))
+    if not isinstance(weight, fx.Node) or not isinstance(bias, fx.Node):
+        return ""
+    holder = str(weight.target).rpartition(".")[0]
+    norm = model.get_submodule(holder)
+    same = [str(each.target) for each in (weight, bias)] == [f"{holder}.weight", f"{holder}.bias"]
+    return holder if same and isinstance(norm, nn.LayerNorm) and norm.eps == given.get("eps", 1e-5) else ""
+
+
+def _layer_entries(model: nn.Module, norms: Set[str]) -> Iterator[LayerEntry]:
+    """The modules and bare parameters of a network in the order in which they are registered.
+
+    ``norms`` are the LayerNorms with code of their own, of which their function is left.
+    """
     first: dict[int, str] = {}
     types, stored = layer_types(), model.state_dict().keys()
     for name, module in model.named_modules(remove_duplicate=False):
@@ -182,20 +209,25 @@ def _layer_entries(model: nn.Module) -> Iterator[LayerEntry]:
                 yield LayerEntry(name, SECOND, {"layer": known})
         elif types.get(type(module).__name__) is type(module):
             yield LayerEntry(name, type(module).__name__, layer_settings(module, name))
+        elif name in norms:
+            norm = cast(nn.LayerNorm, module)
+            yield LayerEntry(
+                name, "LayerNorm", {"normalized_shape": list(norm.normalized_shape), "eps": norm.eps}
+            )
         elif isinstance(module, nn.Sequential) and name:
             yield LayerEntry(name, SEQUENTIAL)
         elif type(module).__module__.startswith("torch.nn.") and not isinstance(module, CONTAINERS):
             if module.state_dict():
                 raise ExplorerError(f"{name} is a {type(module).__name__}, which the explorer does not know.")
         else:
-            for key, tensor in (
-                *module.named_parameters(recurse=False),
-                *module.named_buffers(recurse=False),
-            ):
-                path = f"{name}.{key}".removeprefix(".")
-                if path in stored:
-                    kind = PARAMETER if isinstance(tensor, nn.Parameter) else BUFFER
-                    yield LayerEntry(path, kind, {"shape": list(tensor.shape)})
+            yield from (entry for entry in _bare_entries(module, name) if entry.name in stored)
+
+
+def _bare_entries(module: nn.Module, name: str) -> Iterator[LayerEntry]:
+    """The bare parameters and buffers of a module."""
+    for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+        kind = PARAMETER if isinstance(tensor, nn.Parameter) else BUFFER
+        yield LayerEntry(f"{name}.{key}".removeprefix("."), kind, {"shape": list(tensor.shape)})
 
 
 def _plain(value: Any, step: str) -> Any:

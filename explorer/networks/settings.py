@@ -24,7 +24,9 @@ def layer_settings(layer: nn.Module, name: str) -> dict[str, Any]:
         if argument.name == "bias":
             # A BatchNorm that is not affine has no bias for that reason.
             value = isinstance(value, Tensor) or not getattr(layer, "affine", True)
-        if isinstance(value, tuple) and len(set(value)) == 1:
+        if argument.name == "normalized_shape":
+            value = value[0] if len(value) == 1 else list(value)
+        elif isinstance(value, tuple) and len(set(value)) == 1:
             value = value[0]  # the same along height and width
         if value != argument.default:
             settings[argument.name] = value

@@ -5,7 +5,7 @@ graph: a line for each step, or for each ``nn.Sequential`` that is run from its 
 """
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from itertools import chain, count, pairwise
@@ -107,21 +107,21 @@ class _Line:
 
 def _lines(graph: NetworkGraph, tree: ModuleTree) -> Iterator[_Line]:
     """The steps in order, those that run a Sequential through taken together."""
-    position = 0
-    while position < len(graph.steps):
-        step = graph.steps[position]
+    position, steps = 0, [step for step in graph.steps if not step.parameter]
+    while position < len(steps):
+        step = steps[position]
         runs = {
             name: len(layers)
             for name, layers in tree.sequences.items()
-            if layers and _is_run(graph, graph.steps[position : position + len(layers)], layers)
+            if layers and _is_run(graph, steps[position : position + len(layers)], layers)
         }
         # The longest from here on; of those that run through the same layers, the outermost.
         name = max(runs, key=lambda each: (runs[each], -each.count(".")), default=step.layer)
         position += runs.get(name, 1)
-        yield _Line(step, tree.paths[name] if name else "", graph.steps[position - 1].name)
+        yield _Line(step, tree.paths[name] if name else "", steps[position - 1].name)
 
 
-def _is_run(graph: NetworkGraph, steps: tuple[Step, ...], layers: tuple[str, ...]) -> bool:
+def _is_run(graph: NetworkGraph, steps: Sequence[Step], layers: tuple[str, ...]) -> bool:
     """Whether these steps are just these layers, each reading what the one before hands to nothing else."""
     return tuple(step.layer for step in steps) == layers and all(
         after.inputs == (before.name,)
@@ -138,16 +138,21 @@ def _forward(graph: NetworkGraph, tree: ModuleTree) -> Iterator[Text]:
     values are under way at once.
     """
     lines = list(_lines(graph, tree))
-    last_read = {value: number for number, line in enumerate(lines) for value in line.step.inputs}
+    bare = {step.name: tree.bare(step.parameter) for step in graph.steps if step.parameter}
+    last_read = {
+        value: number for number, line in enumerate(lines) for value in line.step.inputs if value not in bare
+    }
     last_read[graph.logits] = len(lines)
     variables = {graph.image: "x"}
     for number, line in enumerate(lines):
-        text = _computed(line, variables)
+        text = _computed(line, variables | bare)
         if line.output == graph.logits and number == len(lines) - 1:
             yield text.put("return ")
             return
         free = [
-            variables.pop(value) for value in dict.fromkeys(line.step.inputs) if last_read[value] == number
+            variables.pop(value)
+            for value in dict.fromkeys(line.step.inputs)
+            if last_read.get(value) == number
         ]
         variable = "x" if "x" in free else next(iter(free), None) or _unused(variables)
         yield text.put(f"{variable} = ")
@@ -161,8 +166,14 @@ def _unused(variables: Mapping[str, str]) -> str:
     return next(name for name in names if name not in variables.values())
 
 
-_SIGNS = {operator.add: "+", operator.mul: "*"}
-_METHODS = {operator.iadd: "add_", operator.imul: "mul_"}
+_SIGNS = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+    operator.floordiv: "//",
+}
+_METHODS = {operator.iadd: "add_", operator.isub: "sub_", operator.imul: "mul_"}
 
 
 def _computed(line: _Line, variables: Mapping[str, str]) -> Text:
@@ -175,15 +186,29 @@ def _computed(line: _Line, variables: Mapping[str, str]) -> Text:
         return Text(f"{line.path}(", items, ")")
     if target in _SIGNS:
         return Text(f"{args[0]} {_SIGNS[target]} {args[1]}")
+    if target is operator.neg:
+        return Text(f"-{args[0]}")
+    if target is operator.getitem:
+        return Text(f"{args[0]}[{_index(line.step.node.args[1], variables)}]")
     if isinstance(target, str) or target in _METHODS:
         return Text(f"{args[0]}.{_METHODS.get(target, target)}(", items[1:], ")")
     return Text(f"{call_name(target)}(", items, ")")
 
 
+def _index(key: Any, variables: Mapping[str, str]) -> str:
+    """What stands between the brackets of an index."""
+    if isinstance(key, tuple):
+        return ", ".join(_index(each, variables) for each in key)
+    if isinstance(key, slice):
+        ends = (key.start, key.stop) if key.step is None else (key.start, key.stop, key.step)
+        return ":".join("" if end is None else str(text_of(end, variables)) for end in ends)
+    return "..." if key is ... else str(text_of(key, variables))
+
+
 def _settings(step: Step) -> dict[str, Any]:
     """The named arguments of a call that are not the function's defaults."""
     settings: dict[str, Any] = dict(step.node.kwargs)
-    if step.target is functional.dropout and not settings.get("training", True):
+    if step.target in (functional.dropout, functional.dropout2d) and not settings.get("training", True):
         # The graph was read in eval mode, but the code is for training as well.
         settings["training"] = Text("self.training")
     # ``max_pool2d`` only hands its arguments on; the defaults are those of ``_max_pool2d``.

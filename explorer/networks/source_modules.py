@@ -54,11 +54,19 @@ class ModuleTree:
                 yield built.put(f"{path} = ")
             elif built is not None:
                 yield Text("self.add_module(", (Text(quoted(key)), built), ")")
+        for name, module in self._model.named_modules():
+            if _is_holder(module):
+                yield from _bare_tensors(module, self.paths.get(name, "self"))
         for name, module in self._model.named_modules(remove_duplicate=False):
             if self._is_second(module, name) and name not in self.paths:
                 holder, _, key = name.rpartition(".")
                 before, first = self.paths.get(holder, "self"), self.paths[self._names[id(module)]]
                 yield Text(f"{before}.add_module(", (Text(quoted(key)), Text(first)), ")")
+
+    def bare(self, name: str) -> str:
+        """How a bare parameter or buffer is reached."""
+        holder, _, key = name.rpartition(".")
+        return f"{self.paths.get(holder, 'self')}.{key}"
 
     def _is_second(self, module: nn.Module, name: str) -> bool:
         """Whether a module with weights stands under its second name here; one without can as well be built anew."""
@@ -81,7 +89,7 @@ class ModuleTree:
         items = self._named(module, name, path)
         if isinstance(module, nn.Sequential) and _is_plain(module):
             return Text("nn.Sequential(", (Text("OrderedDict(", items, ")"),), ")")
-        return Text("Layers(", items, ")") if items else None
+        return Text("Layers(", items, ")") if items or any(_bare_tensors(module, path)) else None
 
     def _numbered(self, module: nn.Module, name: str, path: str) -> tuple[Text, ...]:
         items = []
@@ -110,6 +118,21 @@ class ModuleTree:
         if not _is_holder(module):
             return (self._names[id(module)],)
         return tuple(layer for _, child in _children(module) for layer in self._run_through(child))
+
+
+def _bare_tensors(module: nn.Module, path: str) -> Iterator[Text]:
+    """The assignments of a module's own parameters and buffers, which begin with the value that all of one have."""
+    for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+        shape = text_of(tuple(tensor.shape), {})
+        first = tensor.detach().flatten()[:1]
+        alike = tensor.device.type != "meta" and bool((tensor == first).all())
+        values = Text("torch.ones(", (shape,), ")")
+        if alike and first != 1:
+            values = Text("torch.full(", (shape, Text(repr(float(f"{first.item():g}")))), ")")
+        if isinstance(tensor, nn.Parameter):
+            yield Text(f"{path}.{key} = nn.Parameter(", (values,), ")")
+        else:
+            yield Text(f"{path}.register_buffer(", (Text(quoted(key)), values), ")")
 
 
 def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:

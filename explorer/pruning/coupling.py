@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.networks import ChannelGroup, Role, channel_groups, graph_of
+from explorer.networks import ChannelGroup, Member, Role, channel_groups, graph_of
 from explorer.networks.graph import Step
 from explorer.networks.operators import PRODUCT, SUM
 from explorer.pruning.methods import PruningMethod
@@ -49,12 +49,9 @@ def coupled(model: nn.Module, group: ChannelGroup, channels: tuple[int, ...]) ->
     slices = []
     gone: dict[str, Tensor] = {}
     for member in group.members:
-        for part in ("weight",) if member.role == "input channel" else ("weight", "bias"):
-            parameter = getattr(model.get_submodule(member.layer), part)
-            if parameter is None:
-                continue
+        for name, parameter in _tensors(model, member):
             # A layer may both read and make the channels; where its two slices cross, a weight goes only once.
-            mask = gone.setdefault(f"{member.layer}.{part}", torch.zeros(parameter.shape, dtype=torch.bool))
+            mask = gone.setdefault(name, torch.zeros(parameter.shape, dtype=torch.bool))
             before = int(mask.sum())
             mask.index_fill_(member.axis, torch.from_numpy(member.of(channels)), value=True)
             shape, entries = list(parameter.shape), member.entries.shape[1]
@@ -63,13 +60,29 @@ def coupled(model: nn.Module, group: ChannelGroup, channels: tuple[int, ...]) ->
                 Slice(
                     member.layer,
                     member.role,
-                    f"{member.layer}.{part}",
+                    name,
                     tuple(parameter.shape),
                     tuple(shape) or (1,),
                     int(mask.sum()) - before,
                 )
             )
     return slices
+
+
+def _tensors(model: nn.Module, member: Member) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that channels lie on where they are a member, by their names in the state_dict."""
+    if member.role == "parameter":
+        yield member.layer, model.get_parameter(member.layer)
+        return
+    for part in ("weight",) if member.role == "input channel" else ("weight", "bias"):
+        parameter = getattr(model.get_submodule(member.layer), part, None)
+        if parameter is not None:
+            yield f"{member.layer}.{part}", parameter
+
+
+def removable(model: nn.Module) -> tuple[ChannelGroup, ...]:
+    """The groups of which channels can be removed, from input to output."""
+    return tuple(group for group in channel_groups(model) if not group.mixed)
 
 
 def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
@@ -81,7 +94,7 @@ def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
     layers = [member.layer for member in group.members]
     tables = []
     for member in group.members:
-        if model.get_submodule(member.layer).weight is None:
+        if not list(_tensors(model, member)):
             continue  # a BatchNorm without weights of its own
         norm = member.weights(model).abs().sum(1)
         tables.append(
@@ -118,12 +131,12 @@ def slice_table(slices: list[Slice]) -> pd.DataFrame:
 
 def by_title(model: nn.Module) -> dict[str, ChannelGroup]:
     """The groups of a network by their titles, from input to output."""
-    return {group.title: group for group in channel_groups(model)}
+    return {group.title: group for group in removable(model)}
 
 
 def longest(model: nn.Module) -> int:
     """Which of the groups has the longest chain, the first of them: the most telling one to start with."""
-    lengths = [len(group.members) for group in channel_groups(model)]
+    lengths = [len(group.members) for group in removable(model)]
     return lengths.index(max(lengths))
 
 
@@ -163,16 +176,21 @@ def chain(model: nn.Module, group: ChannelGroup) -> tuple[Link, ...]:
     for step in graph_of(model).steps:
         after = tuple(dict.fromkeys(name for value in step.inputs for name in last.get(value, ())))
         link = None
-        if step.layer in roles:
-            link = Link(step.layer, roles[step.layer], True, after)
-        elif step.name in group.values and len(step.inputs) > 1:
+        layer = step.layer or step.parameter
+        if layer in roles:
+            link = Link(layer, roles[layer], True, after)
+        elif (
+            step.name in group.values
+            and step.operator.channels in ("join", "concat")
+            and len(step.inputs) > 1
+        ):
             link = Link(step.name, (_meeting(step),), False, after)
         if link is not None:
             # A layer that is used twice is one link, after whatever leads to it.
             earlier = links[link.name].after if link.name in links else ()
             link = Link(link.name, link.roles, link.layer, tuple(dict.fromkeys((*earlier, *after))))
             links[link.name] = link
-        if step.name in group.values:
+        if step.name in group.values or (step.parameter and link is not None):
             last[step.name] = after if link is None else (link.name,)
     return tuple(links.values())
 
@@ -189,7 +207,7 @@ def _described(link: Link, slices: Sequence[Slice]) -> Iterator[str]:
     yield link.name
     mine = [each for each in slices if each.layer == link.name]
     for each in mine:
-        if each.tensor.endswith("weight"):
+        if not each.tensor.endswith(".bias"):
             yield f"{each.role} {'x'.join(map(str, each.shape))}"
     yield f"{sum(each.params for each in mine):,} parameters"
 

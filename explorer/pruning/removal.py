@@ -13,12 +13,14 @@ def kept_channels(
 ) -> dict[ChannelGroup, Tensor]:
     """For each group the channels that stay at this ratio, ascending; at least one of each.
 
-    Of n channels, n - round(ratio * n) stay.
+    Of n channels, n - round(ratio * n) stay. Groups of which no channel can be removed are not among them.
     """
     check_ratio(ratio)
     generator = torch.Generator().manual_seed(seed)
     kept = {}
     for group in channel_groups(model):
+        if group.mixed:
+            continue
         scores = method.channel_scores(model, group, generator)
         # A network without a single channel somewhere computes nothing, so one stays whatever the ratio.
         stay = max(1, len(scores) - round(ratio * len(scores)))
