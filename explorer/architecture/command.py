@@ -10,7 +10,7 @@ from explorer.architecture.fit import fit_to_limit
 from explorer.architecture.presets import LIMITS, presets
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
-from explorer.networks import NetworkSpec, StudentSpec, check_size, cost_of, group_titles, wiring_of
+from explorer.networks import NetworkSpec, StudentSpec, check_size, group_titles, params_of, wiring_of
 from explorer.terminal import given_networks, network_option, whole_numbers
 from explorer.workspace import open_workspace
 
@@ -78,7 +78,7 @@ def _budget(options: argparse.Namespace) -> int:
     if options.fit:
         result["fit"] = nearest.to_dict() | {
             "options": _options(nearest, options),
-            "total_params": cost_of(nearest).params,
+            "total_params": params_of(nearest),
         }
     if options.json:
         print(json.dumps(result, indent=2))
@@ -94,7 +94,7 @@ def _budget(options: argparse.Namespace) -> int:
         if options.fit:
             print(
                 f"scaled by the largest factor that fits: {' '.join(_options(nearest, options))}, "
-                f"{cost_of(nearest).params:,}"
+                f"{params_of(nearest):,}"
             )
     return 0 if result["within_limit"] else 1
 

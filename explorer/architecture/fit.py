@@ -13,12 +13,12 @@ from explorer.networks import (
     NetworkSpec,
     cost_model_of_spec,
     group_titles,
+    params_of,
     wiring_of,
 )
 
 Spec = TypeVar("Spec", bound=NetworkSpec)
 Widths = tuple[int, ...]
-SIZE = 224  # parameters do not depend on it
 
 
 def most_channels(spec: NetworkSpec) -> int:
@@ -51,7 +51,7 @@ def scale_to_limit(spec: Spec, limit: int) -> Spec:
         ExplorerError: not even one channel everywhere fits.
     """
     # Only numbers are tried here: a spec is made of the widths that are found.
-    model, widths, most = cost_model_of_spec(spec, SIZE), spec.channels, most_channels(spec)
+    model, widths, most = cost_model_of_spec(spec, None), spec.channels, most_channels(spec)
     smallest = model.cost((1,) * len(widths)).params
     if smallest > limit:
         raise ExplorerError(
@@ -77,8 +77,7 @@ def fit_to_limit(spec: Spec, limit: int) -> Spec:
     >>> fit_to_limit(StudentSpec(), 60_000)
     StudentSpec(stem=48, widths=(48, 97, 193, 107), classes=11, kernel=3, conv_bias=False)
     """
-    params = cost_model_of_spec(spec, SIZE).cost(spec.channels).params
-    return spec if params <= limit else scale_to_limit(spec, limit)
+    return spec if params_of(spec) <= limit else scale_to_limit(spec, limit)
 
 
 def grow_to_limit(spec: Spec, limit: int) -> Spec:
@@ -87,7 +86,7 @@ def grow_to_limit(spec: Spec, limit: int) -> Spec:
     First every width is scaled by one factor, then one channel is added at a time, always where the width is
     furthest below its proportion.
     """
-    model, most = cost_model_of_spec(spec, SIZE), most_channels(spec)
+    model, most = cost_model_of_spec(spec, None), most_channels(spec)
     if model.cost(spec.channels).params > limit:
         return fit_to_limit(spec, limit)
     widths = scale_to_limit(spec, limit).channels
@@ -100,7 +99,7 @@ def grow_to_limit(spec: Spec, limit: int) -> Spec:
         widths = following
 
 
-def width_steps(spec: NetworkSpec, size: int = SIZE, step: int = 8) -> pd.DataFrame:
+def width_steps(spec: NetworkSpec, size: int = 224, step: int = 8) -> pd.DataFrame:
     """What ``step`` channels more or less in one channel group change.
 
     Columns part, channels, then the change of parameters and multiply-adds for more and for less; fewer than one

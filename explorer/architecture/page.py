@@ -15,7 +15,7 @@ from explorer.architecture.presets import Course, passing
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import design_row
-from explorer.networks import NetworkSpec, cost_of, widths_text
+from explorer.networks import NetworkSpec, params_of, widths_text
 from explorer.ui import address
 
 TABS: dict[str, Callable[[Design], None]] = {
@@ -158,7 +158,7 @@ def _steps(spec: NetworkSpec, size: int) -> None:
 
 
 def _described(spec: NetworkSpec) -> str:
-    return f"{widths_text(spec.channels)}, {cost_of(spec).params:,} parameters."
+    return f"{widths_text(spec.channels)}, {params_of(spec):,} parameters."
 
 
 main()

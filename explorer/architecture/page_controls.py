@@ -16,9 +16,11 @@ from explorer.networks import (
     MAX_CLASSES,
     NetworkSpec,
     StudentSpec,
+    channel_groups,
     check_size,
-    cost_of,
     group_titles,
+    params_of,
+    unsliceable,
     widths_text,
     wiring_of,
 )
@@ -196,7 +198,7 @@ def _presets_of_studentnet() -> None:
                 on_click=take,
                 args=(spec,),
                 width="stretch",
-                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {cost_of(spec).params:,} parameters.",
+                help=f"{widths_text(spec.channels)}, {spec.classes} classes, {params_of(spec):,} parameters.",
             )
 
 
@@ -217,6 +219,7 @@ def _widths(start: NetworkSpec) -> None:
     titles, most = tuple(group_titles(wiring_of(start)).values()), most_channels(start)
     if not titles:
         st.caption("No width of this network can be changed.")
+        _fixed(start)
         return
     draw = _boxes if len(titles) <= MOST_BOXES else _table
     widths = address.whole_numbers(
@@ -234,6 +237,18 @@ def _widths(start: NetworkSpec) -> None:
                 help=f"All widths times {factor:g}.",
             )
         st.button("Reset", on_click=take, args=(start,), help="The widths that the network came with.")
+    _fixed(start)
+
+
+def _fixed(start: NetworkSpec) -> None:
+    """The widths that have no control, and why."""
+    wiring = wiring_of(start)
+    editable = {group.title for group in channel_groups(wiring)}
+    fixed = {title: why for title, why in unsliceable(wiring).items() if title not in editable}
+    if fixed:
+        with st.expander(f"{len(fixed)} width{'s' if len(fixed) > 1 else ''} cannot be edited"):
+            for title, why in fixed.items():
+                st.markdown(f"**{ui.escape_markup(title)}**: {ui.escape_markup(why)}")
 
 
 def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:

@@ -14,7 +14,15 @@ from explorer.networks.builders import (
     widths_text,
     wiring_of,
 )
-from explorer.networks.cost import Cost, CostModel, check_size, cost_model, cost_model_of_spec, cost_of
+from explorer.networks.cost import (
+    Cost,
+    CostModel,
+    check_size,
+    cost_model,
+    cost_model_of_spec,
+    cost_of,
+    params_of,
+)
 from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
 from explorer.networks.feeding import why_not_fed
 from explorer.networks.flow import Role, depthwise_layers
@@ -73,6 +81,7 @@ __all__ = [
     "open_archive",
     "open_pt2",
     "parameter_count",
+    "params_of",
     "parts_of",
     "pieces",
     "recognise",

@@ -181,12 +181,22 @@ def check_size(spec: NetworkSpec) -> None:
     Raises:
         ExplorerError: it has more than ``MAX_PARAMETERS`` parameters.
     """
-    params = cost_model_of_spec(spec, None).cost(spec.channels).params
+    params = params_of(spec)
     if params > MAX_PARAMETERS:
         raise ExplorerError(
             f"This network has {params:,} parameters, and at most {MAX_PARAMETERS:,} can be built here: take fewer "
             "channels."
         )
+
+
+def params_of(spec: NetworkSpec) -> int:
+    """How many parameters the network of ``spec`` has, whatever images it takes.
+
+    >>> from explorer.networks.studentnet import StudentSpec
+    >>> params_of(StudentSpec())
+    99060
+    """
+    return cost_model_of_spec(spec, None).cost(spec.channels).params
 
 
 def cost_of(spec: NetworkSpec, size: int = 224) -> Cost:

@@ -20,9 +20,9 @@ from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import TEMPERATURE_LADDER, effective_classes, entropy
 from explorer.networks import (
     StudentSpec,
-    cost_of,
     describe,
     layers_in_words,
+    params_of,
     source_of_spec,
     widths_text,
     wiring_of,
@@ -70,7 +70,7 @@ def answer_questions(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
 
 
 def _architecture(subject: ReportSubject) -> ReportAnswer:
-    params = cost_of(subject.spec).params
+    params = params_of(subject.spec)
     return ReportAnswer(
         "1-1",
         quoted.QUESTIONS["1-1"],
@@ -82,7 +82,7 @@ def _architecture(subject: ReportSubject) -> ReportAnswer:
             CodeBlock(source_of_spec(subject.spec), "student_net.py"),
         ),
         VerdictBlock(
-            f"The report's code runs; its network has {cost_of(StudentSpec()).params:,} parameters.",
+            f"The report's code runs; its network has {params_of(StudentSpec()):,} parameters.",
             holds=True,
         ),
         Provenance("computed", "the file asserts its own number of parameters when it is run."),
@@ -103,7 +103,7 @@ def _counted(subject: ReportSubject) -> ReportAnswer:
         nearest = fit_to_limit(subject.spec, subject.limit)
         text += (
             f" The largest that scaling every width by one factor gives within it is {widths_text(nearest.channels)}, "
-            f"{cost_of(nearest).params:,} parameters."
+            f"{params_of(nearest):,} parameters."
         )
     missing = int(seed.missing["parameters"].sum())
     return ReportAnswer(

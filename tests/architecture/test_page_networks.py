@@ -102,6 +102,26 @@ def test_many_widths_are_a_table() -> None:
     assert tuple(app.data_editor[0].value["width"]) == nearest.channels
 
 
+class EverySecond(nn.Module):
+    """Of one layer's channels every second goes on: their number stands in the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.out, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(4, 5, 1), nn.Linear(5, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.out(self.stem(x)[:, ::2]).mean((2, 3)))
+
+
+def test_a_width_that_cannot_be_edited_is_told_and_the_others_are_edited() -> None:
+    odd = of_mine(EverySecond)
+    app = arrive("architecture", [odd], net=odd.card.name, widths="9")
+    assert [each.value for each in app.number_input if each.key.startswith("widths/")] == [9]
+    assert said(app, "**stem**: ")
+    assert said(app, "takes every 2th of 8 channels")
+    assert figures(app) == counted(odd.card.network_spec().with_channels((9,)), SIZE)
+
+
 def test_another_network_comes_with_its_own_widths_classes_and_size() -> None:
     app = arrive("architecture", [MINE], net=NAME, widths=written(WIDER))
     app.selectbox(key="net").set_value("student-60k").run()
