@@ -20,6 +20,7 @@ from typing import Any
 
 STAGES = ("starting", "running your file", "trying an image", "exporting", "writing the archive")
 MOST_CHARACTERS = 6000
+LARGEST_FILE = 1 << 30  # bytes that it may write into one
 COUNTS = ("num_classes", "n_classes", "num_class", "classes", "class_num")
 """What people call the argument that is the number of classes."""
 
@@ -214,8 +215,8 @@ def try_images(model: Any, size: int, folder: Path) -> Any:
     import torch
 
     name, count = type(model).__name__, colours(model)
-    images = torch.randn(2, count, size, size)
     with refusing(folder, f"{name} does not take images of {count} x {size} x {size}"), torch.no_grad():
+        images = torch.randn(2, count, size, size)
         logits = model(images)
     if not isinstance(logits, torch.Tensor):
         raise Refusal(f"{name} gives a {type(logits).__name__}, not one tensor of logits.")
@@ -258,12 +259,13 @@ def export(model: Any, images: Any, folder: Path) -> Any:
 
 
 def limit(seconds: float, megabytes: int) -> None:
-    """Bound this process, where the system can: its memory, and its time should nobody end it."""
+    """Bound this process, where the system can: its memory, its files, and its time should nobody end it."""
     if sys.platform != "win32":
         import resource
 
         # Private memory; RLIMIT_AS would also count what torch and a graphics card only reserve.
         resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
         signal.alarm(int(seconds) + 5)
 
 
@@ -274,10 +276,20 @@ def users_files(folder: Path) -> list[str]:
 
 
 def answer(request: Mapping[str, Any], tell: Callable[[str], object]) -> dict[str, Any]:
-    """Do what is asked for; gives what the answer says beside the archive."""
+    """Do what is asked for; gives what the answer says beside the archive, or why there is none."""
+    file, folder = Path(request["file"]), Path(request["file"]).parent
+    try:
+        with refusing(folder, f"{file.name} cannot be used"):
+            return _exported(request, file, folder, tell)
+    except Refusal as refusal:
+        return {"problem": refusal.sentence, "trace": refusal.trace}
+
+
+def _exported(
+    request: Mapping[str, Any], file: Path, folder: Path, tell: Callable[[str], object]
+) -> dict[str, Any]:
     import torch
 
-    file, folder = Path(request["file"]), Path(request["file"]).parent
     torch.manual_seed(0)  # the same code gives the same network every time
     tell(STAGES[1])
     model = build(choose(import_file(file), request["name"], file.name), request["classes"], folder)
@@ -297,13 +309,11 @@ def main(request_file: str) -> int:
     home = Path(request_file).parent
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     limit(request["seconds"], request["megabytes"])
-    try:
-        said = answer(request, lambda stage: (home / "stage").write_text(stage, encoding="utf-8"))
-    except Refusal as refusal:
-        said = {"problem": refusal.sentence, "trace": refusal.trace}
+    said = answer(request, lambda stage: (home / "stage").write_text(stage, encoding="utf-8"))
     (home / "answer.json").write_text(json.dumps(said), encoding="utf-8")
     return int("problem" in said)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    # At once: a thread that the user's file has started would keep the process from ending.
+    os._exit(main(sys.argv[1]))

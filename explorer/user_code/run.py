@@ -16,13 +16,17 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from explorer.checkpoints import read_state
+from explorer.checkpoints import MAX_MEGABYTES, read_state
 from explorer.errors import ExplorerError
+from explorer.networks import MAX_CLASSES, checked_int
 from explorer.user_code import child
 from explorer.work.progress import Update
 
 MOST_ANSWER = 1 << 20  # bytes; a file that is written by the user's process may be of any size
 MOST_NAME = 100
+LONGEST = 86_400  # seconds
+LEAST, MOST = 1024, 1_048_576  # megabytes; torch alone takes one half of the least
+MAX_SIZE = 1024  # pixels
 _NAMED = re.compile(r"(?P<file>.+?\.py)(?::(?P<name>[A-Za-z_]\w*))?(?:@(?P<checkpoint>.+))?")
 
 
@@ -45,6 +49,11 @@ class Limits:
     seconds: float = 120
     megabytes: int = 4096
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.seconds <= LONGEST:
+            raise ExplorerError(f"Code may run for 1 to {LONGEST:,} seconds, not {self.seconds:g}.")
+        checked_int(self.megabytes, LEAST, MOST, f"Code may take {LEAST:,} to {MOST:,} MB")
+
 
 @dataclass(frozen=True)
 class Code:
@@ -63,6 +72,11 @@ class Code:
     checkpoint: Path | None = None
     size: int = 224
     classes: int | None = None
+
+    def __post_init__(self) -> None:
+        checked_int(self.size, 1, MAX_SIZE, f"Images must have 1 to {MAX_SIZE:,} pixels a side")
+        if self.classes is not None:
+            checked_int(self.classes, 2, MAX_CLASSES, f"There must be between 2 and {MAX_CLASSES} classes")
 
     @classmethod
     def parse(cls, text: str, size: int = 224) -> "Code | None":
@@ -135,10 +149,15 @@ def export(code: Code, limits: Limits | None = None) -> Generator[Update, None, 
         (home / "request.json").write_text(json.dumps(request), encoding="utf-8")
         status = yield from _process(home, file, limits)
         said = _answer(home, file.name, status)
-        try:
-            archive = (home / "network.pt2").read_bytes()
-        except OSError as error:
-            raise UserCodeError(f"{file.name} brought no archive.") from error
+        path = home / "network.pt2"
+        if not path.is_file() or path.is_symlink():
+            raise UserCodeError(f"{file.name} brought no archive.")
+        if path.stat().st_size > MAX_MEGABYTES << 20:
+            raise UserCodeError(
+                f"{file.name} brought an archive of {path.stat().st_size >> 20:,} MB: at most {MAX_MEGABYTES} MB are "
+                "taken."
+            )
+        archive = path.read_bytes()
     name, files = said.get("name"), said.get("files")
     return Exported(
         archive,

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from explorer.user_code.child import (
+    STAGES,
     Refusal,
+    answer,
     build,
     choose,
     export,
@@ -252,3 +254,15 @@ def test_an_environment_in_the_users_folder_is_not_theirs() -> None:
     assert is_users("/home/me/work/nets/net.py", folder)
     assert not is_users("/home/me/work/.venv/lib/python3.12/site-packages/timm/net.py", folder)
     assert not is_users("/usr/lib/python3/json.py", folder)
+
+
+def test_whatever_else_goes_wrong_is_an_answer_too(tmp_path: Path) -> None:
+    file = write(tmp_path, f"{NET}\ndef odd():\n    pass\nodd.__signature__ = 3\n")
+    request = {"file": str(file), "name": "odd", "classes": None, "size": 16, "weights": None}
+    said: list[str] = []
+    told = answer(request, said.append)
+    assert told["problem"].startswith("student.py cannot be used: ")
+    fine = request | {"name": "Net", "out": str(tmp_path / "net.pt2")}
+    assert answer(fine, said.append) == {"name": "Net", "files": ["student.py"]}
+    assert said == [STAGES[1], *STAGES[1:]]
+    assert answer(fine | {"out": str(tmp_path / "no" / "net.pt2")}, said.append)["problem"].endswith(".")

@@ -151,6 +151,47 @@ def test_a_memory_hog_is_stopped_by_its_limit(tmp_path: Path) -> None:
     assert "MemoryError" in refusal.value.trace
 
 
+@pytest.mark.parametrize(
+    ("limits", "code", "sentence"),
+    [
+        ({"seconds": 0}, {}, "Code may run for 1 to 86,400 seconds, not 0."),
+        ({"seconds": float("nan")}, {}, "Code may run for 1 to 86,400 seconds, not nan."),
+        ({"megabytes": 5}, {}, "Code may take 1,024 to 1,048,576 MB, not 5."),
+        ({}, {"size": 0}, "Images must have 1 to 1,024 pixels a side, not 0."),
+        ({}, {"classes": 1}, "There must be between 2 and 1000 classes, not 1."),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(limits: dict, code: dict, sentence: str) -> None:
+    with pytest.raises(ExplorerError) as refusal:
+        Limits(**limits), Code(Path("student.py"), **code)
+    assert str(refusal.value) == sentence
+
+
+def test_an_archive_that_is_no_file_or_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def brings(make: Callable[[Path], object]) -> Callable[..., Generator[Update, None, int]]:
+        def process(home: Path, *_: object) -> Generator[Update, None, int]:
+            (home / "answer.json").write_text('{"name": "Net"}', encoding="utf-8")
+            make(home / "network.pt2")
+            yield from ()
+            return 0
+
+        return process
+
+    (tmp_path / "secret").write_text("of another file")
+    for make, sentence in (
+        (lambda path: path.symlink_to(tmp_path / "secret"), "brought no archive"),
+        (
+            lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_RDWR), 200 << 20),
+            "of 200 MB: at most 150 MB",
+        ),
+    ):
+        monkeypatch.setattr("explorer.user_code.run._process", brings(make))
+        with pytest.raises(UserCodeError, match=sentence):
+            run(write(tmp_path, NET))
+
+
 def ended(status: int, answer: str | None = None) -> Callable[..., Generator[Update, None, int]]:
     """Stands in for the process: it ends with this status, after it has written this answer."""
 
