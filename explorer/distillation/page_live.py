@@ -1,6 +1,7 @@
 """Distil it now: one network trained twice on the page."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
@@ -8,26 +9,38 @@ from explorer import ui
 from explorer.distillation import charts
 from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
 from explorer.distillation.selection import DistillationSelection
+from explorer.errors import ExplorerError
 from explorer.measure import Accuracy, spared
-from explorer.networks import NetworkSpec, describe
+from explorer.networks import NetworkSpec, cost_of, describe, why_not_fed
 from explorer.ui import address
 from explorer.ui.instrument import Panel, results
 from explorer.work.instrument import InstrumentSpec
 from explorer.workspace import trained_network
 
+DESIGN, SHIPPED = "design", "student-60k"
+
 
 def show_live_training(selection: DistillationSelection) -> None:
-    """Train the architecture lesson's network twice side by side, for a bounded time."""
+    """Train a network twice side by side, from fresh weights, for a bounded time."""
     workspace = ui.workspace()
-    student = _student_spec()
+    offered = _offered_students()
+    student = offered[
+        address.choice(
+            "trained",
+            "Network",
+            tuple(offered),
+            format_func=lambda name: _called(name, offered[name]),
+            help="It begins with fresh weights and answers for the classes of these images.",
+        )
+    ]
     if not workspace.has_view_logits(selection.teacher_name, TrainingPairSettings(student).recipe):
         st.caption(
             f"The teacher first sees each of them in {len(TrainingPairSettings(student).recipe.views)} views, once, "
             "with progress: fewer or smaller images (in the sidebar) take less time."
         )
-    whose = "the architecture lesson's" if ui.session().design else "the shipped student's"
     st.markdown(
-        f"{describe(student)}, {whose} widths, trained on "
+        f"{ui.escape_markup(describe(student))}, {cost_of(student, workspace.data.input_size).params:,} parameters, "
+        f"trained on "
         f"{ui.escape_markup(workspace.data.describe('training'))}: "
         f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
         f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
@@ -75,12 +88,29 @@ def show_live_training(selection: DistillationSelection) -> None:
     st.page_link("explorer/pruning/page.py", label="Prune these two networks", icon=":material/content_cut:")
 
 
-def _student_spec() -> NetworkSpec:
-    """The network of the architecture lesson, else the shipped student's, for the classes of these images."""
-    spec = ui.session().design
-    if spec is None:
-        spec = ui.shipped().cards["student-60k"].network_spec()
-    return spec.with_classes(len(ui.workspace().data.classes))
+def _offered_students() -> dict[str, NetworkSpec]:
+    """What can be trained: the architecture lesson's network, else the shipped student's, then those at hand.
+
+    Each is for the classes of these images; what cannot be, or cannot take their size, is left out.
+    """
+    data, design = ui.workspace().data, ui.session().design
+    there = {name: source.card.network_spec() for name, source in ui.workspace().all_sources.items()}
+    first = {DESIGN: design} if design else {}
+    offered: dict[str, NetworkSpec] = {}
+    for name, spec in (first | {SHIPPED: ui.shipped().cards[SHIPPED].network_spec()} | there).items():
+        with suppress(ExplorerError):
+            fitting = spec.with_classes(len(data.classes))
+            if fitting not in offered.values() and not why_not_fed(fitting, data.input_size):
+                offered[name] = fitting
+    return offered
+
+
+def _called(name: str, spec: NetworkSpec) -> str:
+    """A network that can be trained, for people."""
+    if name == DESIGN:
+        return f"{describe(spec)}, of the architecture lesson"
+    sources = ui.workspace().all_sources
+    return sources[name].card.title if name in sources else f"{describe(spec)}, as ships"
 
 
 def _where(spec: InstrumentSpec[TrainingPairSettings], ends: Sequence[EpochEnd]) -> str:

@@ -10,10 +10,11 @@ from explorer.checkpoints import load
 from explorer.data import DataSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec
+from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, describe, why_not_fed
 from explorer.runs import DATA, KNOWN_RUNS, TrainingRun, execute, recipe_for
 from explorer.terminal import Bars, data_options, data_set, folder_options, images_option, whole_numbers
 from explorer.training import Loss, Recipe, labels_alone
+from explorer.user_code import Given, read_given
 from explorer.work.progress import follow
 
 
@@ -22,11 +23,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("train", help="train a network and write its checkpoint and card")
     parser.add_argument(
         "name",
-        help=f"of the checkpoint; known recipes: {', '.join(KNOWN_RUNS)}; any other name is a "
-        "StudentNet and needs --stem and --widths",
+        help=f"of the checkpoint; known recipes: {', '.join(KNOWN_RUNS)}; any other name is a new network and needs "
+        "--network, or --stem and --widths for a StudentNet",
     )
     parser.add_argument("--stem", type=int, help="channels of the stem")
-    parser.add_argument("--widths", type=whole_numbers, help="channels of the four blocks: 48,96,192,106")
+    parser.add_argument(
+        "--widths",
+        type=whole_numbers,
+        help="channels of the four blocks: 48,96,192,106; of your own network, of its channel groups",
+    )
     parser.add_argument("--teacher", help="checkpoint to distil from (needed for a new name only)")
     parser.add_argument("--alpha", type=float, help="weight of the soft term, 0 to 1")
     parser.add_argument("--temperature", type=float, help="T of the soft term")
@@ -38,7 +43,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     images_option(parser)
     folder_options(parser)
     parser.add_argument(
-        "--network", choices=["resnet18", "studentnet"], default="studentnet", help="of a new name"
+        "--network",
+        metavar="NETWORK",
+        default=StudentSpec.kind,
+        help="of a new name: studentnet, resnet18, or your own as a .pt2, a checkpoint, or code as "
+        "student.py:StudentNet, which is run in a process of its own; it is trained from fresh weights",
     )
     parser.add_argument("--ckpt", type=Path, help="also save a plain PyTorch state_dict there")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of checkpoints")
@@ -86,18 +95,29 @@ def _choose_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
 
 
 def _make_run(options: argparse.Namespace, data: DataSet) -> TrainingRun:
-    """A training under a new name: of a ResNet-18, or of the StudentNet of --stem and --widths."""
-    classes = len(data.classes)
-    spec: NetworkSpec = ResNetSpec(classes)
-    if options.network == "studentnet":
-        if options.stem is None or options.widths is None:
-            raise ExplorerError(
-                f"{options.name} is none of {', '.join(KNOWN_RUNS)}, so it is a new network. Give --network "
-                "resnet18, or --stem and --widths for a StudentNet."
-            )
-        spec = StudentSpec(options.stem, options.widths, classes=classes)
+    """A training under a new name."""
+    spec = _make_spec(options, data)
+    if why := why_not_fed(spec, data.input_size):
+        raise ExplorerError(f"{describe(spec)} cannot be trained on {data.name}: {why}.")
     recipe = recipe_for(data, distilled=options.teacher is not None)
     return TrainingRun(options.name, options.name, recipe, spec, teacher=options.teacher)
+
+
+def _make_spec(options: argparse.Namespace, data: DataSet) -> NetworkSpec:
+    """The network of a new name: the StudentNet of --stem and --widths, a ResNet-18, or the user's own."""
+    classes = len(data.classes)
+    if options.network == ResNetSpec.kind:
+        return ResNetSpec(classes)
+    if options.network != StudentSpec.kind:
+        given = follow(read_given(Given(options.network, data.input_size)), Bars())
+        spec = given.card.network_spec().with_classes(classes)
+        return spec if options.widths is None else spec.with_channels(options.widths)
+    if options.stem is None or options.widths is None:
+        raise ExplorerError(
+            f"{options.name} is none of {', '.join(KNOWN_RUNS)}, so it is a new network. Give your own as --network, "
+            "or resnet18, or --stem and --widths for a StudentNet."
+        )
+    return StudentSpec(options.stem, options.widths, classes=classes)
 
 
 def _change_run(run: TrainingRun, options: argparse.Namespace) -> TrainingRun:

@@ -4,7 +4,7 @@ import streamlit as st
 from torch import nn
 
 from explorer import ui
-from explorer.networks import parameter_count
+from explorer.networks import describe, parameter_count, source_code
 from explorer.pruning import export
 from explorer.pruning.answers import AnswersSettings, pruned_network
 from explorer.pruning.export import Receipt
@@ -13,6 +13,8 @@ from explorer.pruning.selection import PruningSelection
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
 from explorer.workspace import trained_network
+
+CODE_CLASS, CODE_FILE = "PrunedNet", "pruned_net.py"
 
 
 def main(selection: PruningSelection) -> None:
@@ -71,18 +73,17 @@ def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, ti
         icon=":material/download:",
         width="stretch",
     )
-    # Only of a network that everybody has, since the script begins with it.
-    text = export.script(receipt) if selection.source.ships else None
-    if text is not None:
-        middle.download_button(
-            f"{name}.py",
-            text,
-            f"{name}.py",
-            "text/x-python",
-            on_click="ignore",
-            icon=":material/code:",
-            width="stretch",
-        )
+    code = source_code(network, CODE_CLASS)
+    middle.download_button(
+        CODE_FILE,
+        code,
+        CODE_FILE,
+        "text/x-python",
+        on_click="ignore",
+        icon=":material/code:",
+        width="stretch",
+        help="The class that the weights fit, for torch alone.",
+    )
     right.button(
         "Keep it in this session",
         on_click=_keep,
@@ -92,16 +93,23 @@ def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, ti
         help="It then stands among the checkpoints above, to be pruned further.",
     )
     st.caption(
-        f"The file holds {len(content) / 1e6:.2f} MB of plain weights. It was just opened again: recognised by its "
-        f"shapes as a {type(again).__name__} of {parameter_count(again):,} parameters."
+        f"The file holds {len(content) / 1e6:.2f} MB of plain weights, and says which network they belong to. It was "
+        f"just opened again: {ui.escape_markup(describe(again))}, {parameter_count(again):,} parameters. Without the "
+        f"explorer: `{CODE_CLASS}().load_state_dict(safetensors.torch.load_file(...))`."
     )
-    if text is None:
+    # Only of a network that everybody has, since the script begins with it.
+    if not selection.source.ships:
         st.info("There is no script: this network does not ship with the explorer, so nobody else has it.")
+        with st.expander("The code of the pruned network"):
+            st.code(code, "python")
         return
     st.markdown(
         "**The script** rebuilds it from the shipped checkpoint, asserts these numbers and stores it."
     )
-    st.code(text, "python")
+    script = export.script(receipt)
+    file = f"{name}.py"
+    st.download_button(file, script, file, "text/x-python", on_click="ignore", icon=":material/receipt_long:")
+    st.code(script, "python")
 
 
 def _keep(title: str, network: nn.Module, selection: PruningSelection) -> None:

@@ -200,8 +200,15 @@ def _offer_receipt(rows: list[LedgerRow]) -> None:
         "A short script that rebuilds one state from its checkpoint or widths and asserts its numbers."
     )
     shipped = list(ui.shipped().sources.values())
+    # What was trained here is in no file; what ships needs none of the user's.
+    made_here = {source.card.sha256 for source in ui.session().trained.values()}
+    files = {
+        source.card.sha256: source.card.title
+        for source in ui.workspace().all_sources.values()
+        if not source.ships and source.card.sha256 not in made_here
+    }
     # Chosen by its number: two rows may have the same title.
-    possible = [number for number, row in enumerate(rows) if not why_no_receipt(row, shipped)]
+    possible = [number for number, row in enumerate(rows) if not why_no_receipt(row, shipped, files)]
     if not possible:
         st.caption("None of these rows can be rebuilt from a checkpoint.")
         return
@@ -211,7 +218,7 @@ def _offer_receipt(rows: list[LedgerRow]) -> None:
         format_func=lambda number: f"{number + 1}. {rows[number].title}",
         help="Rows that say how they were made.",
     )
-    text = receipt(rows[chosen], shipped)
+    text = receipt(rows[chosen], shipped, files=files)
     st.download_button(
         "receipt.py", text, "receipt.py", "text/x-python", on_click="ignore", icon=":material/download:"
     )

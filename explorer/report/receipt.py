@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pprint import pformat
+from types import MappingProxyType
 from typing import Any
 
 from explorer.checkpoints import SHIPPED
@@ -11,9 +12,9 @@ from explorer.ledger import LedgerRow
 from explorer.report.rebuild import why_not_rebuilt
 from explorer.workspace import NetworkSource
 
-_IMPORTS = '''"""Rebuilds a row of the ledger and asserts its numbers; in the explorer's folder: python receipt.py"""
+_IMPORTS = '''"""Rebuilds a row of the ledger and asserts it; in the explorer's folder: python receipt.py{folder}"""
 
-from pathlib import Path
+{sys}from pathlib import Path
 
 {data}from explorer.ledger import count_network
 {measure}from explorer.report.rebuild import rebuild
@@ -21,10 +22,10 @@ from explorer.workspace import networks_in
 '''
 
 _COUNTS = """
-WEIGHTS = {weights!r}
+WEIGHTS = {weights!r}{which}
 RECIPE = {recipe}
 
-networks, _ = networks_in(Path({folder!r}))
+networks, _ = networks_in(Path({folder}))
 model = rebuild(WEIGHTS, RECIPE, networks)
 params, nonzero, mult_adds = count_network(model, {size})
 print(f"{{params:,}} parameters, {{nonzero:,}} not zero, {{mult_adds:,}} multiply-adds")
@@ -50,34 +51,60 @@ _DATA = "from explorer.data import BUNDLED\n"
 _MEASURE = "from explorer.measure import accuracy, logits\n"
 
 
-def why_no_receipt(row: LedgerRow, shipped: Iterable[NetworkSource]) -> str:
-    """Why not every copy of the explorer can rebuild this row, as a sentence; empty if each can."""
+def why_no_receipt(
+    row: LedgerRow, shipped: Iterable[NetworkSource], files: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Why no other copy of the explorer can rebuild this row, as a sentence; empty if each can.
+
+    ``files`` are names of the user's own files by the sha256 of the networks in them.
+    """
     if not row.weights:
         return "" if "spec" in row.recipe else "This row has no receipt: it does not say how it was made."
-    if all(source.card.sha256 != row.weights for source in shipped):
-        return "This row has no receipt: its weights do not ship with the explorer."
+    if row.weights not in {*(source.card.sha256 for source in shipped), *files}:
+        return (
+            "This row has no receipt: its weights do not ship with the explorer and are in no file of yours."
+        )
     return why_not_rebuilt(row.recipe)
 
 
-def receipt(row: LedgerRow, shipped: Iterable[NetworkSource], folder: str = SHIPPED.name) -> str:
+def receipt(
+    row: LedgerRow,
+    shipped: Iterable[NetworkSource],
+    folder: str = SHIPPED.name,
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """A script of fewer than 60 lines that ends with status 0 only if the row's numbers are reproduced.
 
-    ``folder`` is that of the shipped checkpoints, relative to where the script is run. Milliseconds are not
-    in it: they belong to one machine. Right answers are, if they were counted on images that ship.
+    Milliseconds are not in it: they belong to one machine. Right answers are, if they were counted on images that ship.
+
+    Args:
+        row: what is rebuilt.
+        shipped: the networks that every copy of the explorer has.
+        folder: that of the shipped checkpoints, relative to where the script is run.
+        files: names of the user's own files by the sha256 of the networks in them; the folder that such a file lies
+            in is given to the script.
 
     Raises:
-        ExplorerError: not every copy of the explorer can rebuild the row.
+        ExplorerError: no other copy of the explorer can rebuild the row.
     """
-    refusal = why_no_receipt(row, shipped)
+    shipped = tuple(shipped)
+    refusal = why_no_receipt(row, shipped, files)
     if refusal:
         raise ExplorerError(refusal)
+    own = bool(row.weights) and all(source.card.sha256 != row.weights for source in shipped)
     use = next((use for use in USES if BUNDLED.key_of(use) == row.images_key), None)
     counted = row.correct is not None and use is not None
-    text = _IMPORTS.format(data=_DATA if counted else "", measure=_MEASURE if counted else "")
+    text = _IMPORTS.format(
+        folder=" FOLDER" if own else "",
+        sys="import sys\n" if own else "",
+        data=_DATA if counted else "",
+        measure=_MEASURE if counted else "",
+    )
     text += _COUNTS.format(
         weights=row.weights,
+        which=f"  # the sha256 of {files[row.weights]!a}, which must lie in FOLDER" if own else "",
         recipe=_written(row.recipe),
-        folder=folder,
+        folder="sys.argv[1]" if own else repr(folder),
         size=row.input_size,
         params=row.params,
         nonzero=f"assert nonzero == {row.nonzero}" if row.weights else _FRESH,
