@@ -24,12 +24,14 @@ def show_live_training(selection: DistillationSelection) -> None:
     """Train a network twice side by side, from fresh weights, for a bounded time."""
     workspace = ui.workspace()
     offered = _offered_students()
+    # Looked up now, since a label may be asked for outside of a page.
+    called = {name: _called(name, spec) for name, spec in offered.items()}
     student = offered[
         address.choice(
-            "trained",
+            "distil",
             "Network",
             tuple(offered),
-            format_func=lambda name: _called(name, offered[name]),
+            format_func=called.get,
             help="It begins with fresh weights and answers for the classes of these images.",
         )
     ]

@@ -6,7 +6,7 @@ from explorer.networks import CostModel, channel_groups, cost_model
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.results import Shelf
 
-_models: Shelf[tuple[str, int], tuple[CostModel, tuple[int, ...]]] = Shelf(32)
+_models: Shelf[tuple[str, int], tuple[CostModel, tuple[tuple[int, bool], ...]]] = Shelf(32)
 
 
 def cost_when_pruned(spec: InstrumentSpec[Any], ratio: float) -> int:
@@ -18,7 +18,13 @@ def cost_when_pruned(spec: InstrumentSpec[Any], ratio: float) -> int:
     known = _models.get(key)
     if known is None:
         network = spec.network.load()
-        known = cost_model(network, spec.data.input_size), tuple(g.width for g in channel_groups(network))
+        groups = channel_groups(network)
+        # Of a group whose channels cannot go alone, none does.
+        known = (
+            cost_model(network, spec.data.input_size),
+            tuple((each.width, not each.mixed) for each in groups),
+        )
         _models.put(key, known)
     model, widths = known
-    return model.cost([max(1, width - round(ratio * width)) for width in widths]).mult_adds
+    left = (max(1, width - round(ratio * width)) if loses else width for width, loses in widths)
+    return model.cost(list(left)).mult_adds

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.errors import ExplorerError
-from explorer.networks import ChannelGroup, Member, Role, channel_groups, graph_of
+from explorer.networks import ChannelGroup, Member, Role, graph_of
 from explorer.networks.graph import Step
 from explorer.networks.operators import PRODUCT, SUM
 from explorer.pruning.methods import PruningMethod
+from explorer.pruning.removal import removable_groups
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,6 @@ def _tensors(model: nn.Module, member: Member) -> Iterator[tuple[str, Tensor]]:
             yield f"{member.layer}.{part}", parameter
 
 
-def removable(model: nn.Module) -> tuple[ChannelGroup, ...]:
-    """The groups of which channels can be removed, from input to output."""
-    return tuple(group for group in channel_groups(model) if not group.mixed)
-
-
 def strengths(model: nn.Module, group: ChannelGroup) -> pd.DataFrame:
     """How strong each channel is in each coupled weight, for the map.
 
@@ -131,12 +127,12 @@ def slice_table(slices: list[Slice]) -> pd.DataFrame:
 
 def by_title(model: nn.Module) -> dict[str, ChannelGroup]:
     """The groups of a network by their titles, from input to output."""
-    return {group.title: group for group in removable(model)}
+    return {group.title: group for group in removable_groups(model)}
 
 
 def longest(model: nn.Module) -> int:
     """Which of the groups has the longest chain, the first of them: the most telling one to start with."""
-    lengths = [len(group.members) for group in removable(model)]
+    lengths = [len(group.members) for group in removable_groups(model)]
     return lengths.index(max(lengths))
 
 

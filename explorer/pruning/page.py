@@ -8,6 +8,7 @@ from explorer import ui
 from explorer.errors import ExplorerError
 from explorer.pruning import page_channels, page_export, page_forms, page_images, page_layers, page_sweep
 from explorer.pruning.page_asked import offered_counts
+from explorer.pruning.removal import describe_unsliceable
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.ui import address
 
@@ -58,8 +59,11 @@ def _select() -> PruningSelection:
         draw=right.select_slider,
         help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
     )
+    network = ui.shared_model(name)
+    if said := describe_unsliceable(network):
+        st.info(said, icon=":material/link:")
     return PruningSelection(
-        workspace.source(name), name, ui.shared_model(name), workspace.data, images.select(slice(count))
+        workspace.source(name), name, network, workspace.data, images.select(slice(count))
     )
 
 

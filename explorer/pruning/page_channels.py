@@ -19,6 +19,9 @@ def main(selection: PruningSelection) -> None:
     )
     network = selection.network
     titles = coupling.by_title(network)
+    if not titles:
+        st.info("No channel of this network can go alone.", icon=":material/link:")
+        return
     left, right = st.columns([2, 1], gap="large")
     chosen = address.choice(
         "group",

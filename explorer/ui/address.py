@@ -126,7 +126,7 @@ TABLE: Mapping[str, Key] = {
         Key("distillation_tab", "distillation", "choice", None, "the tab"),
         Key("pair", "distillation", "choice", None, "the pair of classes"),
         Key("shared", "distillation", "choice", None, "when an error is shared"),
-        Key("trained", "distillation", "choice", None, "the network to train"),
+        Key("distil", "distillation", "choice", None, "the network to train"),
         Key("epochs", "distillation", "whole number", 8, "the epochs", low=2, high=20),
         Key("seconds", "distillation", "whole number", 90, "the seconds at most", low=10, high=300),
         Key("report_tab", "report", "choice", None, "the tab"),
