@@ -77,7 +77,10 @@ def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: 
         front=front, named=table.index >= first_pinned if first_pinned < len(rows) else front
     )
     known = table.dropna(subset=[x.column, y.column])
-    best = ", ".join(known[known["front"]]["title"].head(4)) or "none"
+    titles = list(known[known["front"]]["title"])
+    best = ", ".join(titles[:4]) or "none"
+    if len(titles) > 4:
+        best += f" and {len(titles) - 4} more"
     ui.chart(
         charts.pareto_chart(table, x, y),
         f"{y.title} against {x.title} of {len(known)} states; nothing beats {best}.",

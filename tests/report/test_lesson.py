@@ -36,7 +36,9 @@ def test_with_zero_clicks_the_shipped_networks_are_compared() -> None:
     app = opened()
     chart = app.get("vega_lite_chart")[0].proto
     assert "nothing beats" in chart.alt
-    assert any("Teacher" in caption.value for caption in app.caption)
+    (said,) = [caption.value for caption in app.caption if "No other state" in caption.value]
+    assert "Teacher" in said
+    assert " and 2 more** (joined" in said, "the line joins more than are named"
     assert not app.error
 
 
