@@ -120,7 +120,9 @@ def test_tensors_are_found_for_exactly_their_images(
         find_tensor(LOGITS, "weights", some, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["teacher", "student-60k", "student-60k-kd", "report", "report-kd"])
+@pytest.mark.parametrize(
+    "name", ["teacher", "student-60k-kd", "report", "mobile", "residual", "starter-2023"]
+)
 def test_the_shipped_logits_are_those_of_the_shipped_weights(name: str, validation: ImageSet) -> None:
     table = stored_logits(name)
     fresh = logits(load(name), validation.select(SAMPLE).inputs())
