@@ -27,6 +27,7 @@ class Translation:
         layers: by name.
         steps: in order.
         used: names of the weights that they take.
+        padded: values that are padded for the convolution that reads them: (what is padded, its padding, the mode).
     """
 
     graph: ArchiveGraph
@@ -34,6 +35,7 @@ class Translation:
     layers: dict[str, LayerEntry] = field(default_factory=dict)
     steps: list[StepEntry] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    padded: dict[str, tuple[Any, list[int], Any]] = field(default_factory=dict)
     _values: dict[str, Any] = field(default_factory=dict)
     _memory: dict[str, str] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
