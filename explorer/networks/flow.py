@@ -405,7 +405,10 @@ class _Follower:
             )
         if step.operator.sides is None:
             return value.sides
-        sides = step.operator.sides(settings_of(step, self.model), value.sides)
+        settings = settings_of(step, self.model)
+        if not step.layer:  # a pooling over the whole image may take its side from the image
+            settings = self._resolved(settings)
+        sides = step.operator.sides(settings, value.sides)
         if self.size is not None and min(cast(tuple[int, int], sides)) < 1:
             raise ExplorerError(
                 f"An image of {self.size} pixels is too small: nothing is left of it at {step.name}."

@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer.architecture.budget import budget
+from explorer.architecture.fit import fit_to_limit, grow_to_limit
 from explorer.errors import ExplorerError
-from explorer.networks import ResNetSpec, StudentNet, StudentSpec, parameter_count
+from explorer.networks import (
+    ResNetSpec,
+    StudentNet,
+    StudentSpec,
+    parameter_count,
+    params_of,
+    source_of_spec,
+    spec_of,
+)
+from tests.networks.field import FIELD
 from tests.networks.nets import NETS, SPECS, built, images_for
 
 
@@ -116,3 +126,17 @@ def test_an_image_too_small_for_the_network_is_told() -> None:
 def test_an_impossible_input_size_is_refused(size: object) -> None:
     with pytest.raises(ExplorerError, match="input size must be a whole number"):
         budget(StudentSpec(), size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", FIELD)
+def test_networks_from_the_field_are_counted_fitted_and_written_at_any_widths(name: str) -> None:
+    spec = spec_of(FIELD[name][0]().eval())
+    edited = spec.with_channels(tuple(width + 3 for width in spec.channels))
+    assert params_of(spec) == FIELD[name][1]
+    theirs = torchinfo.summary(edited.build().eval(), (1, 3, 64, 64), verbose=0, device="cpu")
+    report = budget(edited, 64)
+    assert (report.total_params, report.mult_adds) == (theirs.total_params, theirs.total_mult_adds)
+    full = grow_to_limit(fit_to_limit(edited, 20_000), 20_000)
+    names: dict[str, type[nn.Module]] = {}
+    exec(source_of_spec(full), names)  # noqa: S102 (our own code)
+    assert parameter_count(names["StudentNet"]()) == params_of(full) <= 20_000
