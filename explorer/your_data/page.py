@@ -130,7 +130,7 @@ def _take_uploads() -> None:
     for error in ui.given_networks(workspace.data.input_size)[1]:
         st.error(ui.escape_markup(str(error)), icon=":material/block:")
         if isinstance(error, UserCodeError) and error.trace:
-            st.code(error.trace, None)
+            st.code(error.trace, None, wrap_lines=True)
     for sentence in workspace.misfits:
         st.warning(ui.escape_markup(sentence), icon=":material/category:")
     if ui.session().uploads and st.button("Forget the uploaded networks", icon=":material/delete:"):
