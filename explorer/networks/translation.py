@@ -17,7 +17,7 @@ BATCH = "batch"
 """Stands for the number of images, which no network may depend on."""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Translation:
     """What has been read so far of an archive's graph.
 
