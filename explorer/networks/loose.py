@@ -139,8 +139,10 @@ def _torchvision_names() -> Mapping[int, str]:
 
 def _built(name: str, place: str, state: Mapping[str, Tensor]) -> Loose | None:
     """A network of torchvision's with the head that the state has at a place; None if it has none there."""
+    # Its number of parameters is known without the two helping outputs of its training.
+    settings = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     try:
-        model = models.get_model(name, weights=None)
+        model = models.get_model(name, weights=None, **settings)
     except NotImplementedError:  # its widths are computed with tensors, which needs numbers
         with torch.device("cpu"):
             model = models.get_model(name, weights=None)

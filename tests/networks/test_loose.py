@@ -96,11 +96,13 @@ def test_a_network_of_a_family_is_opened_exactly(build: Callable[[], nn.Module],
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121", "mnasnet1_0"]
+    "name",
+    ["resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121", "mnasnet1_0", "googlenet"],
 )
 def test_torchvisions_networks_are_named(name: str) -> None:
     with torch.device("meta"):
-        state = models.get_model(name, num_classes=11).state_dict()
+        settings = {"aux_logits": False} if name == "googlenet" else {}
+        state = models.get_model(name, num_classes=11, **settings).state_dict()
     loose = loose_network({key: tensor for key, tensor in state.items() if tensor.ndim})
     assert loose is not None
     assert loose.name.lower().partition("_")[0] in name.replace("wide_", "")
