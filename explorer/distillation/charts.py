@@ -326,13 +326,14 @@ def gain_intervals(
         colors: of each of the series, in their order.
     """
     steps, names = list(dict.fromkeys(rows[across])), [name for name in colors if name in set(rows[series])]
+    scale = alt.Scale(domain=names, range=[colors[name] for name in names])
     base = alt.Chart(rows).encode(
         x=alt.X(f"{across}:N", sort=steps, title=titles[0], axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset(f"{series}:N", sort=names),
         color=alt.Color(
             f"{series}:N",
             sort=names,
-            scale=alt.Scale(domain=names, range=[colors[name] for name in names]),
+            scale=scale,
             legend=alt.Legend(orient="top", title=titles[2], labelLimit=300),
         ),
         tooltip=[
@@ -344,9 +345,11 @@ def gain_intervals(
         ],
     )
     intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2="high:Q")
-    # Filled where one can tell, so that it is not only read off the line of 0.
-    points = base.mark_point(size=70, strokeWidth=2, filled=True).encode(
-        y="change:Q", fillOpacity=alt.condition("datum.tells", alt.value(1), alt.value(0))
+    # Hollow where one cannot tell, so that it is not only read off the line of 0.
+    points = base.mark_point(size=70, strokeWidth=2).encode(
+        y="change:Q",
+        fill=alt.Fill(f"{series}:N", scale=scale, legend=None),
+        fillOpacity=alt.condition("datum.tells", alt.value(1), alt.value(0)),
     )
     zero = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(strokeDash=[6, 4], color=palette.DENSE)
     return alt.layer(zero.encode(y="change:Q"), intervals, points).properties(height=340)

@@ -159,7 +159,7 @@ def test_gains_stand_with_their_intervals_side_by_side_over_the_steps_and_the_li
     assert data_of(spec, zero) == [{"change": 0}]
     placed = {"x": "size", "xOffset": "set", "color": "set"}
     assert fields(intervals) == placed | {"y": "low", "y2": "high"}
-    assert fields(points) == placed | {"y": "change"}
+    assert fields(points) == placed | {"y": "change", "fill": "set"}
     assert points["encoding"]["fillOpacity"]["condition"] == {"test": "datum.tells", "value": 1}
     assert intervals["encoding"]["x"]["sort"] == ["9,502", "98,918"], "as they come, not by name"
     assert colors(points) == {"domain": ["500", "2,000"], "range": ["#111111", "#222222"]}
