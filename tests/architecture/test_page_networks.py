@@ -92,14 +92,16 @@ def test_many_widths_are_a_table() -> None:
     edited = TEACHER.with_channels((64, 60, *TEACHER.channels[2:]))
     assert figures(app) == ("11.18 M", counted(edited, 64)[1])
     assert address(app) == {"net": ["teacher"], "widths": [written(edited)]}
+    app.switch_page("explorer/report/page.py").run()
+    assert address(app)["widths"] == [written(edited)]
+    app.switch_page("explorer/architecture/page.py").run()
+    assert tuple(app.data_editor[0].value["width"]) == edited.channels, (
+        "the table begins anew where it was left"
+    )
     press(app, "Fit to 60,000")
     nearest = fit_to_limit(edited, 60_000)
     assert tuple(app.data_editor[0].value["width"]) == nearest.channels
     assert app.metric[0].value == f"{cost_of(nearest).params:,}"
-    app.switch_page("explorer/report/page.py").run()
-    assert address(app)["widths"] == [written(nearest)]
-    app.switch_page("explorer/architecture/page.py").run()
-    assert tuple(app.data_editor[0].value["width"]) == nearest.channels
 
 
 class EverySecond(nn.Module):
