@@ -235,6 +235,7 @@ def _stack(entry: Mapping[str, Any]) -> tuple[Module, ...]:
 def _modules(text: str) -> Iterator[Module]:
     for part in text.split(";")[:32]:
         match part.split(","):
-            case [_, path, kind]:
+            # What torch's own hooks note between modules is none of the network's.
+            case [_, path, kind] if "_empty_nn_module_stack" not in kind:
                 # A module that is called again is called by its path with the number of the call.
                 yield Module(path.partition("@")[0], kind)

@@ -68,3 +68,8 @@ def test_what_is_opened_carries_a_spec_that_builds_it_again(tmp_path: Path) -> N
     again = GraphSpec.from_dict(spec.to_dict()).build()
     again.load_state_dict(opened.state_dict())
     check_same(again.eval(), model)
+
+
+def test_a_network_has_the_name_of_its_class_also_where_it_asks_for_sizes(tmp_path: Path) -> None:
+    names = {open_pt2(export(FIELD[name][0](), tmp_path / f"{name}.pt2")).spec.name for name in ("N13", "N4")}
+    assert names == {"TwoBranches", "Preconv"}
