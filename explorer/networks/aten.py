@@ -250,9 +250,11 @@ def _common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 
 
 def _size(to: Translation, node: Node) -> Any:
-    if node.args.get("dim") not in (0, -len(to.sizes(node.args["self"].name))):
-        return None
-    return BATCH
+    """The length of an axis: views ask for it anew, so that only that of the images is noted."""
+    source = _source(node)
+    if not isinstance(source, Value):
+        refuse("'sym_size' has no value")
+    return BATCH if node.args.get("dim") in (0, -len(to.sizes(source.name))) else None
 
 
 def _same(to: Translation, node: Node) -> Any:
