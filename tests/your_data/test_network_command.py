@@ -101,7 +101,7 @@ def test_a_wrong_line_is_shown_before_the_sentence(
     file = write(tmp_path, "")
     out = tmp_path / "net.pt2"
     command = ["network", "export", f"{file}:Net@w.ckpt", "--size", "64", "--classes", "5", "--seconds", "9"]
-    assert main([*command, "--megabytes", "77", "--out", str(out)]) == 2
+    assert main([*command, "--megabytes", "2048", "--out", str(out)]) == 2
     assert capsys.readouterr().err == (
         'Traceback\n  File "student.py", line 7\npython -m explorer: Net cannot be built.\n'
     )
@@ -114,7 +114,7 @@ def test_a_wrong_line_is_shown_before_the_sentence(
         64,
         5,
     )
-    assert (limits.seconds, limits.megabytes) == (9, 77)
+    assert (limits.seconds, limits.megabytes) == (9, 2048)
 
 
 def test_export_writes_the_archive_and_says_what_it_is(
