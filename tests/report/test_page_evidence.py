@@ -49,7 +49,7 @@ def linked() -> AppTest:
 def test_the_first_line_says_what_the_link_says(linked: AppTest) -> None:
     said = words(linked)
     for part in (
-        "widths (32; 40, 48, 80, 50); alpha 0.3 and T 2 between “Teacher, ResNet-18” and “Student of about 5k, ",
+        "StudentNet (32; 40, 48, 80, 50); alpha 0.3 and T 2 between “Teacher, ResNet-18” and “Student of about 5k, ",
         "distilled”; “Student under 60,000, distilled”, pruned.",
     ):
         assert part in said
