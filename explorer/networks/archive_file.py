@@ -23,7 +23,7 @@ from torch import Tensor
 from explorer.errors import ExplorerError
 
 MAX_MEGABYTES = 150
-MAX_JSON = 8 * 2**20  # bytes; a DenseNet-169 has 2 MB
+MAX_JSON = 4 * 2**20  # bytes; a DenseNet-169 has 2 MB, and empty lists of more would take seconds
 MAX_ENTRIES = 5_000
 MAX_NUMBERS = 32_000_000  # in all tensors together
 SCHEMAS = (5, 6, 7, 8)

@@ -313,7 +313,7 @@ def test_json_that_was_tampered_with_is_refused_in_one_sentence(
 FILES: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no JSON": (lambda f: f | {PROGRAM: b"{"}, "is no JSON"),
     "JSON too deep": (lambda f: f | {PROGRAM: b"[" * 100_000}, "is no JSON"),
-    "JSON too long": (lambda f: f | {PROGRAM: b" " * (9 * 2**20)}, "more than 8 MB"),
+    "JSON too long": (lambda f: f | {PROGRAM: b" " * (5 * 2**20)}, "more than 4 MB"),
     "a number of many digits": (lambda f: f | {PROGRAM: b"9" * 100_000}, "is no JSON"),
     "two programs": (lambda f: f | {"own/models/b.json": b"{}"}, "it holds 2 programs"),
     "no program": (lambda f: {k: v for k, v in f.items() if k != PROGRAM}, "it holds no exported program"),
