@@ -146,27 +146,24 @@ def verdict(rows: pd.DataFrame) -> str:
     rows = rows[rows["arm"] == "training"]
     if rows.empty:
         return "No pair of this study has been trained yet."
-    parts = []
+    unsure, single = (rows[rows["says"] == says] for says in ("open", "one seed"))
+    judged, parts = len(rows) - len(single), []
     for says, words in (("helps", "Distillation **helps**"), ("hurts", "It **hurts**")):
         some = rows[rows["says"] == says]
         if len(some):
             parts.append(f"{words} {_places(some)}.")
-        else:
+        elif judged:
             parts.append(
                 "Nowhere can one tell that it helps." if says == "helps" else "Nowhere that it hurts."
             )
-    unsure, single = (rows[rows["says"] == says] for says in ("open", "one seed"))
     if len(unsure):
         parts.append(f"In **{len(unsure)}** of the {len(rows)} cells one **cannot tell**: {_places(unsure)}.")
     if len(single):
-        parts.append(
-            f"{_count(len(single), 'cell')} with one seed {'says' if len(single) == 1 else 'say'} nothing."
-        )
+        parts.append(f"Of one seed, so that nothing tells what another would give: {_places(single)}.")
     better, worse, pairs = (int(rows[name].sum()) for name in ("better", "worse", "pairs"))
     parts.append(
         f"The distilled one of a pair was better in {better} and worse in {worse} of {_count(pairs, 'pair')}."
     )
-    judged = len(rows) - len(single)
     if judged > 1:
         parts.append(
             f"Of {judged} cells about {0.05 * judged:.1g} would seem to tell something by chance alone."

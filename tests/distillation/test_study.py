@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from explorer.__main__ import main
-from explorer.checkpoints import card
+from explorer.checkpoints import SHIPPED, card
 from explorer.checkpoints.evidence import find_rows
 from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import FashionMNIST
@@ -253,3 +253,20 @@ def test_a_study_of_nothing_known_ends_with_one_sentence(
 ) -> None:
     assert main(["study", *options]) == 2
     assert sentence in capsys.readouterr().err
+
+
+# --- What ships -----------------------------------------------------------------------------------------
+
+
+def test_the_shipped_study_is_that_of_the_shipped_teacher_and_of_these_schedules(
+    validation: ImageSet, tmp_path: Path
+) -> None:
+    stored = find_rows("study", study.CellResult, card("teacher").sha256, validation.whole, SHIPPED)
+    assert stored is not None
+    held = study.held_results(study.StudyPlan(card("teacher").sha256, tmp_path), stored.rows)
+    assert set(held) <= set(study.study_cells(seeds=max(cell.seed for cell in held)))
+    for result in stored.rows:
+        half, judged = study.split_of(result.cell, validation)
+        assert result.judged_on == validation.select(judged).key
+        if result.cell.arm == "unseen":
+            assert result.trained_on == validation.select(half).key
