@@ -256,7 +256,7 @@ EDITS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     ),
     "too many steps": (
         PROGRAM,
-        lambda p: graph(p).update(nodes=graph(p)["nodes"] * 500),
+        lambda p: graph(p).update(nodes=[{}] * 4_001),
         "at most 4,000 are taken",
     ),
     "no steps": (PROGRAM, lambda p: graph(p).update(nodes=7), "has no 'nodes' of the right type"),
