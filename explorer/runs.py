@@ -263,13 +263,15 @@ def table_path(teacher: str, recipe: Recipe, images: ImageSet, folder: Path, wor
 
 
 def store_logits(names: Sequence[str], folder: Path = SHIPPED) -> Iterator[str]:
-    """Compute and store the logits of these checkpoints on the validation images; yields each name when done."""
+    """Compute and store the logits of these checkpoints on the validation images; yields each name when done.
+
+    Each has a file of its own, so that a new checkpoint leaves the files of the others as they are.
+    """
     images = DATA.load("validation")
-    tensors: dict[str, Tensor] = {}
     for name in names:
-        tensors[card(name, folder).sha256] = logits(load(name, folder), images.batches())
+        values = logits(load(name, folder), images.batches())
+        write_tensors(LOGITS, {card(name, folder).sha256: values}, images, f"logits-{name}", folder)
         yield name
-    write_tensors(LOGITS, tensors, images, "logits-validation", folder)
 
 
 def store_view_logits(teacher: str, recipe: Recipe, folder: Path = SHIPPED) -> Iterator[int]:
