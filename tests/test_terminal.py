@@ -139,3 +139,26 @@ def test_a_difference_in_the_parameters_alone_is_found(
         (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
         assert main(["verify", "--checkpoints", str(tmp_path)]) == status
     assert capsys.readouterr().out.splitlines()[-1].endswith("DIFFERS")
+
+
+def test_what_is_claimed_of_a_network_of_the_users_is_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = FashionMNIST.load
+    monkeypatch.setattr(FashionMNIST, "load", lambda self, use: real(self, use).select(slice(20)))
+    mine = tmp_path / "mine.ckpt"
+    torch.save(checkpoints.load("student-5k").state_dict(), mine)
+    command = ["verify", "--network", str(mine)]
+    assert main([*command, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["params"] == 4_764
+    assert row["card_test_accuracy"] is None
+    accuracy = row["test_accuracy"]
+    assert accuracy * 20 == round(accuracy * 20)
+    assert main([*command, "--claim", f"{accuracy:.4f}"]) == 0
+    assert f"claimed {accuracy:.4f}: holds" in capsys.readouterr().out
+    assert main([*command, "--claim", f"{accuracy - 0.05:.4f}"]) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+    for wrong in (["verify", "--claim", "0.9"], [*command, "--claim", "90"]):
+        assert main(wrong) == 2
+        assert "an accuracy from 0 to 1" in capsys.readouterr().err

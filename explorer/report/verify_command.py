@@ -16,10 +16,12 @@ from explorer.terminal import (
     data_options,
     data_set,
     folder_of_networks,
+    given_networks,
     images_option,
+    network_option,
     run_instrument,
 )
-from explorer.workspace import NetworkSource, networks_in
+from explorer.workspace import NetworkSource, Workspace, networks_in
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,6 +33,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="of a network; all with a card if none is named"
     )
+    network_option(parser)
+    parser.add_argument(
+        "--claim",
+        type=float,
+        metavar="ACCURACY",
+        help="the test accuracy that is claimed of your own network, 0 to 1, to four digits",
+    )
     data_options(parser)
     images_option(parser)
     checkpoints_option(parser)
@@ -40,30 +49,58 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _verify(options: argparse.Namespace) -> int:
     rows, holds = [], True
-    for source in _choose(folder_of_networks(options) or SHIPPED, options.names):
+    for source, data, claimed in _claims(options):
         card = source.card
-        data = _measured_on(card, options)
-        (part,) = run_instrument(RECOUNT, recount_spec([_claim(card, data)], [source], data))
+        (part,) = run_instrument(RECOUNT, recount_spec([_claim(card, data, claimed)], [source], data))
         if part.row is None or part.row.accuracy is None:
             raise ExplorerError(f"{card.name}: {part.problem}")
+        counted = part.row.accuracy.value
         row = {
             "name": card.name,
             "params": part.row.params,
-            "test_accuracy": part.row.accuracy.value,
-            "card_test_accuracy": card.test_accuracy,
+            "test_accuracy": counted,
+            "card_test_accuracy": claimed,
         }
         rows.append(row)
-        same = (row["params"], row["test_accuracy"]) == (card.params, card.test_accuracy)
+        same = row["params"] == card.params and _is_claimed(counted, claimed, card)
         holds &= same
         if not options.json:
             print(
-                f"{card.name}: {row['params']:,} parameters, test accuracy {row['test_accuracy']:.4f}, "
-                f"card {card.test_accuracy:.4f}: {'holds' if same else 'DIFFERS'}",
+                f"{card.name}: {row['params']:,} parameters, test accuracy {counted:.4f}, "
+                f"{_verdict(claimed, card, same)}",
                 flush=True,
             )
     if options.json:
         print(json.dumps(rows, indent=2))
     return 0 if holds else 1
+
+
+def _is_claimed(accuracy: float, claimed: float | None, card: Card) -> bool:
+    """Whether an accuracy is the one that is claimed: exactly that of a card, to four digits what a person wrote."""
+    if claimed is None:
+        return True
+    return accuracy == claimed if card.measured else round(accuracy, 4) == round(claimed, 4)
+
+
+def _verdict(claimed: float | None, card: Card, same: bool) -> str:
+    if claimed is None:
+        return "nothing is claimed of it"
+    return f"{'card' if card.measured else 'claimed'} {claimed:.4f}: {'holds' if same else 'DIFFERS'}"
+
+
+def _claims(options: argparse.Namespace) -> Iterator[tuple[NetworkSource, DataSet, float | None]]:
+    """The networks that are verified, each with its images and the accuracy that is claimed of it, if any."""
+    if options.claim is not None and (not 0 <= options.claim <= 1 or len(options.network or ()) != 1):
+        raise ExplorerError("--claim is an accuracy from 0 to 1, of the one network that --network names.")
+    if not options.network or options.names:
+        for source in _choose(folder_of_networks(options) or SHIPPED, options.names):
+            yield source, _measured_on(source.card, options), source.card.test_accuracy
+    if options.network:
+        data = data_set(options)
+        for source in given_networks(options, data.input_size):
+            workspace = Workspace(data, (source,))
+            workspace.find(source.card.name)  # refuses what does not fit the images
+            yield source, data, options.claim
 
 
 def _choose(folder: Path, names: Sequence[str]) -> Iterator[NetworkSource]:
@@ -94,8 +131,9 @@ def _measured_on(card: Card, options: argparse.Namespace) -> DataSet:
     )
 
 
-def _claim(card: Card, data: DataSet) -> LedgerRow:
-    """What a card says of its network, as a row to be recounted."""
+def _claim(card: Card, data: DataSet, claimed: float | None) -> LedgerRow:
+    """What is claimed of a network, as a row to be recounted on the test images."""
+    total = card.images if card.measured else data.sizes["test"]
     return LedgerRow(
         card.title,
         "distillation",
@@ -103,12 +141,12 @@ def _claim(card: Card, data: DataSet) -> LedgerRow:
         card.params,
         card.params,
         0,
-        card.input_size,
+        data.input_size,
         "carried",
         "its card",
         weights=card.sha256,
-        correct=round(card.test_accuracy * card.images),
-        total=card.images,
-        images=card.measured_on,
+        correct=round((claimed or 0) * total),
+        total=total,
+        images=data.name_of("test"),
         images_key=data.key_of("test"),
     )
