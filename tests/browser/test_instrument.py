@@ -41,6 +41,7 @@ def test_a_stopped_run_is_kept_goes_on_and_is_there_after_a_reload(visit: Visit)
     page.wait_for_selector("h1", timeout=90_000)
     page.get_by_text(STOPPED).wait_for()
     visit.settle()
-    assert int(STOPPED.search(page.get_by_text(STOPPED).inner_text()).group(1)) == second
+    # The cell that was under way when Stop was pressed may have been finished and kept since.
+    assert int(STOPPED.search(page.get_by_text(STOPPED).inner_text()).group(1)) in (second, second + 1)
     assert page.get_by_text("measured here").count() == 1
     assert visit.errors == []

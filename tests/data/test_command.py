@@ -49,7 +49,7 @@ def test_a_teacher_and_its_student_are_trained_and_verified_on_the_users_images(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "mine"], "Give --network resnet18, or --stem and --widths"),
+        (["train", "mine"], "Give your own as --network, or resnet18, or --stem and --widths"),
         (["train", "teacher"], "is a recipe for Fashion-MNIST: give your network another name"),
         (["train", "mine", "--network", "resnet18", "--size", "8"], "fed at 32 to 512 pixels, not 8"),
         (["train", "mine", "--network", "resnet18", "--batch-size", "64"], "take a smaller batch"),

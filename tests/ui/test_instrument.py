@@ -203,16 +203,16 @@ def test_the_estimate_follows_how_long_runs_of_these_weights_really_took() -> No
         panel.controls()
         panel.result(lambda spec, parts: "")
 
-    def estimate(most: int, weights: str = "slow") -> str:
+    def estimated_seconds(most: int, weights: str = "slow") -> int:
         caption: str = AppTest.from_function(slow_page, args=(most, weights)).run().caption[0].value
-        return caption
+        assert caption.startswith(f"{most} numbers, about ")
+        return int(caption.split("about ")[1].split(" s here")[0])
 
-    assert "400 numbers, about 1 s here" in estimate(400), "as a trial of the network says"
+    # Real work takes 20 s; a trial of the network cannot know it, however busy the machine.
+    assert estimated_seconds(400) < 15
     press(AppTest.from_function(slow_page, args=(8, "slow")).run())
-    said = estimate(400)
-    seconds = int(said.split("about ")[1].split(" s")[0])
-    assert 15 <= seconds <= 60, said
-    assert "400 numbers, about 1 s here" in estimate(400, "other weights")
+    assert 15 <= estimated_seconds(400) <= 60
+    assert estimated_seconds(400, "other weights") < 15
 
 
 def hasty_page() -> None:
