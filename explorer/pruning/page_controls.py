@@ -110,19 +110,18 @@ def _draw_ratios() -> None:
 
 
 def _draw_recovery() -> None:
-    left, middle, right = st.columns(3)
     address.slider(
         "refit",
-        "Re-fit",
-        at=left,
+        "Re-fit on images",
         step=64,
         help="Training images on which each layer's surviving weights are fitted anew, by least squares, to what the "
         "dense network's layer answers; no gradients. 0 switches it off.",
     )
+    left, right = st.columns(2)
     address.slider(
         "recalibrate",
         "Recalibrate",
-        at=middle,
+        at=left,
         help="Batches of 100 training images on which BatchNorm's mean and variance are taken again after "
         "pruning; no weight is trained. 0 switches it off.",
     )

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, LedgerAxis, LedgerRow
+from explorer.ledger import AXES, MOST_BYTES, LedgerAxis, LedgerRow
 from explorer.report import charts
 from explorer.report.receipt import receipt, why_no_receipt
 from explorer.report.recount import COUNT_NETWORKS, RECOUNT, count_spec, recount_spec
@@ -145,7 +145,10 @@ def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
             base = (st.context.url or "").split("?")[0]
             st.code(f"{base}?ledger={ledger.to_link(pinned)}", None, wrap_lines=True)
     upload = st.file_uploader(
-        "Open a ledger", "json", max_upload_size=1, help="A JSON file that was downloaded here."
+        "Open a ledger",
+        "json",
+        max_upload_size=MOST_BYTES // 10**6,
+        help="A JSON file that was downloaded here.",
     )
     if upload is not None and ui.session().ledger_file != upload.file_id:
         ui.session().ledger_file = upload.file_id
