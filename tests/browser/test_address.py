@@ -189,9 +189,12 @@ def test_a_table_of_widths_is_edited_and_its_link_opens_the_same(visit: Visit) -
     table = page.locator("[class*=st-key-widths-] .dvn-scroller")
     for row, width in ((0, 48), (2, 40)):
         table.click(position={"x": 40, "y": 35 * (row + 1) + 17})
-        # The first key opens the cell: a hand is not so quick that it would lose the second one.
-        page.keyboard.type(str(width), delay=200)
         page.keyboard.press("Enter")
+        # Keys that come before the cell's editor is there would be lost.
+        cell = page.locator("#portal input, #portal textarea")
+        cell.wait_for()
+        cell.fill(str(width))
+        cell.press("Enter")
         page.wait_for_url(re.compile(rf"widths=48{'-64-40' if row else ''}-"))
     visit.settle()
     edited = ResNetSpec(10, (48, 64, 40, *ResNetSpec().channels[3:]))
