@@ -71,7 +71,7 @@ def _notices(graph: ArchiveGraph, program: Program) -> Iterator[str]:
             "It was exported in train mode: its BatchNorm and dropout work here as in eval mode, which may be another "
             "network than was meant."
         )
-    used = {name for step in program.steps for _, name in _references(step)}
+    used = {name for step in program.steps for _, name in step.references()}
     idle = [entry.name for entry in program.layers if entry.type == PARAMETER and entry.name not in used]
     if idle:
         yield f"Nothing computes with {len(idle)} of its parameters ({idle[0]} first); they are counted all the same."
@@ -86,7 +86,7 @@ def _spec(graph: ArchiveGraph, tensors: Mapping[str, Tensor]) -> GraphSpec:
     if not isinstance(logits, dict) or "value" not in logits:
         refuse("its output is not computed from the image")
     steps = _needed(to.steps, logits["value"])
-    layers = {step.layer for step in steps} | {name for step in steps for _, name in _references(step)}
+    layers = {step.layer for step in steps} | {name for step in steps for _, name in step.references()}
     kept = [entry for name, entry in to.layers.items() if name in layers]
     entries = _in_order([*kept, *_unused(kept, to)], graph)
     name = next((module.kind.rpartition(".")[2] for node in graph.nodes for module in node.stack[:1]), "")
@@ -127,24 +127,13 @@ def _translate(to: Translation, node: Node) -> None:
         to.set(output, each, shared, spread=operator in SPREADING)
 
 
-def _references(step: StepEntry) -> Iterator[tuple[str, str]]:
-    """The values and parameters that a step refers to."""
-    pending = [*step.args, *step.kwargs.values()]
-    while pending:
-        argument = pending.pop()
-        if isinstance(argument, list | tuple):
-            pending += argument
-        elif isinstance(argument, Mapping):
-            yield from argument.items()
-
-
 def _needed(steps: Sequence[StepEntry], logits: str) -> list[StepEntry]:
     """The steps that the logits depend on: a network may compute more than it gives."""
     needed, kept = {logits}, []
     for step in reversed(steps):
         if step.name in needed:
             kept.append(step)
-            needed |= {name for kind, name in _references(step) if kind == "value"}
+            needed |= {name for kind, name in step.references() if kind == "value"}
     return kept[::-1]
 
 

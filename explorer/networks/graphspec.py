@@ -6,7 +6,7 @@ takes it as well.
 
 import json
 import operator
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, cast
@@ -264,12 +264,12 @@ class GraphNetwork(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, 3, H, W)."""
         values: dict[str, Any] = {IMAGE: image}
-        last = _last_readers(self.program)
+        freed = self.program.freed
         for number, step in enumerate(self.program.steps):
             args = [_resolved(each, values, self) for each in step.args]
             kwargs = {key: _resolved(value, values, self) for key, value in step.kwargs.items()}
             values[step.name] = _callee(step, self, args)(*args, **kwargs)
-            for name in last.get(number, ()):
+            for name in freed.get(number, ()):
                 del values[name]  # batches are large: what nothing reads any more is freed
         logits: Tensor = values[self.program.logits]
         return logits
@@ -306,37 +306,6 @@ def _callee(step: StepEntry, network: nn.Module, args: list[Any]) -> Any:
     if step.call == "operator.getitem" and isinstance(args[1], list):
         args[1] = tuple(args[1])  # to torch, a list is no index of several axes
     return calls()[step.call]
-
-
-def _last_readers(program: Program) -> Mapping[int, Sequence[str]]:
-    """By the number of a step, the values that nothing reads after it."""
-    last: dict[str, int] = {}
-    for number, step in enumerate(program.steps):
-        last[step.name] = number
-        last |= dict.fromkeys(_values_read(step), number)
-    freed: dict[int, list[str]] = {}
-    for name, number in last.items():
-        if name != program.logits:
-            freed.setdefault(number, []).append(name)
-    return freed
-
-
-def _values_read(step: StepEntry) -> Iterator[str]:
-    for argument in (*step.args, *step.kwargs.values()):
-        yield from (name for kind, name in _references(argument) if kind == "value")
-
-
-def _references(argument: Any) -> Iterator[tuple[str, Any]]:
-    """The values and parameters that an argument refers to: ("value" or "parameter", name)."""
-    if isinstance(argument, list | tuple):
-        for each in argument:
-            yield from _references(each)
-    elif isinstance(argument, Mapping):
-        kind, name = next(iter(argument.items()))
-        if kind == "slice":
-            yield from _references(name)
-        else:
-            yield kind, name
 
 
 def _resolved(argument: Any, values: Mapping[str, Any], network: nn.Module) -> Any:

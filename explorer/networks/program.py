@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from inspect import signature
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -69,6 +69,20 @@ class StepEntry:
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def references(self) -> Iterator[tuple[str, str]]:
+        """What its arguments refer to, in order: ("value" or "parameter", name)."""
+        pending = [*self.args, *self.kwargs.values()][::-1]
+        while pending:
+            argument = pending.pop()
+            if isinstance(argument, list | tuple):
+                pending += argument[::-1]
+            elif isinstance(argument, Mapping):
+                kind, named = next(iter(argument.items()))
+                if kind == "slice":
+                    pending += named[::-1]
+                else:
+                    yield kind, named
+
 
 @dataclass(frozen=True)
 class Program:
@@ -85,6 +99,19 @@ class Program:
     layers: tuple[LayerEntry, ...]
     steps: tuple[StepEntry, ...]
     logits: str
+
+    @cached_property
+    def freed(self) -> Mapping[int, Sequence[str]]:
+        """By the number of a step, the values that nothing reads after it."""
+        last: dict[str, int] = {}
+        for number, step in enumerate(self.steps):
+            last[step.name] = number
+            last |= {name: number for kind, name in step.references() if kind == "value"}
+        freed: dict[int, list[str]] = {}
+        for name, number in last.items():
+            if name != self.logits:
+                freed.setdefault(number, []).append(name)
+        return freed
 
 
 @cache
