@@ -13,7 +13,7 @@ from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
 from explorer.distillation import grid
 from explorer.distillation.live import TrainingPairSettings
-from explorer.distillation.trainings import BACKENDS
+from explorer.distillation.trainings import trainings_options
 from explorer.networks import StudentSpec
 from explorer.runs import (
     STUDENT_RECIPE,
@@ -39,15 +39,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--training-images", type=int, metavar="N", help="the first so many training images; all by default"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
-    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="of joblib")
-    parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with the original files of the bundled images"
-    )
+    trainings_options(parser, Path("runs/grid"))
     checkpoints_option(parser)
-    parser.add_argument("--out", type=Path, default=Path("runs/grid"), help="folder of the results")
-    parser.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of the teacher's logits")
     parser.add_argument("--evidence", action="store_true", help="also write the table that ships")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(command=_grid)

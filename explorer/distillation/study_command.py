@@ -13,7 +13,7 @@ from explorer.checkpoints import SHIPPED, card
 from explorer.checkpoints.evidence import find_rows, write_rows
 from explorer.data import BUNDLED, ImageSet
 from explorer.distillation import gains, study
-from explorer.distillation.trainings import BACKENDS
+from explorer.distillation.trainings import trainings_options
 from explorer.errors import ExplorerError
 from explorer.runs import STUDENT_RECIPE, table_path, teacher_table
 from explorer.terminal import Bars, checkpoints_option, folder_of_networks
@@ -38,15 +38,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--students", type=_words, default=list(study.FAMILY), help=",".join(study.FAMILY))
     parser.add_argument("--seeds", type=int, default=3, help="pairs for each student and number of images")
     parser.add_argument("--minutes", type=float, help="begin no further training after so many")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
-    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="of joblib")
-    parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with the original files of the bundled images"
-    )
+    trainings_options(parser, Path("runs/study"))
     checkpoints_option(parser)
-    parser.add_argument("--out", type=Path, default=Path("runs/study"), help="folder of the results")
-    parser.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of the teacher's logits")
     parser.add_argument(
         "--evidence",
         action="store_true",
