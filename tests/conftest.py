@@ -4,6 +4,7 @@ import gzip
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def output(monkeypatch: pytest.MonkeyPatch) -> PageOutput:
     """The charts and tables of every page that is drawn in this test, the last one last."""
     kept, draw = PageOutput(), ui.chart
 
-    def chart(figure: Any, alt_text: str, caption: str) -> None:
-        kept.figures.append(figure)
+    def chart(figure: "partial[Any]", alt_text: str, caption: str) -> None:
+        kept.figures.append(figure())
         draw(figure, alt_text, caption)
 
     monkeypatch.setattr(ui, "chart", chart)

@@ -1,6 +1,7 @@
 """Architecture: the widths of a network against a parameter budget, live."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -74,7 +75,7 @@ def _verdict(costs: Budget, limit: int) -> None:
         st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
     parts = costs.part_table()
     ui.chart(
-        charts.budget_bar(parts, limit),
+        partial(charts.budget_bar, parts, limit),
         f"{costs.total_params:,} parameters stacked by part, limit {limit:,}. "
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -34,7 +35,7 @@ def layers(design: Design) -> None:
     costs, rows = design.costs, design.costs.layer_table()
     heavy, busy = costs.heaviest, costs.busiest
     ui.chart(
-        charts.shares(rows),
+        partial(charts.shares, rows),
         f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
         f"multiply-adds in {busy.name}.",
         f"Most parameters are in **{heavy.name}**{_where(heavy)}, {heavy.params / costs.total_params:.0%} of them; "
@@ -87,7 +88,7 @@ def standard(design: Design) -> None:
         return
     factor = rows["standard"].sum() / rows["separable"].sum()
     ui.chart(
-        charts.standard_bars(rows),
+        partial(charts.standard_bars, rows),
         f"Weights of each depthwise plus pointwise pair and of the standard convolution in its place; {factor:.1f} "
         "times fewer together.",
         f"Built from standard convolutions with the same kernels, these {len(rows)} pairs would have "
@@ -104,7 +105,7 @@ def trained(design: Design) -> None:
     kind, course = builder_of(design.spec.kind).title, asked_course()
     floor = course.floor if course else None
     ui.chart(
-        charts.family_curve(rows, params, floor),
+        partial(charts.family_curve, rows, params, floor),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
         f"{neighbours(rows, params, kind)} {overlap(rows)}"
@@ -123,7 +124,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
     """Networks of several kinds with equal parameters."""
     low, high = equal["parameters"].min(), equal["parameters"].max()
     ui.chart(
-        charts.equal_size(equal),
+        partial(charts.equal_size, equal),
         f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95 % intervals.",
         f"At equal parameters, {low:,} to {high:,}: {told(equal)}.",
     )

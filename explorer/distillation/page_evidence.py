@@ -1,6 +1,7 @@
 """What the teacher knows about classes, and what students trained on it really reached."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -23,7 +24,7 @@ def show_dark_knowledge(selection: DistillationSelection) -> None:
     top = rows.nlargest(1, "probability").iloc[0]
     true, other = ui.escape_markup(top["true"]), ui.escape_markup(top["other"])
     ui.chart(
-        charts.soft_label_matrix(rows),
+        partial(charts.soft_label_matrix, rows),
         f"Matrix of the teacher's mean soft labels at T = {selection.temperature:g}; largest: a {top['true']} "
         f"also seen as {top['other']}, {top['probability']:.3f}.",
         f"Mean soft labels in % at T = {selection.temperature:g}: to a **{true}** the teacher gives on average "
@@ -71,7 +72,7 @@ def _show_grid(results: Sequence[grid.GridResult]) -> None:
     st.subheader(f"Students trained over alpha and T, on {BUNDLED.name}")
     rows, verdict = grid.summarise_grid(results), grid.grid_verdict(results)
     ui.chart(
-        charts.grid_map(rows),
+        partial(charts.grid_map, rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
         f"Mean validation accuracy in %, under it half the distance from the lowest to the highest seed. Colour: "
         f"the difference from labels alone, the bottom row, which T does not touch; with a triangle where it is more "
@@ -100,7 +101,7 @@ def _show_calibration(selection: DistillationSelection) -> None:
     rows = pd.concat([each.bins.assign(network=titles[name]) for name, each in calibrations.items()])
     ranked = sorted(calibrations, key=lambda name: calibrations[name].ece)
     ui.chart(
-        charts.reliability_lines(rows),
+        partial(charts.reliability_lines, rows),
         "Accuracy against confidence: " + "; ".join(titles.values()),
         f"The teacher and students of {ui.networks()[selection.student_name].params:,} parameters. A point below the "
         "dashed diagonal is surer than it should be; the larger the point, the more images it stands for. "

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
@@ -141,8 +142,9 @@ def _offer_to_lessons(pair: TrainedPair) -> bool:
 
 def _show_growing(settings: TrainingPairSettings, ends: Sequence[EpochEnd]) -> None:
     curves = TrainedPair(settings, ends).curves()
-    st.altair_chart(
-        charts.live_training_lines(curves, settings.epochs), alt="Validation accuracy by epoch, growing"
+    ui.bare_chart(
+        partial(charts.live_training_lines, curves, settings.epochs),
+        alt="Validation accuracy by epoch, growing",
     )
 
 
@@ -153,7 +155,7 @@ def _show_pair(pair: TrainedPair) -> None:
     short = "" if common == epochs else f" of {epochs}, so the schedule was not ended"
     images = ui.workspace().data.sizes["validation"]
     ui.chart(
-        charts.live_training_lines(rows, epochs),
+        partial(charts.live_training_lines, rows, epochs),
         f"Validation accuracy after each epoch: {said}",
         f"After epoch {common or 1}{short}: {said}. One seed: another would move both, and counting on "
         f"{images:,} images alone leaves each open by about {_open_points(last.max(), images):.1f} points either way.",

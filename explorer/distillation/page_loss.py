@@ -1,5 +1,7 @@
 """The loss with its numbers in it, and why the soft term is multiplied by T squared."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -44,7 +46,7 @@ def show_loss(selection: DistillationSelection) -> None:
         )
     with parts:
         ui.chart(
-            charts.loss_bars(rows),
+            partial(charts.loss_bars, rows),
             f"Loss in two parts: this image {image.total:.4f} nats, mean of all {mean.total:.4f} nats.",
             f"This image: soft part **{selection.alpha * image.soft:.4f}**, hard part "
             f"**{(1 - selection.alpha) * image.hard:.4f}** nats; mean of all {len(selection.images):,}: soft "
@@ -106,7 +108,7 @@ def _show_gradient_norms(selection: DistillationSelection) -> None:
     without, share = norm["soft, without T²"], norm["soft, with T²"] / norm["hard"]
     ladder = share[list(TEMPERATURE_LADDER)]
     ui.chart(
-        charts.gradient_norm_lines(rows, selection.temperature),
+        partial(charts.gradient_norm_lines, rows, selection.temperature),
         "Mean gradient norms of the soft and the hard term against T, with and without the factor T squared.",
         f"From T = 1 to T = 16 the soft gradient falls **{without[1.0] / without[16.0]:.0f}** times without T². With "
         f"it, it is **{share[1.0]:.1f}** times the hard one at T = 1, **{share[4.0]:.1f}** times at T = 4 and "
@@ -127,7 +129,7 @@ def _show_logit_gradients(selection: DistillationSelection) -> None:
         reverse=selection.reverse,
     )
     ui.chart(
-        charts.logit_gradient_bars(rows),
+        partial(charts.logit_gradient_bars, rows),
         f"Gradient of this image's loss on each logit at alpha {selection.alpha:g}, T {selection.temperature:g}.",
         "This image. A bar to the left means that training raises that logit. The hard term raises the labelled "
         "class alone; the soft term says something else about every class.",
@@ -141,7 +143,7 @@ def _show_decoupled_kl(selection: DistillationSelection) -> None:
         selection.student_logits, selection.images.targets(), selection.teacher_logits
     )
     ui.chart(
-        charts.decoupled_kl_areas(rows, limit, selection.temperature),
+        partial(charts.decoupled_kl_areas, rows, limit, selection.temperature),
         f"T squared KL against T as a stack of TCKD and (1 - p_t) NCKD; limit {limit:.2f} nats.",
         f"T² KL tends to ½ Var(z - v) = **{limit:.3f}** nats (dashed line): at high T distillation matches logits. "
         "TCKD is how sure both are of the true class, NCKD how they share the rest: the dark knowledge."

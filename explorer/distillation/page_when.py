@@ -1,6 +1,7 @@
 """When does distillation help, and whose mistakes are these? What was trained and stored, with its intervals."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -53,7 +54,8 @@ def _show_gains(rows: pd.DataFrame) -> None:
         for number, name in (("parameters", "size"), ("images", "set"))
     )
     ui.chart(
-        charts.gain_intervals(
+        partial(
+            charts.gain_intervals,
             drawn.sort_values("parameters"),
             "size",
             "set",
@@ -66,7 +68,8 @@ def _show_gains(rows: pd.DataFrame) -> None:
     )
     if len(sets) > 1:
         ui.chart(
-            charts.gain_intervals(
+            partial(
+                charts.gain_intervals,
                 drawn.sort_values("images"),
                 "set",
                 "size",
@@ -144,7 +147,8 @@ def show_whose() -> None:
     said = whose.whose_verdict(rows, kind)
     largest = shown[shown["whose"] == "teacher"].nlargest(1, "parameters").iloc[0]
     ui.chart(
-        charts.gain_intervals(
+        partial(
+            charts.gain_intervals,
             shown.assign(
                 tells=(shown["low"] > 0) | (shown["high"] < 0),
                 parameters=shown["parameters"].map("{:,}".format),

@@ -1,5 +1,7 @@
 """Coupled channels: click one, and see everything that goes with it."""
 
+from functools import partial
+
 import streamlit as st
 
 from explorer import ui
@@ -40,8 +42,8 @@ def main(selection: PruningSelection) -> None:
     slices = coupling.coupled(network, group, (channel,))
     total = sum(each.params for each in slices)
     layers = len({each.layer for each in slices})
-    st.altair_chart(
-        charts.channel_map(coupling.strengths(network, group), channel),
+    ui.bare_chart(
+        partial(charts.channel_map, coupling.strengths(network, group), channel),
         width="stretch",
         key=MAP,
         on_select=_clicked,

@@ -1,6 +1,7 @@
 """What a sweep says: the curves with their captions, and the table."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -40,14 +41,14 @@ def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     if drawn.empty:
         st.info("None of these networks was timed: choose another axis.", icon=":material/timer_off:")
     ui.chart(
-        charts.accuracy_curve(drawn, field, page_guess.marks(selection)),
+        partial(charts.accuracy_curve, drawn, field, page_guess.marks(selection)),
         f"{charts.ACROSS[field].name}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
     page_guess.results(selection)
     if data["speed_up"].notna().any():
         ui.chart(
-            charts.speed_curve(data),
+            partial(charts.speed_curve, data),
             "Measured speed-up over the dense network against pruning ratio, a line per method.",
             "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
         )

@@ -1,6 +1,7 @@
 """Masked, zeroed, sliced: one ratio in three forms, and which quantities really change."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -66,7 +67,7 @@ def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
     st.markdown(f"#### {forms.describe_speed(rows, ratio)}")
     table = forms.form_table(rows)
     ui.chart(
-        charts.form_bars(table),
+        partial(charts.form_bars, table),
         "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the masked, "
         f"zeroed and sliced network, as multiples of the dense network's. {forms.describe_speed(rows, ratio)}",
         f"{forms.WHY} {forms.explain_torchinfo(rows)}",

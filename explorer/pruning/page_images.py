@@ -1,5 +1,7 @@
 """What pruning did to each class, and the images whose answer turned."""
 
+from functools import partial
+
 import streamlit as st
 
 from explorer import ui
@@ -23,7 +25,7 @@ def main(selection: PruningSelection) -> None:
     rows = per_image.per_class(before, after, labels, classes)
     text = per_image.describe_classes(before, after, labels, classes)
     ui.chart(
-        charts.class_points(rows, shown.method.kind_color),
+        partial(charts.class_points, rows, shown.method.kind_color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
         f"{text} Lines are 95 % Wilson intervals.",
     )
@@ -82,7 +84,7 @@ def _flips(shown: AnswersShown) -> None:
         sure = [scores[position].softmax(0) for scores in (before, after)]
         target = int(images.labels[position])
         ui.chart(
-            charts.probability_bars(rows, shown.method.kind_color),
+            partial(charts.probability_bars, rows, shown.method.kind_color),
             f"Probabilities of {images.noun} {position}, labelled {label}, dense and pruned.",
             f"**{label}** had {sure[0][target]:.1%} and has {sure[1][target]:.1%}; the dense network says "
             f"**{images.classes[int(says[0][position])]}**, the pruned one "

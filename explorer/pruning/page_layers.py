@@ -1,6 +1,7 @@
 """Sensitive layers: each layer pruned alone, as a heat map."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -44,8 +45,8 @@ def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:
 
 
 def _grow(cells: Sequence[Cell]) -> None:
-    st.altair_chart(
-        charts.sensitivity_map(sensitivity.sensitivity_table(cells)),
+    ui.bare_chart(
+        partial(charts.sensitivity_map, sensitivity.sensitivity_table(cells)),
         alt="Points lost by layer and ratio, growing layer by layer",
     )
 
@@ -53,7 +54,7 @@ def _grow(cells: Sequence[Cell]) -> None:
 def _show(cells: Sequence[Cell]) -> None:
     rows, text = sensitivity.sensitivity_table(cells), sensitivity.describe_sensitivity(cells)
     ui.chart(
-        charts.sensitivity_map(rows),
+        partial(charts.sensitivity_map, rows),
         f"Accuracy points lost by layer and ratio. {text}".replace("**", ""),
         f"{text} Numbers are percentage points lost against the dense network's "
         f"{cells[0].dense_correct / cells[0].total:.1%}; below 0 the masked network is better.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import streamlit as st
 
@@ -82,8 +83,8 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
 
 
 def _grow(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
-    st.altair_chart(
-        charts.accuracy_curve(reading.with_share(rows, selection.params)),
+    ui.bare_chart(
+        partial(charts.accuracy_curve, reading.with_share(rows, selection.params)),
         alt="Accuracy against ratio, growing point by point",
     )
 

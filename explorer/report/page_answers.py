@@ -1,6 +1,7 @@
 """The six answers on the page, drawn from the same blocks as the files that are downloaded."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -187,7 +188,7 @@ def _draw_block(block: Block) -> None:
             with st.expander(block.file, expanded=len(block.text) < 800):
                 st.code(block.text, "python" if block.file.endswith(".py") else None)
         case ChartBlock():
-            figure = charts.answer_chart(block.kind, block.frame, block.limit)
+            figure = partial(charts.answer_chart, block.kind, block.frame, block.limit)
             ui.chart(figure, block.alt, ui.escape_markup(block.caption))
         case TableBlock():
             _draw_table(block)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -82,7 +83,7 @@ def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: 
     if len(titles) > 4:
         best += f" and {len(titles) - 4} more"
     ui.chart(
-        charts.pareto_chart(table, x, y),
+        partial(charts.pareto_chart, table, x, y),
         f"{y.title} against {x.title} of {len(known)} states; nothing beats {best}.",
         f"No other state is as good on both axes and better on one: **{ui.escape_markup(best)}** (joined by the dashed "
         f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",

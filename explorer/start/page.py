@@ -1,5 +1,7 @@
 """The first page: what this is, one computed result per lesson, and where to go."""
 
+from functools import partial
+
 import streamlit as st
 
 from explorer import ui
@@ -45,7 +47,7 @@ def _draw_architecture() -> None:
         f"**{abs(over):,}** {'over' if over > 0 else 'inside'} the limit of {LIMIT:,}."
     )
     ui.chart(
-        architecture_charts.budget_bar(costs.part_table(), LIMIT),
+        partial(architecture_charts.budget_bar, costs.part_table(), LIMIT),
         f"{costs.total_params:,} parameters stacked by part of the network, limit {LIMIT:,}.",
         f"The heaviest layer, **{costs.heaviest.name}**, is in the rows that the report's table leaves out."
         if costs.heaviest in costs.layers[len(QUOTED) :]
@@ -71,7 +73,9 @@ def _draw_distillation() -> None:
     )
     ladder = soften.TEMPERATURE_LADDER
     ui.chart(
-        distillation_charts.ladder_map(soften.ladder_rows({"teacher": teacher[position]}, images.classes)),
+        partial(
+            distillation_charts.ladder_map, soften.ladder_rows({"teacher": teacher[position]}, images.classes)
+        ),
         f"The teacher's probabilities for one {label} at T = {ladder[0]:g} to {ladder[-1]:g}.",
         f"{images.caption(position)}, the one the teacher is least sure about.",
     )
@@ -93,7 +97,10 @@ def _draw_pruning() -> None:
         sentences = " ".join(_tell(row, len(shipped.data.classes)) for row in told_rows)
         st.markdown(sentences)
         ui.chart(
-            pruning_charts.accuracy_curve(sweep_table([row for row in stored.rows if row.method in SHOWN])),
+            partial(
+                pruning_charts.accuracy_curve,
+                sweep_table([row for row in stored.rows if row.method in SHOWN]),
+            ),
             "Accuracy of the pruned teacher against the pruning ratio, a line per method. "
             + sentences.replace("**", ""),
             "Which one makes it faster, and how to get the accuracy back, is the lesson.",

@@ -1,7 +1,17 @@
 """What the pages share: images and networks, drawing, the turn for heavy work, what a session keeps."""
 
 from explorer.markup import escape_markup
-from explorer.ui.draw import COLUMNS, chart, download, networks_table, page, picked, provenance
+from explorer.ui.draw import (
+    COLUMNS,
+    bare_chart,
+    chart,
+    download,
+    kept,
+    networks_table,
+    page,
+    picked,
+    provenance,
+)
 from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
@@ -24,6 +34,7 @@ from explorer.ui.work import heavy_work, pace, prepare, stopwatch
 __all__ = [
     "COLUMNS",
     "Session",
+    "bare_chart",
     "chart",
     "download",
     "escape_markup",
@@ -31,6 +42,7 @@ __all__ = [
     "given_networks",
     "heavy_work",
     "images",
+    "kept",
     "logits_in_words",
     "networks",
     "networks_table",

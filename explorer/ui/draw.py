@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.vega_charts import _convert_altair_to_vega_lite_spec
 
 from explorer import checkpoints
 from explorer.data import BUNDLED
@@ -15,6 +17,10 @@ from explorer.markup import escape_markup
 from explorer.ui import address
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
+from explorer.work.kept import Kept
+
+ResultType = TypeVar("ResultType")
+_KEPT = Kept(64 * 1024**2)
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -85,10 +91,38 @@ def networks_table() -> None:
     )
 
 
-def chart(figure: Any, alt_text: str, caption: str) -> None:
-    """An Altair chart with its text alternative, and under it the sentence that says what to see."""
-    st.altair_chart(figure, width="stretch", alt=alt_text)
+def kept(call: "partial[ResultType]") -> ResultType:
+    """What a pure function brings for these arguments; it is called once for all visitors, and its result only read.
+
+    Args:
+        call: the function and its arguments, not called yet: ``partial(family, cards)``. The arguments are compared by
+            all that they hold (they are pickled), so for a network give its name or sha256, not its weights.
+    """
+    return _KEPT.of(call)
+
+
+def chart(figure: "partial[Any]", alt_text: str, caption: str) -> None:
+    """An Altair chart with its text alternative, and under it the sentence that says what to see.
+
+    Args:
+        figure: the function that makes it and what it is made of, not called yet:
+            ``partial(charts.budget_bar, parts, limit)``. It is made once for all visitors.
+        alt_text: what a reader who does not see it is told.
+        caption: the sentence under it.
+    """
+    bare_chart(figure, width="stretch", alt=alt_text)
     st.caption(caption)
+
+
+def bare_chart(figure: "partial[Any]", **settings: Any) -> None:
+    """The same without a caption, with settings of Streamlit's own."""
+    st.vega_lite_chart(kept(partial(_finished, figure)), **settings)
+
+
+def _finished(figure: "partial[Any]") -> dict[str, Any]:
+    """A chart as it is sent to the browser, which puts on its own theme: light or dark, the chart is the same."""
+    # The same conversion as in st.altair_chart; in 1.67 it has no public name.
+    return dict(_convert_altair_to_vega_lite_spec(figure()))
 
 
 def picked(chart: str, selection: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -73,7 +74,7 @@ def _describe_images() -> None:
     total = rows.groupby("split", sort=False)["images"].sum()
     said = ", ".join(f"{count:,} {split}" for split, count in total.items())
     ui.chart(
-        charts.class_counts(rows),
+        partial(charts.class_counts, rows),
         f"Images per class of {data.name}: {said}.",
         f"**{name}**, {len(data.classes)} classes: {said} images. {ui.escape_markup(data.rule)}",
     )

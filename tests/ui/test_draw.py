@@ -1,5 +1,8 @@
 from streamlit.testing.v1 import AppTest
 
+from tests.app import chart_rows, charts
+from tests.ui import figures
+
 
 def script() -> None:
     from explorer import ui
@@ -12,3 +15,30 @@ def test_the_name_of_a_file_is_neither_html_nor_markdown() -> None:
     (text,) = (element.value for element in app.markdown)
     assert r"logits of \<img src=x onerror=alert(1)\>.ckpt, see \`python" in text
     assert not app.markdown[0].allow_html
+
+
+def charts_page() -> None:
+    from functools import partial
+
+    import streamlit as st
+
+    from explorer import ui
+    from tests.ui.figures import bars
+
+    last = st.number_input("last", value=3)
+    ui.chart(partial(bars, [1, 2, last]), "two bars", "What to see.")
+    st.altair_chart(bars([1, 2, last]), alt="two bars")
+
+
+def test_a_chart_is_made_anew_only_for_what_has_changed() -> None:
+    figures.made.clear()
+    app = AppTest.from_function(charts_page).run()
+    assert not app.exception
+    app.run()
+    app.number_input[0].set_value(4).run()
+    app.number_input[0].set_value(3).run()
+    # Each run makes the one that is not kept; that is why the page says ``ui.chart``.
+    assert [figures.made.count(3), figures.made.count(4)] == [1 + 3, 1 + 1]
+    ours, streamlits = charts(app)
+    assert ours == streamlits
+    assert list(chart_rows(ours)["count"]) == [1, 2, 3]
