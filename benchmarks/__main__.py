@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from benchmarks import architecture, distillation, pruning
 from benchmarks.figure import BenchFigure
+from benchmarks.serving import figures as serving
 from explorer.errors import ExplorerError
 from explorer.measure import keep_freed_memory
 
@@ -15,13 +16,15 @@ BENCHES: dict[str, Callable[[], Iterator[BenchFigure]]] = {
     "architecture": architecture.figures,
     "distillation": distillation.figures,
     "pruning": pruning.figures,
+    "serving": serving.figures,
 }
+PARTS = {f"serving.{name}": part for name, part in serving.PARTS.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for and return the exit status: 0 holds, 1 does not hold, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", metavar="LESSON", help=f"one of {', '.join(BENCHES)}")
+    parser.add_argument("--only", metavar="LESSON", help=f"one of {', '.join([*BENCHES, *PARTS])}")
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     options = parser.parse_args(arguments)
     keep_freed_memory()
@@ -33,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(only: str | None, *, as_json: bool) -> int:
-    if only is not None and only not in BENCHES:
-        raise ExplorerError(f"There is no benchmark of {only!r}; there are {', '.join(BENCHES)}.")
+    known = BENCHES | PARTS
+    if only is not None and only not in known:
+        raise ExplorerError(f"There is no benchmark of {only!r}; there are {', '.join(known)}.")
     measured = []
     for lesson in [only] if only else BENCHES:
-        for figure in BENCHES[lesson]():
+        for figure in known[lesson]():
             measured.append(figure)
             if not as_json:
                 shown = "not measured" if figure.value is None else f"{figure.value:g} {figure.unit}"

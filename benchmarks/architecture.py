@@ -4,28 +4,16 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torchinfo
 
-from benchmarks.figure import APP, BenchFigure, paired, served
+from benchmarks.figure import APP, BARE, BenchFigure, paired, served
 from explorer.architecture.budget import budget
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec
 
 ROUNDS = 30
-BARE = """
-import altair as alt
-import pandas as pd
-import streamlit as st
-
-value = st.slider("value", 0, 100, 50)
-st.markdown(f"shown {value}")
-rows = pd.DataFrame({"x": range(10), "y": [value * x for x in range(10)]})
-st.altair_chart(alt.Chart(rows).mark_bar().encode(x="x:O", y="y:Q"))
-"""
 
 
 def figures() -> Iterator[BenchFigure]:
@@ -63,22 +51,20 @@ def _edit() -> BenchFigure:
         raise ExplorerError(
             "This figure drives a browser: pip install -r requirements-dev.txt first."
         ) from error
-    with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        bare = Path(folder) / "bare.py"
-        bare.write_text(BARE, encoding="utf-8")
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        with served(APP) as lesson, served(bare) as plain:
+        with served(APP) as lesson, served(BARE) as plain:
             mine = _felt(
                 browser.new_page(),
-                f"{lesson}/architecture",
+                f"{lesson.address}/architecture",
                 lambda page: page.get_by_role("spinbutton", name="Stem channels"),
                 '[data-testid="stMetricValue"]',
             )
             theirs = _felt(
                 browser.new_page(),
-                plain,
+                plain.address,
                 lambda page: page.get_by_role("slider").first,
                 '[data-testid="stMarkdown"]',
             )

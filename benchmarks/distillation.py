@@ -71,12 +71,12 @@ def drag_states() -> int:
         raise ExplorerError(
             "This figure drives a browser: pip install -r requirements-dev.txt first."
         ) from error
-    with served(APP) as address, sync_playwright() as playwright:
+    with served(APP) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
-        page.goto(f"{address}/distillation?temperature=1")
+        page.goto(f"{server.address}/distillation?temperature=1")
         slider, bar = page.locator("#temperature"), page.locator("#bars .bar").first
         slider.wait_for(timeout=90_000)
         page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=90_000)

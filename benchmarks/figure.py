@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 APP = Path(__file__).parent.parent / "streamlit_app.py"
+BARE = Path(__file__).parent / "bare" / "app.py"
+"""A plain Streamlit app: one slider, one chart; it runs with Streamlit's own settings."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +50,64 @@ def paired(first: Callable[[], object], second: Callable[[], object], rounds: in
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-@contextmanager
-def served(script: Path) -> Iterator[str]:
-    """The address of a server that runs a Streamlit script."""
+@dataclass(frozen=True)
+class Server:
+    """A server of a Streamlit script, on this machine only.
+
+    Attributes:
+        address: such as ``http://127.0.0.1:8501``.
+        pid: its process.
+        started: when its process was started, by ``time.perf_counter``.
+    """
+
+    address: str
+    pid: int
+    started: float
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(script: Path, *, wait: bool = True) -> Iterator[Server]:
+    """A server that runs a Streamlit script from the script's own folder, with the settings that stand there.
+
+    Args:
+        script: the app.
+        wait: whether to begin when it answers, and not at once.
+    """
+    port, started = free_port(), time.perf_counter()
+    command = [sys.executable, "-m", "streamlit", "run", script.name, "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
+    command += ["--browser.gatherUsageStats", "false"]
     server = subprocess.Popen(  # noqa: S603 (our own interpreter and script)
-        command, cwd=APP.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=script.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
-            try:
-                urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
+        if wait:
+            wait_for(address)
+        yield Server(address, server.pid, started)
     finally:
         server.terminate()
-        server.wait(10)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
+
+
+def wait_for(address: str, pause: float = 0.25) -> None:
+    """Wait until a server answers, 60 s at most."""
+    until = time.perf_counter() + 60
+    while time.perf_counter() < until:
+        try:
+            urlopen(f"{address}/_stcore/health", timeout=1).close()  # noqa: S310 (a server of our own)
+        except OSError:
+            time.sleep(pause)
+        else:
+            return
