@@ -9,6 +9,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -107,13 +108,11 @@ def find_rows(
     Raises:
         ExplorerError: a file among the evidence cannot be read.
     """
-    for path, content in _read_all(folder):
+    for path in sorted((folder / FOLDER).glob("*.json")):
+        state = _state(path)
+        content = _read(path, state)
         if (content["kind"], content["weights"], content["images_key"]) == (kind, weights, images_key):
-            try:
-                rows = tuple(_from_dict(row, values) for values in content.pop("rows"))
-                return StoredRows(rows, **content)
-            except (TypeError, KeyError, ValueError) as error:
-                raise ExplorerError(f"{path.name} is not a stored {kind}: compute it again.") from error
+            return _read_rows(path, state, row)
     return None
 
 
@@ -122,15 +121,37 @@ def this_machine() -> str:
     return f"{platform.machine()} {platform.system()}, cpu, {torch.get_num_threads()} threads"
 
 
-def _read_all(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted((folder / FOLDER).glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if not {"kind", "weights", "images_key", "images", "rows"} <= set(content):
-                raise KeyError("kind")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ExplorerError(f"{path.name} is not a stored result: compute it again.") from error
-        yield path, content
+def _state(path: Path) -> tuple[int, int]:
+    """What changes with a file's content: when it was written, and how long it is; two zeros if there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0, 0
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, state: tuple[int, int]) -> Mapping[str, Any]:
+    """A stored result as it is in its file; kept as long as the file is in this state."""
+    del state
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not {"kind", "weights", "images_key", "images", "rows"} <= set(content):
+            raise KeyError("kind")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{path.name} is not a stored result: compute it again.") from error
+    return content
+
+
+@lru_cache(maxsize=64)
+def _read_rows(path: Path, state: tuple[int, int], row: Any) -> StoredRows[Any]:
+    """The same with its rows as objects of a class."""
+    content = _read(path, state)
+    try:
+        rows = tuple(_from_dict(row, values) for values in content["rows"])
+        return StoredRows(rows, **{name: value for name, value in content.items() if name != "rows"})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ExplorerError(f"{path.name} is not a stored {content['kind']}: compute it again.") from error
 
 
 def _header(kind: str, images: ImageSet) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def test_rows_are_found_for_the_weights_and_images_they_were_measured_with(
     assert (stored.weights, stored.images_key, stored.images) == (network.sha256, validation.key, 40)
     assert stored.settings == {"ratio": 0.5}
     assert stored.where.startswith(f"{stored.date}, ")
+    assert find_rows("sweep", Row, network.sha256, validation.key, tmp_path) is stored, "read once"
     for wrong in (
         ("forms", network.sha256, validation.key),
         ("sweep", card("teacher").sha256, validation.key),
