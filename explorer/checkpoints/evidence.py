@@ -112,7 +112,7 @@ def find_rows(
         state = _state(path)
         content = _read(path, state)
         if (content["kind"], content["weights"], content["images_key"]) == (kind, weights, images_key):
-            return _read_rows(path, state, row)
+            return _read_rows(path, state, cast(Any, row))
     return None
 
 
