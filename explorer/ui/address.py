@@ -11,6 +11,7 @@ the address is read here before the controls are drawn, and written after them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -190,6 +191,7 @@ def arrive(page: str, pages: Sequence[str]) -> None:
     state.pages, state.slot, state.writes = list(pages), st.empty(), 0
     first, moved, history = state.page is None, state.page != page, _is_history_navigation()
     state.page = page
+    _come_back()
     if not (first or moved or history):
         return
     asked = {key: tuple(st.query_params.get_all(key)) for key in st.query_params}
@@ -202,6 +204,16 @@ def arrive(page: str, pages: Sequence[str]) -> None:
     state.unknown = tuple(key for key in asked if key not in known)
     state.notices = tuple(f"The link has a {key}, which this page does not know." for key in state.unknown)
     state.written = None
+
+
+@st.fragment(run_every=timedelta(days=1))
+def _come_back() -> None:
+    """Nothing, once a day.
+
+    A browser that has lost its server asks the next one for a run at once only if its page runs something by itself.
+    Else the page would stand there as drawn by the one that is gone: the first click of some buttons would do nothing,
+    and no download would be found.
+    """
 
 
 def _is_history_navigation() -> bool:
@@ -256,6 +268,8 @@ def write() -> None:
                 "pages": state.pages,
                 "keys": [*TABLE, *state.unknown],
                 "query": now,
+                "session": session().name,
+                "held": session().held(),
             },
         )
 

@@ -1,6 +1,7 @@
 """All that is kept for one visitor, in one typed object."""
 
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -51,6 +52,7 @@ class Session:
     """One visitor's session.
 
     Attributes:
+        name: of this session and no other, in whatever process.
         workspace: the images and networks that the lessons work on.
         uploads: the uploaded networks, by name.
         refused_uploads: a sentence for each file of the last upload that cannot be used.
@@ -68,6 +70,7 @@ class Session:
     """
 
     def __init__(self) -> None:
+        self.name = uuid4().hex
         self.workspace = open_workspace(BUNDLED)
         self.uploads: dict[str, NetworkSource] = {}
         self.refused_uploads: tuple[str, ...] = ()
@@ -82,6 +85,15 @@ class Session:
         self.design: NetworkSpec | None = None
         self.address = AddressState()
         self._states: dict[type, Any] = {}
+
+    def held(self) -> str:
+        """What ends with this session, since no address holds it, in words; empty for nothing."""
+        things = (
+            (len(self.pinned), "pinned row", "pinned rows"),
+            (len(self.uploads), "network that you opened", "networks that you opened"),
+            (len(self.trained), "network made here", "networks made here"),
+        )
+        return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in things if count)
 
     def keep(self, state: object) -> None:
         """Keep the state of a lesson, in place of an earlier one of its class.

@@ -63,7 +63,9 @@ def test_the_report_prints_on_a4(browser: Browser, document: ReportDocument, tmp
         assert (float(width), float(height)) == pytest.approx(A4_POINTS, abs=1)
 
 
-def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> None:
+def test_a_pinned_design_is_a_row_whose_link_opens_it_again_and_a_reload_tells_that_it_is_gone(
+    visit: Visit,
+) -> None:
     visit.open("architecture?stem=32")
     visit.page.get_by_role("button", name="Pin to the ledger").click()
     visit.page.get_by_text("Pinned: ").first.wait_for()  # leaving earlier would end the run that pins it
@@ -81,4 +83,16 @@ def test_a_pinned_design_is_a_row_whose_link_opens_it_again(visit: Visit) -> Non
     assert "(32; " in row.network
     visit.open(address.removeprefix(visit.address).lstrip("/"))
     visit.page.get_by_text("came in a file or link").wait_for()
+    assert visit.errors == []
+    gone = visit.page.get_by_text("with it went 1 pinned row.")
+    visit.open("architecture")
+    gone.wait_for()
+    visit.open(address.removeprefix(f"{visit.address}/"))
+    visit.page.get_by_text("Pinned here").wait_for()
+    gone.wait_for(state="detached")
+    visit.open("report")
+    gone.wait_for()
+    visit.page.get_by_role("button", name="Close").click()
+    visit.open("architecture")
+    assert not gone.is_visible()
     assert visit.errors == []
