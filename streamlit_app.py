@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from explorer import ui
-from explorer.your_data.page_sidebar import choose_workspace
+from explorer import serving
 
+serving.prepare_process()
 # A local file: a named icon would be fetched from another host.
 st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
 pages = [
@@ -45,7 +45,19 @@ pages = [
         url_path="your-data",
     ),
 ]
-page = st.navigation(pages)
-with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
-    choose_workspace()
-    page.run()
+
+
+def draw(page: st.Page) -> None:
+    """Draw the page: what is the same on all of them, and what is its own."""
+    st.title(page.title if page.url_path else "Compression Explorer")
+    serving.wait_for_house()
+    # Not at the top: this brings in torch, and the title is to be on the screen long before.
+    from explorer import ui
+    from explorer.your_data.page_sidebar import choose_workspace
+
+    with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
+        choose_workspace()
+        page.run()
+
+
+draw(st.navigation(pages))

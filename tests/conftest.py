@@ -2,6 +2,7 @@
 
 import gzip
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from explorer import ui
+from explorer import serving, ui
 from explorer.data import BUNDLED, ImageSet
 
 
@@ -21,6 +22,14 @@ from explorer.data import BUNDLED, ImageSet
 def one_thread() -> None:
     """Small tensors run faster on one thread, and results do not depend on the machine's cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def process() -> Iterator[None]:
+    """Tests stay a common process: garbage is collected, charts are checked, whatever page is drawn here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving, "prepare_process", threading.Thread)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,6 @@ TABS: dict[str, Callable[[Design], None]] = {
 
 def main() -> None:
     """Draw the lesson."""
-    st.title("Architecture")
     st.markdown(
         "How many parameters does a network have, where do they sit, and does it fit the limit? Edit the widths of "
         "any network; it opens with the report's own **StudentNet**."

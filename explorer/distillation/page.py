@@ -29,7 +29,6 @@ TEACHER_ALONE = ("Dark knowledge", "Distil it now", "Quiz")
 
 def main() -> None:
     """Draw the lesson."""
-    st.title("Distillation")
     st.markdown(
         "What does the teacher know beyond the label? A label names one class, *shirt*; "
         "the teacher says how much the image could also be each of the others. "

@@ -24,7 +24,6 @@ TABS: dict[str, Callable[[PruningSelection], None]] = {
 
 def main() -> None:
     """Draw the lesson."""
-    st.title("Pruning")
     st.markdown(
         "Does pruning make a network faster? Setting weights to zero and taking channels out are both called "
         "pruning, and do very different things to accuracy, size and milliseconds."

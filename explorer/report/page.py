@@ -15,7 +15,6 @@ TABS: dict[str, Callable[[], None]] = {
 
 def draw_report_page() -> None:
     """Draw the page."""
-    st.title("Ledger and report")
     st.markdown(
         "What did each step cost and bring? The lessons pin a state here as a row; the report answers the "
         "homework's six questions from the current state of the lessons."

@@ -25,7 +25,6 @@ SHARP, SOFT = 1.0, 4.0  # the T that the card tells of
 
 def draw_start_page() -> None:
     """Draw the page: it is about what ships, whatever the visitor works on."""
-    st.title("Compression Explorer")
     st.markdown(
         "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
         "images and real clocks, and says whether it was computed here or shipped with its card."

@@ -39,7 +39,6 @@ dishes/ramen/1.jpg"""
 
 def draw_your_data_page() -> None:
     """Draw the page."""
-    st.title("Your data")
     st.markdown(
         "Every lesson also works on **your** images and **your** networks: the homework's Food-11 folder with its "
         "teacher, or any folder of labelled images. Nothing is sent anywhere, and nothing is written into your folder."
