@@ -28,7 +28,7 @@ class Bars:
         if update.stage != self.stage:
             self.bar.close()
             self.stage = update.stage
-            self.bar = tqdm(desc=update.stage, total=update.total, initial=update.done - 1)
+            self.bar = tqdm(desc=update.stage, total=update.total, initial=max(0, update.done - 1))
         self.bar.set_postfix(update.figures, refresh=False)
         self.bar.update(update.done - self.bar.n)
 

@@ -442,6 +442,7 @@ class Workspace:
         if values is None or len(values) != len(images):
             parts: list[Tensor] = []
             done = 0
+            yield Update(f"logits of {card.title}", done, len(images))
             for scores in logit_batches(source.load(), images.batches()):
                 parts.append(scores)
                 done += len(scores)
@@ -466,6 +467,7 @@ class Workspace:
         values = _read_cached(path)
         if values is None or values.shape[:2] != (len(recipe.views), len(images)):
             views: list[Tensor] = []
+            yield Update(f"logits of {card.title} on views", 0, len(recipe.views))
             for scores in view_logits(source.load(), images, recipe):
                 views.append(scores.half())
                 yield Update(f"logits of {card.title} on views", len(views), len(recipe.views))
@@ -482,6 +484,22 @@ class Workspace:
 def open_workspace(data: DataSet, folder: Path | None = None) -> Workspace:
     """The workspace of a data set with the networks in a folder, by default in that beside the images."""
     return Workspace(data, *networks_in(folder or data.checkpoints))
+
+
+def logits_of(source: NetworkSource, data: DataSet) -> Generator[Update, None, Logits]:
+    """The logits of one network on a data set's validation images, see ``Workspace.logits``; it fits them."""
+    images = yield from data.read("validation")
+    alone = Workspace(data, (source,))
+    (name,) = alone.sources
+    return (yield from alone.logits(name, images))
+
+
+def view_logits_of(source: NetworkSource, data: DataSet, recipe: Recipe) -> Generator[Update, None, Logits]:
+    """The logits of one teacher on a data set's training images, see ``Workspace.view_logits``; it fits them."""
+    images = yield from data.read("training")
+    alone = Workspace(data, (source,))
+    (name,) = alone.sources
+    return (yield from alone.view_logits(name, images, recipe))
 
 
 def _distinct_title(card: Card, times: Counter[str]) -> str:

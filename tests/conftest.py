@@ -16,6 +16,7 @@ import torch
 
 from explorer import serving, ui
 from explorer.data import BUNDLED, ImageSet
+from explorer.work.worker import Worker
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +72,12 @@ def output(monkeypatch: pytest.MonkeyPatch) -> PageOutput:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is never busy, for tests of what a clock reading becomes."""
     monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: 0.0)
+
+
+@pytest.fixture
+def work_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heavy work in the process of the test, for tests that replace something of the engine."""
+    monkeypatch.setattr(Worker, "run", lambda _, steps, *arguments: steps(*arguments))
 
 
 @pytest.fixture(scope="session")

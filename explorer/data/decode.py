@@ -118,6 +118,7 @@ def _read_kept(folder: Path) -> tuple[npt.NDArray[np.uint8], list[int], tuple[No
 
 def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generator[Update, None, None]:
     """Decode into a folder of its own, then put it where it belongs whole: another process sees all or nothing."""
+    yield Update("reading the images", 0, len(items))
     needed = len(items) * size * size * 3
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

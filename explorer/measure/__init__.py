@@ -14,7 +14,7 @@ from explorer.measure.clock import (
     latencies,
     others_between,
 )
-from explorer.measure.devices import devices, has_bfloat16, spared, spared_core
+from explorer.measure.devices import devices, has_bfloat16, spared, spared_core, use_threads
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.order import other_order
 from explorer.measure.sizes import multiply_adds, state_bytes
@@ -45,4 +45,5 @@ __all__ = [
     "spared",
     "spared_core",
     "state_bytes",
+    "use_threads",
 ]

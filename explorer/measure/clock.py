@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from explorer.work.quiet import quiet
+
 BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
 PATIENCE = 5
 BLOCK = 0.25  # seconds; /proc/stat counts hundredths, so a shorter interval says little
@@ -73,7 +75,7 @@ def latencies(
     machine that slows down slows all of them; two rounds warm up and are not counted. Rounds come in
     blocks of a quarter of a second or more, until there are ``repeats`` of them. A block in which other
     processes used over a tenth of the machine is thrown away; after ``patience`` of them there is no
-    figure, only how busy the machine was.
+    figure, only how busy the machine was. In a server's worker the pages hold still during a block.
     """
     keep_freed_memory()
     device = next(models[0].parameters()).device
@@ -81,29 +83,30 @@ def latencies(
     for _ in range(2):
         _round(models, batch, device)
     rounds: list[list[float]] = []
-    quiet: list[float | None] = []
+    undisturbed: list[float | None] = []
     disturbed: list[float] = []
     while len(rounds) < repeats and len(disturbed) < patience:
-        before, started = cpu_time(), time.perf_counter()
         block: list[list[float]] = []
-        # A block, not a round, is judged quiet or not: /proc/stat counts in hundredths of a second, so
-        # the share of others is only known over many of them. Every second round runs backwards: what
-        # drifts within a round (heat, a falling clock rate) then falls on first and last alike.
-        while not block or time.perf_counter() - started < BLOCK:
-            block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
-        others = others_between(before, cpu_time())
+        with quiet():
+            before, started = cpu_time(), time.perf_counter()
+            # A block, not a round, is judged quiet or not: /proc/stat counts in hundredths of a second, so
+            # the share of others is only known over many of them. Every second round runs backwards: what
+            # drifts within a round (heat, a falling clock rate) then falls on first and last alike.
+            while not block or time.perf_counter() - started < BLOCK:
+                block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
+            others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
             disturbed.append(others)
             if len(disturbed) < patience:
                 time.sleep(BLOCK)  # what disturbed may be over soon
         else:
             rounds += block
-            quiet.append(others)
+            undisturbed.append(others)
     threads, size = torch.get_num_threads(), len(inputs)
     if len(rounds) < repeats:
         nothing = Latency(None, None, None, size, len(rounds), threads, statistics.median(disturbed))
         return (nothing,) * len(models)
-    share = max((others for others in quiet if others is not None), default=None)
+    share = max((others for others in undisturbed if others is not None), default=None)
     return tuple(
         Latency(*_quartiles(times), size, len(rounds), threads, share) for times in zip(*rounds, strict=True)
     )

@@ -26,6 +26,11 @@ def spared() -> int:
     return max(1, torch.get_num_threads() - 1)
 
 
+def use_threads(threads: int) -> None:
+    """Let torch use so many CPU threads in this process."""
+    torch.set_num_threads(threads)
+
+
 @contextmanager
 def spared_core() -> Iterator[None]:
     """Leave one CPU to the rest of the machine inside the block.

@@ -21,6 +21,7 @@ from explorer.work.kept import Kept
 
 ResultType = TypeVar("ResultType")
 _KEPT = Kept(64 * 1024**2)
+from explorer.ui.work import quiet_pages
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -63,15 +64,16 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
         name: the last part of the page's path; "start" for the first one.
         pages: those of all pages.
     """
-    address.arrive(name, pages)
-    notice = st.container()
-    try:
-        yield
-    except ExplorerError as error:
-        st.error(escape_markup(str(error)), icon=":material/error:")
-    address.write()
-    for sentence in session().address.notices:
-        notice.warning(escape_markup(sentence), icon=":material/link_off:")
+    with quiet_pages().noise():
+        address.arrive(name, pages)
+        notice = st.container()
+        try:
+            yield
+        except ExplorerError as error:
+            st.error(escape_markup(str(error)), icon=":material/error:")
+        address.write()
+        for sentence in session().address.notices:
+            notice.warning(escape_markup(sentence), icon=":material/link_off:")
 
 
 def networks_table() -> None:

@@ -13,11 +13,12 @@ how much work, and a generator that yields the parts. What a page then writes is
 
 ``controls`` and ``result`` may be drawn in different columns: the progress bar is where the result will be. The
 result is kept in this process under its identity, so that after a reload the same controls show it again.
-Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``. Nothing here
-depends on where ``Instrument.run`` runs: a spec goes in and parts come out, and both can be pickled.
+Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``. The instrument
+runs in the worker: a spec goes in and parts come out, and both can be pickled.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -27,12 +28,13 @@ from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.measure import forward_speed
 from explorer.ui.session import session
-from explorer.ui.work import heavy_work, pace, stopwatch
+from explorer.ui.work import heavy_work, pace, stopwatch, worker
 from explorer.work.estimate import Estimator, duration
 from explorer.work.identity import Difference, Identity, differences
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 from explorer.work.results import KeptResult, ResultStore, Shelf
+from explorer.work.worker import WorkerDiedError
 
 PartType = TypeVar("PartType")
 REDRAW = 1.0  # seconds between two figures of a growing result
@@ -231,13 +233,19 @@ class Panel(Generic[PartType]):
         before = self._kept()
         session().runs[self._identity.subject] = self._identity
         session().stopped.discard(self._identity)
-        area = st.empty()
-        with area.container(), heavy_work():
-            meanwhile = self._kept()
-            # While this visitor waited for a turn, another may have had just this measured.
-            if not (meanwhile and meanwhile.finished and meanwhile is not before):
-                self._collect(before, grow)
+        area, died = st.empty(), ""
+        try:
+            with area.container(), heavy_work():
+                meanwhile = self._kept()
+                # While this visitor waited for a turn, another may have had just this measured.
+                if not (meanwhile and meanwhile.finished and meanwhile is not before):
+                    self._collect(before, grow)
+        except WorkerDiedError as error:
+            died = str(error)
+            session().stopped.add(self._identity)  # what starts itself must not kill the next worker at once
         area.empty()
+        if died:
+            st.error(died, icon=":material/error:")
 
     def _collect(
         self, before: KeptResult | None, grow: Callable[[Sequence[PartType]], object] | None
@@ -251,9 +259,8 @@ class Panel(Generic[PartType]):
         else:
             result = KeptResult(identity, spec, steps=instrument.steps(spec))
         first, earlier = len(result.parts), result.seconds
-        bar = st.progress(
-            first / result.steps, f"Starting; about {duration(self._seconds())} here, estimated"
-        )
+        said = first / result.steps, f"Starting; about {duration(self._seconds())} here, estimated"
+        bar = st.progress(*said)
         st.button(
             "Stop",
             key=f"stop_{instrument.key}",
@@ -263,28 +270,28 @@ class Panel(Generic[PartType]):
             help=f"Ends the run. The {instrument.unit} that are ready are kept"
             + (", and it can go on from there." if instrument.resumes else "."),
         )
-        figure, due, redraw = st.empty(), pace(), pace(REDRAW)
-
-        def keep(now: KeptResult) -> None:
-            # A run that is not over never takes the place of one that is.
-            if now.finished or before is None or not before.finished:
-                results().keep(now)
+        figure, due, redraw, drawn = st.empty(), pace(), pace(REDRAW), first
 
         try:
-            with stopwatch() as clock:
-                for step in instrument.run(spec, result.parts):
+            for _ in worker().get_ready():
+                bar.progress(*said)
+            steps = worker().run(instrument.run, spec, result.parts)
+            with stopwatch() as clock, closing(steps):
+                for step in steps:
                     if isinstance(step, Update):
-                        if due():
-                            bar.progress(
-                                len(result.parts) / result.steps,
-                                f"{step.stage}: {step.done:,} of {step.total:,}",
-                            )
-                        continue
-                    result = result.with_parts(instrument.collect(result.parts, step), earlier + clock())
-                    keep(result)
-                    if due():
-                        bar.progress(*self._progress(result, clock() / (len(result.parts) - first)))
-                    if grow is not None and redraw():
+                        said = (
+                            len(result.parts) / result.steps,
+                            f"{step.stage}: {step.done:,} of {step.total:,}",
+                        )
+                    elif step is not None:
+                        result = result.with_parts(instrument.collect(result.parts, step), earlier + clock())
+                        _keep(result, before)
+                        said = self._progress(result, clock() / (len(result.parts) - first))
+                    # Also when there is nothing new: at such a call Streamlit ends the script when Stop was pressed.
+                    if due() or step is None:
+                        bar.progress(*said)
+                    if grow is not None and drawn < len(result.parts) and redraw():
+                        drawn = len(result.parts)
                         with figure.container():
                             grow(result.parts)
             result = result.ended("finished")
@@ -292,7 +299,7 @@ class Panel(Generic[PartType]):
                 _estimator().learn(self._amount(), (instrument.key, identity.weights), result.seconds)
         finally:
             # Streamlit ends a script by an exception at any of the calls above: whatever was ready is kept.
-            keep(result if result.finished else result.ended("stopped"))
+            _keep(result if result.finished else result.ended("stopped"), before)
 
     def _progress(self, result: KeptResult, seconds_each: float) -> tuple[float, str]:
         done, said = len(result.parts), self._instrument.describe(result.parts[-1])
@@ -352,3 +359,9 @@ class Panel(Generic[PartType]):
                 "These stored figures have", differences(stored.settings, self._spec.settings)
             )
         return ShownResult(stored.parts, stored.settings, "precomputed", stored.where)
+
+
+def _keep(now: KeptResult, before: KeptResult | None) -> None:
+    # A run that is not over never takes the place of one that is.
+    if now.finished or before is None or not before.finished:
+        results().keep(now)

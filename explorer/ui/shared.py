@@ -1,7 +1,6 @@
 """The workspace of a session, and what is read for it once for all visitors: with a cache and a progress bar."""
 
 import sys
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +15,18 @@ from explorer.ledger import Origin
 from explorer.training import Recipe
 from explorer.ui.session import session
 from explorer.ui.work import forget_prepared, prepare
-from explorer.user_code import Given, named_networks, read_given
-from explorer.work.progress import Update
+from explorer.user_code import Given, named_networks, read_or_refused
 from explorer.workspace import (
     Logits,
     NetworkSource,
     Refused,
     Workspace,
+    logits_of,
     networks_in,
     open_workspace,
     origin_of,
     signature,
+    view_logits_of,
 )
 
 
@@ -61,19 +61,11 @@ def given_networks(size: int) -> tuple[tuple[NetworkSource, ...], tuple[Explorer
     tried = []
     for text in texts:
         given = Given(text, size)
-        tried.append(prepare(("given", given.stamp), lambda given=given: _try(given)))  # type: ignore[misc]
+        tried.append(prepare(("given", given.stamp), read_or_refused, given))
     return (
         tuple(each for each in tried if isinstance(each, NetworkSource)),
         tuple(each for each in tried if isinstance(each, ExplorerError)),
     )
-
-
-def _try(given: Given) -> Generator[Update, None, NetworkSource | ExplorerError]:
-    """The network; or why not, which is as well kept: code that fails is not run again for every page."""
-    try:
-        return (yield from read_given(given))
-    except ExplorerError as error:
-        return error
 
 
 def forget_folder() -> None:
@@ -104,7 +96,7 @@ def images(use: Use, within: Workspace | None = None) -> ImageSet:
     They are read once, with progress where files are decoded.
     """
     data = (within or workspace()).data
-    return prepare((data.key, data.split_for(use)), lambda: data.read(use))
+    return prepare((data.key, data.split_for(use)), data.read, use, on_disk=True)
 
 
 def shared_model(name: str) -> nn.Module:
@@ -140,7 +132,8 @@ def logits_in_words(*names: str) -> str:
 
 def _validation_logits(name: str, within: Workspace) -> Logits:
     shown, card = images("validation", within), within.source(name).card
-    logits = prepare(("logits", card.sha256, shown.key), lambda: within.logits(name, shown))
+    key = ("logits", card.sha256, shown.key)
+    logits = prepare(key, logits_of, within.source(name), within.data)
     # Kept by the weights, they may have been computed under another title, in another session.
     return replace(logits, network=card.title)
 
@@ -149,4 +142,4 @@ def view_logits(name: str, recipe: Recipe) -> Tensor:
     """The logits (views, N, C) of a teacher on the workspace's training images; only ever read."""
     within, shown = workspace(), images("training")
     key = (recipe.views_key, within.source(name).card.sha256, shown.key)
-    return prepare(key, lambda: within.view_logits(name, shown, recipe)).values
+    return prepare(key, view_logits_of, within.source(name), within.data, recipe).values

@@ -1,18 +1,25 @@
-"""Heavy work: one turn at a time in this process, in a queue that visitors can see; what is prepared once for all."""
+"""Heavy work: one turn at a time, in a queue that visitors can see, done in the worker; what is prepared for all."""
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
+import torch
 
+from explorer.errors import ExplorerError
+from explorer.measure import use_threads
 from explorer.ui import address
 from explorer.work.estimate import duration
-from explorer.work.progress import Update, follow
+from explorer.work.progress import Update, follow, left_on_disk, without_work
 from explorer.work.queue import Queue
+from explorer.work.quiet import Quiet
 from explorer.work.results import Shelf
+from explorer.work.worker import Worker
 
 ResultType = TypeVar("ResultType")
 MOST_PREPARED = 48
@@ -49,9 +56,23 @@ def pace(seconds: float = 0.25) -> Callable[[], bool]:
     return due
 
 
+@st.cache_resource(show_spinner=False)
+def quiet_pages() -> Quiet:
+    """The page scripts of this process, which hold still while a clock is read in the worker."""
+    return Quiet()
+
+
+@st.cache_resource(show_spinner=False)
+def worker() -> Worker:
+    """The process that does the heavy work of all visitors; what asks for it holds the turn."""
+    made = Worker(partial(use_threads, torch.get_num_threads()), quiet_pages())
+    atexit.register(made.close)
+    return made
+
+
 @contextmanager
 def heavy_work() -> Iterator[None]:
-    """Hold the process's one turn for heavy work; while others are ahead, the page says how many.
+    """Hold the one turn for heavy work; while others are ahead, the page says how many.
 
     A visitor who leaves or presses stop gives the turn back. Inside a turn, another is the same one.
     """
@@ -63,14 +84,15 @@ def heavy_work() -> Iterator[None]:
     try:
         ticket = queue.join()
         notice = st.empty()
-        while ahead := queue.ahead(ticket, 0.5):
-            notice.info(
-                f"{ahead} run{'s' if ahead > 1 else ''} ahead of yours on this machine; it starts by itself.",
-                icon=":material/hourglass_top:",
-            )
-        notice.empty()
-        _turn.held = True
-        yield
+        with quiet_pages().rest():
+            while ahead := queue.ahead(ticket, 0.5):
+                notice.info(
+                    f"{ahead} run{'s' if ahead > 1 else ''} ahead of yours on this machine; it starts by itself.",
+                    icon=":material/hourglass_top:",
+                )
+            notice.empty()
+            _turn.held = True
+            yield
     finally:
         _turn.held = False
         if ticket is not None:
@@ -83,31 +105,81 @@ def _prepared() -> Shelf[tuple[str, ...], Any]:
     return Shelf(MOST_PREPARED)
 
 
-def prepare(key: tuple[str, ...], steps: Callable[[], Generator[Update, None, ResultType]]) -> ResultType:
-    """What ``steps`` brings, from memory if it has been brought before, else at once, with a progress bar.
+def prepare(
+    key: tuple[str, ...],
+    steps: Callable[..., Generator[Update, None, ResultType]],
+    *arguments: object,
+    on_disk: bool = False,
+) -> ResultType:
+    """What ``steps(*arguments)`` brings, from memory if it has been brought before, else at once, with a progress bar.
 
-    For what a page cannot do without, as images and logits; what its visitor asks for is an instrument.
+    For what a page cannot do without, as images and logits; what its visitor asks for is an instrument. What has to be
+    computed is computed in the worker; what needs no more than reading, so that it yields no update, is read here.
+
+    Args:
+        key: under which it is kept.
+        steps: a function of a module, or a method of what can be pickled, as arguments and result can.
+        arguments: of ``steps``.
+        on_disk: whether the work leaves its result on the disk, where it is read again; else it is sent here whole.
     """
-    ready: ResultType | None = _prepared().get(key)
-    if ready is not None:
-        return ready
-    with heavy_work(), stopwatch() as clock:
-        ready = _prepared().get(key)  # another visitor may have had it prepared while this one waited
-        if ready is None:
-            bar, due = st.empty(), pace()
-            bar.progress(0.0, "Starting")
-
-            def show(update: Update) -> None:
-                if due():
-                    done = update.done / update.total
-                    left = duration(clock() / done - clock()) if done else "some time"
-                    text = f"{update.stage}: {update.done:,} of {update.total:,}, about {left} left"
-                    bar.progress(done, text)
-
-            ready = follow(steps(), show)
-            bar.empty()
+    there = _without_work(key, steps, *arguments)
+    if there is not None:
+        return there[0]
+    with heavy_work():
+        ready: ResultType | None = _prepared().get(key)
+        if ready is not None:  # another visitor may have had it prepared while this one waited
+            return ready
+        if not on_disk:
+            ready = _prepare(steps, *arguments)
             _prepared().put(key, ready)
-    return ready
+            return ready
+        _prepare(left_on_disk, steps, *arguments)
+        there = _without_work(key, steps, *arguments)
+    if there is None:
+        raise ExplorerError(
+            "What was prepared is gone from the disk already: make room there, reload the page."
+        )
+    return there[0]
+
+
+_reading = threading.Lock()
+
+
+def _without_work(
+    key: tuple[str, ...], steps: Callable[..., Generator[Update, None, ResultType]], *arguments: object
+) -> tuple[ResultType] | None:
+    """What is kept, or can be read at once; None if it has to be computed."""
+    kept: ResultType | None = _prepared().get(key)
+    if kept is not None:
+        return (kept,)
+    with _reading:  # thirty who open a page at once read a file once
+        kept = _prepared().get(key)
+        there = (kept,) if kept is not None else without_work(steps(*arguments))
+        if there is not None:
+            _prepared().put(key, there[0])
+        return there
+
+
+def _prepare(steps: Callable[..., Generator[Update, None, ResultType]], *arguments: object) -> ResultType:
+    """Run in the worker with a progress bar."""
+    bar, due, said = st.empty(), pace(), (0.0, "Starting")
+    for _ in worker().get_ready():
+        bar.progress(*said)
+    with stopwatch() as clock:
+
+        def show(update: Update | None) -> None:
+            nonlocal said
+            if update is not None:
+                done = update.done / update.total
+                left = duration(clock() / done - clock()) if done else "some time"
+                said = done, f"{update.stage}: {update.done:,} of {update.total:,}, about {left} left"
+            # Also when there is nothing new: at such a call Streamlit ends the script of a visitor who has left.
+            if update is None or due():
+                bar.progress(*said)
+
+        result = follow(worker().run(steps, *arguments), show)
+    bar.empty()
+    return result
 
 
 def forget_prepared() -> None:

@@ -1,7 +1,7 @@
 """Code of the user's own: run in a process of its own, which hands back an exported program and nothing else."""
 
 from explorer.user_code.allowed import FLAG, may_run
-from explorer.user_code.given import Given, named_networks, network_of, read_code, read_given
+from explorer.user_code.given import Given, named_networks, network_of, read_code, read_given, read_or_refused
 from explorer.user_code.run import Code, Limits, UserCodeError, export
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "network_of",
     "read_code",
     "read_given",
+    "read_or_refused",
 ]

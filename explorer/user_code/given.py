@@ -94,6 +94,14 @@ def read_given(given: Given, limits: Limits | None = None) -> Generator[Update, 
     return (yield from read_code(code, limits))
 
 
+def read_or_refused(given: Given) -> Generator[Update, None, NetworkSource | ExplorerError]:
+    """The network; or why not, which may be kept as well: code that fails need not be run again."""
+    try:
+        return (yield from read_given(given))
+    except ExplorerError as error:
+        return error.with_traceback(None)
+
+
 def read_code(code: Code, limits: Limits | None = None) -> Generator[Update, None, NetworkSource]:
     """The network that code makes, in memory; from this disk if exactly this code was exported before."""
     exported = _kept(code)

@@ -168,6 +168,7 @@ def export(code: Code, limits: Limits | None = None) -> Generator[Update, None, 
 
 def _process(home: Path, file: Path, limits: Limits) -> Generator[Update, None, int]:
     """Run the child to its end and give its exit status."""
+    yield Update(f"running {file.name}", 1, len(child.STAGES))
     process = subprocess.Popen(  # noqa: S603 (a program of ours; what it runs is the user's own)
         # -P: the folder of child.py is not searched for what the user's file imports.
         [sys.executable, "-P", str(Path(child.__file__)), str(home / "request.json")],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 Result = TypeVar("Result")
 
@@ -18,7 +18,7 @@ class Update:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def follow(steps: Generator[Update, None, Result], show: Callable[[Update], object]) -> Result:
+def follow(steps: Generator[Any, None, Result], show: Callable[[Any], object]) -> Result:
     """Run a generator of updates to its end, showing each, and return its result.
 
     If showing fails, as it does when a visitor leaves the page, the work is ended at once.
@@ -29,3 +29,24 @@ def follow(steps: Generator[Update, None, Result], show: Callable[[Update], obje
                 show(next(steps))
             except StopIteration as end:
                 return cast(Result, end.value)
+
+
+def without_work(steps: Generator[Update, None, Result]) -> tuple[Result] | None:
+    """The result of a generator that need not work for it; None if it has to.
+
+    Whatever may be there already (on disk, as evidence) yields its first update before it begins to work, and none if
+    it only reads.
+    """
+    with closing(steps):
+        try:
+            next(steps)
+        except StopIteration as end:
+            return (cast(Result, end.value),)
+    return None
+
+
+def left_on_disk(
+    steps: Callable[..., Generator[Update, None, object]], *arguments: object
+) -> Generator[Update, None, None]:
+    """Work whose result is on the disk afterwards, and not worth sending."""
+    yield from steps(*arguments)

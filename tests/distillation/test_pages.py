@@ -459,11 +459,11 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
         assert any(digest[:6] in option for option in again.selectbox(key="student").options)
 
 
-@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.usefixtures("nothing_kept", "work_here")
 def test_a_training_that_ended_before_its_first_epoch_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     app = live(FIRST)
     assert said(app, "Nobody has trained a pair with this teacher on these images yet")
-    monkeypatch.setattr(PairTraining, "run", lambda *_: iter(()))
+    monkeypatch.setattr(PairTraining, "run", lambda *_: (end for end in ()))
     press(app, "Distil it now")
     assert said(app, "It ended before the first epoch did")
     assert not said(app, "Nobody has trained a pair")

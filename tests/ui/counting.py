@@ -1,8 +1,9 @@
 """An instrument that only counts, for tests of what is done with instruments."""
 
+import os
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,14 +51,13 @@ class Grey:
 
 @dataclass(frozen=True)
 class Counting(Instrument[CountingSettings, Number]):
-    """Counts from 0; ``started`` tells with how many numbers each run began."""
+    """Counts from 0."""
 
     key: str = "counting"
     title: str = "the numbers"
     unit: str = "numbers"
     resumes: bool = True
     seconds: float = 0.0
-    started: list[int] = field(default_factory=list, compare=False)
 
     def steps(self, spec: InstrumentSpec[CountingSettings]) -> int:
         return spec.settings.most
@@ -68,7 +68,6 @@ class Counting(Instrument[CountingSettings, Number]):
     def run(
         self, spec: InstrumentSpec[CountingSettings], done: Sequence[Number] = ()
     ) -> Generator[Update | Number, None, None]:
-        self.started.append(len(done))
         images = yield from spec.data.read(spec.use)
         assert spec.network.load()(images).shape == (2, 2)
         for value in range(len(done), spec.settings.most):
@@ -105,3 +104,9 @@ HASTY = Hasty()
 
 def spec_of(most: int, *, weights: str = "one", fails_at: int = 10**9) -> InstrumentSpec[CountingSettings]:
     return InstrumentSpec(OneLayer(weights), Grey(), "test", "grey", CountingSettings(most, fails_at))
+
+
+def pid_of_work(word: str) -> Generator[Update, None, str]:
+    yield Update("reading", 0, 2)
+    yield Update("reading", 1, 2)
+    return f"{word} {os.getpid()}"

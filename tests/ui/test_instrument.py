@@ -1,23 +1,44 @@
 """The panel of every instrument: what it says before, keeps on a stop, shows again, and never shows for another."""
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui.instrument import results
+from explorer.ui.work import worker
 from explorer.work.identity import Identity
 from explorer.work.results import KeptResult
+from explorer.work.worker import Worker
 from tests.ui.counting import COUNTING, Counting, CountingSettings, Number, spec_of
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ready() -> None:
+    """The worker is started once for all of these tests."""
+    for _ in worker().get_ready():
+        pass
+
+
 @pytest.fixture(autouse=True)
-def nothing_kept() -> None:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """With how many parts each run in the worker began, or how many arguments what was prepared has."""
+    began, run = list[int](), Worker.run
+
+    def noted(self: Worker, steps: Any, *arguments: Any) -> Generator[Any, None, Any]:
+        began.append(len(arguments[-1]))
+        return (yield from run(self, steps, *arguments))
+
+    monkeypatch.setattr(Worker, "run", noted)
     results().clear()
-    COUNTING.started.clear()
+    return began
 
 
 def page(most: int, fails_at: int, weights: str, stored: bool, starts_itself: bool) -> None:
     import streamlit as st
 
+    from explorer.errors import ExplorerError
     from explorer.ui.instrument import Panel, StoredResult
     from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
 
@@ -32,7 +53,7 @@ def page(most: int, fails_at: int, weights: str, stored: bool, starts_itself: bo
         panel.controls()
     try:
         shown = panel.result(lambda spec, parts: f"{len(parts)} of {spec.settings.most}.")
-    except RuntimeError as error:
+    except ExplorerError as error:
         st.error(str(error))
         return
     if shown is not None:
@@ -71,12 +92,12 @@ def test_before_a_run_the_panel_says_what_it_takes_and_shows_nothing() -> None:
     assert texts(app) == []
 
 
-def test_a_run_is_shown_and_a_new_session_shows_it_again() -> None:
+def test_a_run_is_shown_and_a_new_session_shows_it_again(started: list[int]) -> None:
     app = press(opened(4))
     assert texts(app) == ["measured: [0, 1, 2, 3], 4 of 4."]
     assert not app.info
     assert texts(opened(4)) == ["measured: [0, 1, 2, 3], 4 of 4."], "as after a reload"
-    assert COUNTING.started == [0]
+    assert started == [0]
 
 
 def test_a_run_of_other_weights_is_never_shown() -> None:
@@ -111,7 +132,7 @@ def test_another_visitors_run_does_not_push_the_stored_result_away() -> None:
     assert texts(opened(5, stored=True)) == ["precomputed: [77], long ago."]
 
 
-def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there() -> None:
+def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there(started: list[int]) -> None:
     app = press(opened(4, fails_at=2))
     assert "ended here" in app.error[0].value
     app.run()
@@ -119,7 +140,7 @@ def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there() -> None:
     assert "Stopped after 2 of 4 numbers; they are kept" in app.info[0].value
     assert "2 more numbers, about" in app.caption[0].value
     press(app, "Go on")
-    assert COUNTING.started == [0, 2]
+    assert started == [0, 2]
 
 
 def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> None:
@@ -131,12 +152,12 @@ def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> N
     assert results().get(whole.identity) == whole
 
 
-def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it() -> None:
+def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it(started: list[int]) -> None:
     app = opened(3, starts_itself=True)
     assert texts(app) == ["measured: [0, 1, 2], 3 of 3."]
     app.run()
     opened(3, starts_itself=True)
-    assert COUNTING.started == [0]
+    assert started == [0]
     spec = spec_of(5)
     results().keep(KeptResult(COUNTING.identity(spec), spec, (Number(0),), 5, 1.0, "stopped"))
     app = AppTest.from_function(page, args=(5, 10**9, "one", False, True))
@@ -145,7 +166,7 @@ def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it(
     assert texts(app) == ["measured: [0], 1 of 5."]
     press(app, "Go on")
     assert texts(app) == ["measured: [0, 1, 2, 3, 4], 5 of 5."]
-    assert COUNTING.started == [0, 1]
+    assert started == [0, 1]
 
 
 def test_work_that_was_stopped_before_it_brought_anything_can_go_on() -> None:
@@ -173,25 +194,18 @@ def test_the_settings_of_the_example_are_told_apart() -> None:
     assert CountingSettings(3) != CountingSettings(4)
 
 
-def test_what_is_prepared_is_prepared_once_for_all() -> None:
+def test_what_is_prepared_is_prepared_once_for_all_in_the_worker(started: list[int]) -> None:
     def script() -> None:
         import streamlit as st
 
         from explorer import ui
-        from explorer.work.progress import Update
+        from tests.ui.counting import pid_of_work
 
-        def steps():
-            st.session_state["started"] = True
-            yield Update("reading", 1, 2)
-            yield Update("reading", 2, 2)
-            return "ready"
-
-        st.markdown(ui.prepare(("a", "key of this test"), steps))
+        st.markdown(ui.prepare(("a", "key of this test"), pid_of_work, "ready"))
 
     first, second = AppTest.from_function(script).run(), AppTest.from_function(script).run()
-    assert [app.markdown[0].value for app in (first, second)] == ["ready", "ready"]
-    assert "started" in first.session_state
-    assert "started" not in second.session_state
+    assert [app.markdown[0].value for app in (first, second)] == [f"ready {worker().pid}"] * 2
+    assert len(started) == 1
 
 
 def test_the_estimate_follows_how_long_runs_of_these_weights_really_took() -> None:

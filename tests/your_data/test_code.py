@@ -111,17 +111,18 @@ def test_a_class_that_is_read_is_shown_with_its_costs_and_is_one_of_the_sessions
     assert app.text_area(key="code").value == "class Own: ...  # again", "the code is still there"
 
 
+@pytest.mark.usefixtures("work_here")
 def test_a_network_of_the_command_line_that_fails_is_one_notice_and_is_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[str] = []
 
     def read_given(given: object) -> Generator[Update, None, None]:
-        runs.append(str(given))
         yield Update("running your file", 1, 5)
+        runs.append(str(given))
         raise UserCodeError(f"Net ends the program, {tmp_path.name}.", "Traceback of mine")
 
-    monkeypatch.setattr("explorer.ui.shared.read_given", read_given)
+    monkeypatch.setattr("explorer.user_code.given.read_given", read_given)
     monkeypatch.setattr("sys.argv", ["app", "--network", f"{tmp_path}/student.py:Net"])
     app = arrive("your_data")
     assert [error.value for error in app.error] == [f"Net ends the program, {tmp_path.name}."]

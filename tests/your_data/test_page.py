@@ -111,6 +111,7 @@ def test_a_folder_of_the_users_is_counted_its_network_measured_and_the_rest_told
     assert "on dishes, validation, all 6 images at 64 pixels." in words(app)
 
 
+@pytest.mark.usefixtures("work_here")
 def test_what_was_assumed_of_a_file_is_told_and_that_its_classes_may_be_in_another_order(
     users: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
