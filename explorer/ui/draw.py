@@ -17,11 +17,11 @@ from explorer.markup import escape_markup
 from explorer.ui import address
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
+from explorer.ui.work import quiet_pages
 from explorer.work.kept import Kept
 
 ResultType = TypeVar("ResultType")
 _KEPT = Kept(64 * 1024**2)
-from explorer.ui.work import quiet_pages
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",

@@ -36,7 +36,7 @@ Message = tuple[Kind, bytes]
 HEARTBEAT = 0.2  # seconds after which ``run`` yields None if there is nothing else
 GRACE = 0.7  # seconds in which a work that is stopped must end by itself
 UPDATES_EVERY = 0.1  # seconds; a training has a thousand steps in that time
-NICE = 10  # how far behind the server's own threads the worker stands in the queue for a processor
+NICE = 5  # how far behind the server's own threads the worker stands in the queue for a processor
 # The child imports nothing before it knows where the server found its modules.
 _CHILD = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
