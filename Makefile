@@ -1,6 +1,9 @@
 # make app   create the environment, install, start the app (DATA=folder: on images of your own; NETWORK=student.pt2 or
-#            student.py:StudentNet: with a network of your own; HOST=0.0.0.0: for others too, then without the code box)
+#            student.py:StudentNet: with a network of your own; PORT=8502: when 8501 is in use; HOST=0.0.0.0: for others
+#            in your network too, then without the code box)
+# make dev   the same for those who change the source: Streamlit shows what is saved
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
+# make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
 # make mutants plant bugs in the engine and see which of them no test notices (half an hour)
 PYTHON ?= python3
@@ -8,13 +11,15 @@ VENV   ?= .venv
 PORT   ?= 8501
 HOST   ?= 127.0.0.1
 BIN    := $(VENV)/bin
+OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app test lint types bench mutants clean
+.PHONY: app dev test lint types wheel bench mutants clean
 
 app: $(VENV)/app.done
-	@echo "The explorer starts at http://localhost:$(PORT) (stop it with Ctrl+C)"
-	$(BIN)/streamlit run streamlit_app.py --server.address $(HOST) --server.port $(PORT) --server.headless true \
-		-- --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
+	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
+
+dev: $(VENV)/app.done
+	$(BIN)/streamlit run streamlit_app.py --server.address $(HOST) --server.port $(PORT) -- $(OPTIONS)
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -29,14 +34,17 @@ types: $(VENV)/test.done
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/app.done: requirements.txt | $(VENV)/bin/python
-	$(BIN)/pip install -q -r requirements.txt
+$(VENV)/app.done: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q --editable .
 	@touch $@
 
 $(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
 	$(BIN)/python -m tests.browser.chromium
 	@touch $@
+
+wheel: | $(VENV)/bin/python
+	$(BIN)/pip wheel -q --no-deps --wheel-dir dist .
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks

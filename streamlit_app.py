@@ -2,44 +2,44 @@
 
 import streamlit as st
 
-from explorer import serving
+from explorer import places, serving
 
 serving.prepare_process()
 # A local file: a named icon would be fetched from another host.
-st.set_page_config(page_title="Compression Explorer", page_icon="explorer/start/icon.png", layout="wide")
+st.set_page_config(page_title="Compression Explorer", page_icon=places.ICON, layout="wide")
 pages = [
     st.Page(
-        "explorer/start/page.py",
+        places.PACKAGE / "start" / "page.py",
         title="Start",
         icon=":material/home:",
         default=True,
     ),
     st.Page(
-        "explorer/architecture/page.py",
+        places.PACKAGE / "architecture" / "page.py",
         title="Architecture",
         icon=":material/account_tree:",
         url_path="architecture",
     ),
     st.Page(
-        "explorer/distillation/page.py",
+        places.PACKAGE / "distillation" / "page.py",
         title="Distillation",
         icon=":material/local_fire_department:",
         url_path="distillation",
     ),
     st.Page(
-        "explorer/pruning/page.py",
+        places.PACKAGE / "pruning" / "page.py",
         title="Pruning",
         icon=":material/content_cut:",
         url_path="pruning",
     ),
     st.Page(
-        "explorer/report/page.py",
+        places.PACKAGE / "report" / "page.py",
         title="Ledger and report",
         icon=":material/summarize:",
         url_path="report",
     ),
     st.Page(
-        "explorer/your_data/page.py",
+        places.PACKAGE / "your_data" / "page.py",
         title="Your data",
         icon=":material/folder_open:",
         url_path="your-data",

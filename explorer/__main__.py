@@ -20,9 +20,13 @@ COMMANDS = (your_data, network, train, verify, architecture, distillation, study
 """Modules that each add their commands, in the order of the help."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 holds, 1 does not hold, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__)
+def main(arguments: Sequence[str] | None = None, program: str = "python -m explorer") -> int:
+    """Run one command and return its exit status: 0 holds, 1 does not hold, 2 bad input.
+
+    Args:
+        program: as what it was called.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add(commands)

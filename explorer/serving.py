@@ -7,12 +7,11 @@ import gc
 import importlib
 import threading
 from functools import cache
-from pathlib import Path
 
 import altair as alt
 import streamlit as st
 
-PACKAGE = Path(__file__).parent
+from explorer import places
 
 
 @cache
@@ -65,8 +64,8 @@ def _bring_in() -> None:
 def house() -> list[str]:
     """The modules that pages may ask for: all but programs, which run when they are imported."""
     names = (
-        ".".join(("explorer", *path.relative_to(PACKAGE).with_suffix("").parts))
-        for path in PACKAGE.rglob("*.py")
+        ".".join(("explorer", *path.relative_to(places.PACKAGE).with_suffix("").parts))
+        for path in places.PACKAGE.rglob("*.py")
     )
     return sorted(name.removesuffix(".__init__") for name in names if not is_program(name))
 
@@ -78,4 +77,4 @@ def is_program(name: str) -> bool:
     (True, False)
     """
     last = name.rpartition(".")[2]
-    return last in ("page", "__main__") or last.endswith("command")
+    return last in ("page", "__main__", places.ENTRY.stem) or last.endswith("command")

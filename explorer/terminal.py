@@ -73,27 +73,6 @@ def images_option(parser: argparse.ArgumentParser, measured: int | None = None) 
     )
 
 
-def checkpoints_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--checkpoints``: where the networks are."""
-    parser.add_argument(
-        "--checkpoints",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of the networks; by default the one that belongs to the images",
-    )
-
-
-def network_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--network``: a network of the user's own, from a file or from code."""
-    parser.add_argument(
-        "--network",
-        action="append",
-        metavar="FILE",
-        help="your own network: a .pt2 or a checkpoint, or code as student.py:StudentNet (with weights: "
-        "student.py:StudentNet@student.ckpt), which is run in a process of its own; may be given several times",
-    )
-
-
 def given_networks(options: argparse.Namespace, size: int) -> tuple[NetworkSource, ...]:
     """The networks that ``--network`` names, in this order; code is exported with images of ``size`` pixels.
 

@@ -1,7 +1,7 @@
 """The rules that keep the house quiet, each shown to notice a break that is planted in a copy of the source.
 
 1. Only pages and ``ui`` import Streamlit, only ``charts.py`` imports Altair; the engine imports neither. ``serving``,
-   which sets both of them up, draws nothing.
+   which sets both of them up, and ``app``, which starts it, draw nothing.
 2. Imports run downwards only, floor by floor; no lesson imports another; no engine imports a page or a drawing.
 3. Specs go in, results come out: dataclasses are frozen, and generators yield values that cannot change.
 """
@@ -17,7 +17,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # From the ground up. A room imports itself and the floors below it, not its neighbours.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "markup", "palette", "serving"),
+    ("errors", "loopback", "markup", "palette", "places"),
+    ("arguments", "serving"),
     ("work",),
     ("data",),
     ("networks",),
@@ -32,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("architecture", "distillation", "pruning"),
     ("report", "your_data", "start"),
     ("__main__",),
+    ("app",),
 )
 LESSONS = ("architecture", "distillation", "pruning")
 # Names of what a generator may yield besides frozen dataclasses of ours: it cannot change, or is made for the caller.
@@ -64,7 +66,7 @@ class Module:
 
     @property
     def may_draw(self) -> bool:
-        return self.is_page or self.room in ("ui", "serving")
+        return self.is_page or self.room in ("ui", "serving", "app")
 
     def imports(self) -> Iterator[str]:
         """Every module that is imported, at any depth of the code, by its full name."""

@@ -8,10 +8,11 @@ from typing import Any
 from explorer.architecture.budget import budget
 from explorer.architecture.fit import fit_to_limit
 from explorer.architecture.presets import LIMITS, presets
+from explorer.arguments import network_option
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.networks import NetworkSpec, StudentSpec, check_size, group_titles, params_of, wiring_of
-from explorer.terminal import given_networks, network_option, whole_numbers
+from explorer.terminal import given_networks, whole_numbers
 from explorer.workspace import open_workspace
 
 REPORT = StudentSpec()

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from explorer import places
 from explorer.data.dataset import DataSet, FileCheck, Use
 from explorer.data.imageset import ImageSet, Transform
 from explorer.data.notices import Notice
@@ -41,8 +42,7 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
-FILES = Path(__file__).parent / "bundled"
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+FILES = places.PACKAGE / "data" / "bundled"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOADED = Path.home() / ".cache" / "compression-explorer"
 PER_CLASS = 500
@@ -115,7 +115,7 @@ class FashionMNIST(DataSet):
     @property
     def checkpoints(self) -> Path:
         """The folder of the networks trained on it, with their cards."""
-        return CHECKPOINTS
+        return places.CHECKPOINTS
 
     @property
     def can_change(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from explorer.arguments import started_with
 from explorer.data import decode
 from explorer.data.dataset import DataSet, FileCheck, Use
 from explorer.data.imageset import ImageSet
@@ -198,18 +199,13 @@ def open_folder(
 
 
 def named_folder(arguments: Sequence[str] = ()) -> Path | None:
-    """The folder that the arguments (``--data PATH``) or else EXPLORER_DATA name; None if neither does.
+    """The folder that the app's arguments (``--data PATH``) or else EXPLORER_DATA name; None if neither does.
 
     >>> named_folder(["--data", "Food-11"])
     PosixPath('Food-11')
 
     Raises:
-        ExplorerError: ``--data`` is not followed by a path.
+        ExplorerError: an option lacks its value.
     """
-    for position, text in enumerate(arguments):
-        if text == "--data" or text.startswith("--data="):
-            path = text.partition("=")[2] or "".join(arguments[position + 1 : position + 2])
-            if not path:
-                raise ExplorerError("Name a folder after --data.")
-            return Path(path)
-    return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+    named = started_with(arguments).data
+    return Path(os.environ[VARIABLE]) if named is None and os.environ.get(VARIABLE) else named

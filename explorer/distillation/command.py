@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from explorer.arguments import checkpoints_option
 from explorer.checkpoints import SHIPPED, card, catalogue
 from explorer.checkpoints.evidence import write_rows
 from explorer.data import BUNDLED
@@ -22,7 +23,7 @@ from explorer.runs import (
     store_view_logits,
     teacher_table,
 )
-from explorer.terminal import Bars, checkpoints_option, decimals, folder_of_networks
+from explorer.terminal import Bars, decimals, folder_of_networks
 from explorer.work.progress import follow
 
 GRID_SPEC = StudentSpec(24, (24, 48, 96, 53), classes=10)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from explorer.arguments import checkpoints_option
 from explorer.checkpoints import SHIPPED, card
 from explorer.checkpoints.evidence import find_rows, write_rows
 from explorer.data import BUNDLED, ImageSet
@@ -16,7 +17,7 @@ from explorer.distillation import gains, study
 from explorer.distillation.trainings import trainings_options
 from explorer.errors import ExplorerError
 from explorer.runs import STUDENT_RECIPE, table_path, teacher_table
-from explorer.terminal import Bars, checkpoints_option, folder_of_networks
+from explorer.terminal import Bars, folder_of_networks
 from explorer.work.progress import follow
 
 UNSEEN = "unseen"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints import MANIFEST
 from explorer.checkpoints.evidence import write_rows
 from explorer.data import DataSet, ImageSet
@@ -19,7 +20,6 @@ from explorer.pruning.methods import METHODS, with_baselines
 from explorer.pruning.plan import SweepPlan, SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
 from explorer.terminal import (
-    checkpoints_option,
     data_options,
     decimals,
     first_images,
@@ -27,7 +27,6 @@ from explorer.terminal import (
     folder_options,
     images_option,
     network_name,
-    network_option,
     run_instrument,
     workspace_of,
 )

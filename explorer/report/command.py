@@ -9,6 +9,7 @@ import torch
 
 from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
+from explorer.arguments import checkpoints_option, network_option
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json
 from explorer.networks import NetworkSpec, StudentSpec, spec_of
@@ -28,14 +29,12 @@ from explorer.report.subject import (
 )
 from explorer.terminal import (
     Bars,
-    checkpoints_option,
     data_options,
     decimals,
     first_images,
     folder_options,
     images_option,
     network_name,
-    network_option,
     run_instrument,
     whole_numbers,
     workspace_of,

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints import SHIPPED, Card
 from explorer.data import BUNDLED, DataSet
 from explorer.errors import ExplorerError
@@ -12,13 +13,11 @@ from explorer.ledger import LedgerRow
 from explorer.networks import builder_of
 from explorer.report.recount import RECOUNT, recount_spec
 from explorer.terminal import (
-    checkpoints_option,
     data_options,
     data_set,
     folder_of_networks,
     given_networks,
     images_option,
-    network_option,
     run_instrument,
 )
 from explorer.workspace import NetworkSource, Workspace, networks_in

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from torch import Tensor, nn
 
+from explorer.arguments import started_with
 from explorer.checkpoints import Card
 from explorer.data import BUNDLED, ImageSet, Use
 from explorer.data.layout import Folder, scan
@@ -15,7 +16,7 @@ from explorer.ledger import Origin
 from explorer.training import Recipe
 from explorer.ui.session import session
 from explorer.ui.work import forget_prepared, prepare
-from explorer.user_code import Given, named_networks, read_or_refused
+from explorer.user_code import Given, read_or_refused
 from explorer.workspace import (
     Logits,
     NetworkSource,
@@ -55,7 +56,7 @@ def given_networks(size: int) -> tuple[tuple[NetworkSource, ...], tuple[Explorer
     Code is run once, with progress, and again when its file has changed; it is exported with images of ``size`` pixels.
     """
     try:
-        texts = named_networks(sys.argv[1:])
+        texts = started_with(sys.argv[1:]).networks
     except ExplorerError as error:
         return (), (error,)
     tried = []

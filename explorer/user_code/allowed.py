@@ -1,9 +1,9 @@
 """Where a visitor's code may run: on the visitor's own machine, and only if that was asked for."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 
-FLAG = "--code-box"
+from explorer.arguments import started_with
+from explorer.loopback import is_loopback
 
 
 def may_run(arguments: Sequence[str], address: str | None, host: str | None, checks_origin: bool) -> bool:
@@ -15,29 +15,10 @@ def may_run(arguments: Sequence[str], address: str | None, host: str | None, che
     False
 
     Args:
-        arguments: of the app; it must have been started with ``FLAG``.
+        arguments: of the app; it must have been started with ``--code-box``.
         address: that the server listens on; nothing but loopback will do.
         host: the machine that the visitor's browser asked for, as it says: another name than loopback's means that
             the request came through a proxy, or from a page that has bent its own name to this machine.
         checks_origin: whether the server refuses requests that the pages of others make.
     """
-    return FLAG in arguments and checks_origin and is_loopback(address) and is_loopback(host)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host, with or without a port, is this machine, which nobody else reaches under that name.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1:8501", "::1", "[::1]:8501", "0.0.0.0", "")]
-    [True, True, True, True, False, False]
-    """
-    name = (host or "").strip()
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") == 1:
-        name = name.partition(":")[0]
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return started_with(arguments).code_box and checks_origin and is_loopback(address) and is_loopback(host)

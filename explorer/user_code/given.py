@@ -52,25 +52,6 @@ class Given:
         )
 
 
-def named_networks(arguments: Sequence[str]) -> tuple[str, ...]:
-    """What each ``--network`` of a command line names.
-
-    >>> named_networks(["--network", "student.py:StudentNet", "--data", "Food-11", "--network=mine.pt2"])
-    ('student.py:StudentNet', 'mine.pt2')
-
-    Raises:
-        ExplorerError: ``--network`` is not followed by a name.
-    """
-    named = []
-    for position, text in enumerate(arguments):
-        if text == "--network" or text.startswith("--network="):
-            name = text.partition("=")[2] or "".join(arguments[position + 1 : position + 2])
-            if not name or name.startswith("--"):
-                raise ExplorerError("Name a network after --network.")
-            named.append(name)
-    return tuple(named)
-
-
 def read_given(given: Given, limits: Limits | None = None) -> Generator[Update, None, NetworkSource]:
     """The network that was named; yields updates while code is run.
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
+from explorer.arguments import PROGRAM
 from explorer.checkpoints import MAX_MEGABYTES, Card
 from explorer.data import CHECKPOINT_SUFFIXES, DataSet
 from explorer.data.folder import named_folder
@@ -65,8 +66,11 @@ def _describe_images() -> None:
     st.markdown(f"The lessons use **{name}**{' ' if from_where.startswith('(') else ', '}{from_where}.")
     with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
         st.markdown("Start the app with its path:")
-        st.code("streamlit run streamlit_app.py -- --data Food-11", "bash")
-        st.caption("Or set the environment variable EXPLORER_DATA. Two layouts are read:")
+        st.code(f"{PROGRAM} --data Food-11", "bash")
+        st.caption(
+            "In a copy of the repository: `make app DATA=Food-11`. Or set the environment variable EXPLORER_DATA. "
+            "Two layouts are read:"
+        )
         st.code(LAYOUTS, None)
     rows = data.counts()
     ui.images("validation")  # opened here, so that what is wrong with a file is known

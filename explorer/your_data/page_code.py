@@ -11,6 +11,7 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture.budget import MAX_SIZE, Budget, budget
 from explorer.architecture.presets import LIMITS
+from explorer.arguments import PROGRAM
 from explorer.checkpoints.reading import EXPORT
 from explorer.errors import ExplorerError
 from explorer.networks import channel_groups, group_titles, unsliceable
@@ -67,8 +68,8 @@ def draw_code_box() -> None:
     )
     st.code(EXPORT, "python", wrap_lines=True)
     st.caption(
-        "Code is not run here. Started with `make app` on your own machine, this page has a box that takes it; "
-        "`-- --network student.py:StudentNet` after `streamlit run streamlit_app.py` opens it in every lesson."
+        f"Code is not run here. Started with `{PROGRAM} --code-box` or `make app` on your own machine, this page has a "
+        f"box that takes it; `{PROGRAM} --network student.py:StudentNet` opens it in every lesson."
     )
 
 

@@ -1,10 +1,12 @@
 """In the sidebar of every page: whose images and networks the lessons work on."""
 
 import sys
+from pathlib import Path
 
 import streamlit as st
 
 from explorer import ui
+from explorer.arguments import started_with
 from explorer.data import BUNDLED, DataSet, decode
 from explorer.data.folder import VALIDATION, ImageFolder, named_folder
 from explorer.data.layout import Folder
@@ -21,7 +23,9 @@ SIDES = (64, 96, 128, 160, 192, 224)
 def choose_workspace() -> None:
     """Draw the choice, and keep it for this run: ``ui.workspace`` then tells what was chosen."""
     data: DataSet = BUNDLED
+    checkpoints: Path | None = None
     try:
+        checkpoints = _named_checkpoints()
         with st.sidebar:
             path = named_folder(sys.argv[1:])
             if path is not None and _folder_chosen(str(path)):
@@ -31,11 +35,19 @@ def choose_workspace() -> None:
         st.error(
             ui.escape_markup(f"{error} The lessons use {SHIPPED} meanwhile."), icon=":material/folder_off:"
         )
-    beside, refused = ui.read_networks(data.checkpoints)
+    beside, refused = ui.read_networks(checkpoints or data.checkpoints)
     given, _ = ui.given_networks(data.input_size)
     kept = ui.session()
     networks = (*beside, *given, *kept.uploads.values(), *kept.trained.values())
     kept.workspace = Workspace(data, networks, refused)
+
+
+def _named_checkpoints() -> Path | None:
+    """The folder of networks that the app was started with."""
+    folder = started_with(sys.argv[1:]).checkpoints
+    if folder is not None and not folder.is_dir():
+        raise ExplorerError(f"There is no folder {folder}.")
+    return folder
 
 
 def _folder_chosen(path: str) -> bool:

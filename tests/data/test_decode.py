@@ -286,7 +286,7 @@ def test_the_folder_is_named_by_argument_or_environment(monkeypatch: pytest.Monk
     monkeypatch.setenv("EXPLORER_DATA", "from-environment")
     assert named_folder(["--port", "1"]) == Path("from-environment")
     assert named_folder(["--data=here"]) == Path("here")
-    with pytest.raises(ExplorerError, match="Name a folder after --data"):
+    with pytest.raises(ExplorerError, match="--data"):
         named_folder(["--data"])
 
 

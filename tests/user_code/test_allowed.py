@@ -2,15 +2,15 @@
 
 import pytest
 
-from explorer.user_code import FLAG, may_run
+from explorer.user_code import may_run
 
-HERE = (["--data", "Food-11", FLAG], "127.0.0.1", "localhost:8501", True)
+HERE = (["--data", "Food-11", "--code-box"], "127.0.0.1", "localhost:8501", True)
 
 
 def test_on_ones_own_machine_it_may_if_the_app_was_started_for_it() -> None:
     assert may_run(*HERE)
-    assert may_run([FLAG], "localhost", "127.0.0.1:8501", True)
-    assert may_run([FLAG], "::1", "[::1]:8501", True)
+    assert may_run(["--code-box"], "localhost", "127.0.0.1:8501", True)
+    assert may_run(["--code-box"], "::1", "[::1]:8501", True)
 
 
 @pytest.mark.parametrize(

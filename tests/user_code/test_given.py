@@ -10,7 +10,7 @@ import torch
 
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec
-from explorer.user_code import Code, Given, named_networks, read_given
+from explorer.user_code import Code, Given, read_given
 from explorer.user_code.given import _keep, _kept
 from explorer.user_code.run import Exported
 from explorer.work.progress import Update, follow
@@ -23,20 +23,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     return folder
-
-
-def test_every_network_of_a_command_line_is_named_in_order() -> None:
-    assert named_networks(["--network", "a.pt2", "--data", "d", "--network=b.py:C@c.ckpt"]) == (
-        "a.pt2",
-        "b.py:C@c.ckpt",
-    )
-    assert named_networks(["--data", "--networks"]) == ()
-
-
-@pytest.mark.parametrize("rest", [[], ["--data", "x"]])
-def test_an_option_without_a_name_is_told(rest: list[str]) -> None:
-    with pytest.raises(ExplorerError, match="Name a network after --network"):
-        named_networks(["--network", *rest])
 
 
 def test_a_file_of_weights_is_opened_where_it_lies(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_path: Path) -> None:
     app = opened("your_data")
     assert not app.segmented_control, "nothing to choose between"
-    assert "streamlit run streamlit_app.py -- --data Food-11" in app.code[0].value
+    assert "compression-explorer --data Food-11" in app.code[0].value
     assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation, 10,000 test."]
     for name, net in (("mine.ckpt", resnet18_teacher(10)), ("eleven.pt", StudentNet(StudentSpec()))):
         torch.save(net.state_dict(), tmp_path / name)

@@ -1,0 +1,13 @@
+"""Where the parts of the explorer that are no Python modules lie, in a checkout and in an installed wheel alike."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# What lies beside the package in a checkout, a wheel keeps in it (pyproject.toml): site-packages belongs to all.
+_INSTALLED = PACKAGE / "house"
+HOUSE = _INSTALLED if _INSTALLED.is_dir() else PACKAGE.parent
+
+ENTRY = HOUSE / "streamlit_app.py"
+"""What Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
+CHECKPOINTS = HOUSE / "checkpoints"
+ICON = PACKAGE / "start" / "icon.png"
