@@ -3,7 +3,7 @@
 import gzip
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,11 @@ def main_module() -> Iterator[None]:
     sys.modules["__main__"] = main
 
 
+def table_of(rows: pd.DataFrame | Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """What ``ui.download`` would write: the table, or what makes it."""
+    return rows() if callable(rows) else rows
+
+
 @dataclass
 class PageOutput:
     """What a page of Streamlit's test runner has drawn, before it becomes protobuf.
@@ -64,7 +69,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> PageOutput:
         draw(figure, alt_text, caption)
 
     monkeypatch.setattr(ui, "chart", chart)
-    monkeypatch.setattr(ui, "download", lambda label, rows, file: kept.tables.update({file: rows}))
+    monkeypatch.setattr(ui, "download", lambda label, rows, file: kept.tables.update({file: table_of(rows)}))
     return kept
 
 

@@ -1,6 +1,7 @@
 """Distillation: a teacher's and a student's softened distributions on a real image, live under the hand."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,14 @@ def _show_softening(selection: DistillationSelection) -> None:
     pair = {"teacher": selection.teacher_logits[position]}
     if selection.student_name:
         pair["student"] = selection.student_logits[position]
-    rows = soften.distribution_rows(pair, images.classes, selection.label, selection.temperature)
+    distributions = partial(
+        soften.distribution_rows, pair, images.classes, selection.label, selection.temperature
+    )
     with st.container(horizontal=True):
-        ui.download("Distributions as CSV", rows, "distributions.csv")
-        ui.download("Five temperatures as CSV", soften.ladder_rows(pair, images.classes), "ladder.csv")
+        ui.download("Distributions as CSV", distributions, "distributions.csv")
+        ui.download(
+            "Five temperatures as CSV", partial(soften.ladder_rows, pair, images.classes), "ladder.csv"
+        )
         ui.pin("distillation", lambda: _ledger_row(selection))
 
 

@@ -1,10 +1,14 @@
 """Spot the bug: frequent mistakes on a real batch, and a test file for the student's loss."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.distillation import mistakes
-from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.selection import DistillationSelection, JudgedImages
+from explorer.work.kept import Keyed
 
 BATCH = 128
 CHECKED = 8
@@ -12,15 +16,8 @@ CHECKED = 8
 
 def show_mistakes(selection: DistillationSelection) -> None:
     """What frequent mistakes do to the loss of a real batch, and a test for the student's function."""
-    batch, labels = slice(BATCH), selection.images.targets()
-    size, noun = min(BATCH, len(labels)), selection.images.noun
-    rows = mistakes.compare_mistakes(
-        selection.student_logits[batch],
-        labels[batch],
-        selection.teacher_logits[batch],
-        selection.alpha,
-        selection.temperature,
-    )
+    size, noun = min(BATCH, len(selection.images)), selection.images.noun
+    rows = ui.kept(partial(_compared, selection.judged, selection.alpha, selection.temperature))
     st.markdown(
         f"The same batch of {size} {noun}s, soft term weighed {selection.alpha:g}, "
         f"T {selection.temperature:g}: one loss is right, four carry a mistake that is easily made."
@@ -57,8 +54,7 @@ def show_mistakes(selection: DistillationSelection) -> None:
         f"returns at {len(mistakes.CHECKED_SETTINGS)} settings of (alpha, T). Put your function "
         "into `my_loss.py` beside it and run `pytest`."
     )
-    few = slice(CHECKED)
-    text = mistakes.pytest_text(selection.student_logits[few], labels[few], selection.teacher_logits[few])
+    text = ui.kept(partial(_test_file, selection.judged))
     st.download_button(
         "test_my_loss.py",
         text,
@@ -69,3 +65,17 @@ def show_mistakes(selection: DistillationSelection) -> None:
     )
     with st.expander("Show the file"):
         st.code(text, "python")
+
+
+def _compared(judged: Keyed[JudgedImages], alpha: float, temperature: float) -> pd.DataFrame:
+    images, teacher, student = judged.value
+    batch = slice(BATCH)
+    return mistakes.compare_mistakes(
+        student[batch], images.targets()[batch], teacher[batch], alpha, temperature
+    )
+
+
+def _test_file(judged: Keyed[JudgedImages]) -> str:
+    images, teacher, student = judged.value
+    few = slice(CHECKED)
+    return mistakes.pytest_text(student[few], images.targets()[few], teacher[few])

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from explorer import ui
 from explorer.distillation import soften
-from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.distillation.soften import ImageOrder
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 TEMPERATURE_STEPS: tuple[float, ...] = (
     *(0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.0, 3.5, 4.0, 4.5, 5.0),
@@ -31,7 +34,10 @@ def choose() -> DistillationSelection:
         tuple(ImageOrder),
         help=f"How to choose one of the {len(images):,} {images.noun}s.",
     )
-    positions = soften.order_images(order, teacher, student, images.targets())
+    cards = ui.networks()
+    weights = cards[teacher_name].sha256, cards[student_name or teacher_name].sha256
+    judged = Keyed((*weights, images.key), JudgedImages(images, teacher, student))
+    positions = ui.kept(partial(_positions, order, judged))
     rank = address.integer_input(
         "image_rank",
         "Index" if order is ImageOrder.INDEX else "Place in that order",
@@ -44,13 +50,11 @@ def choose() -> DistillationSelection:
     elif rank >= len(positions):
         st.warning(f"There are {len(positions)} such images, so this is the last one.")
     position = int(positions[min(rank, len(positions) - 1)])
-    selection = DistillationSelection(images, position, teacher_name, student_name, teacher, student)
-    shown = images.images[position]
-    times = max(1, SCREEN_PIXELS // len(shown))
+    selection = DistillationSelection(judged, position, teacher_name, student_name)
     teacher_says, student_says = map(ui.escape_markup, selection.answers)
     beside = f", the student {student_says}" if student_name else ""
     st.image(
-        shown.repeat(times, 0).repeat(times, 1),
+        ui.picture(images, position, SCREEN_PIXELS),
         caption=f"{images.caption(position)}, labelled {ui.escape_markup(images.classes[selection.label])}; the "
         f"teacher says {teacher_says}{beside}",
     )
@@ -66,6 +70,11 @@ def choose() -> DistillationSelection:
         reverse=reverse,
         alpha_weighs_soft=not weighs_hard,
     )
+
+
+def _positions(order: ImageOrder, judged: Keyed[JudgedImages]) -> npt.NDArray[np.int64]:
+    images, teacher, student = judged.value
+    return soften.order_images(order, teacher, student, images.targets())
 
 
 def _temperature(*, greyed: bool) -> float:

@@ -10,17 +10,18 @@ from torch import Tensor
 from explorer import ui
 from explorer.data import BUNDLED
 from explorer.distillation import charts, grid, knowledge, page_when, soften
-from explorer.distillation.calibration import CALIBRATION_BINS, calibrate
-from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.calibration import CALIBRATION_BINS, Calibration, calibrate
+from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.networks import describe
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 PAIR_PIXELS = 112  # side on screen of an example image
 
 
 def show_dark_knowledge(selection: DistillationSelection) -> None:
     """The teacher's mean soft label per true class at T."""
-    rows = knowledge.mean_soft_labels(selection.teacher_logits, selection.images, selection.temperature)
+    rows = ui.kept(partial(_soft_labels, selection.judged, selection.temperature))
     top = rows.nlargest(1, "probability").iloc[0]
     true, other = ui.escape_markup(top["true"]), ui.escape_markup(top["other"])
     ui.chart(
@@ -36,6 +37,11 @@ def show_dark_knowledge(selection: DistillationSelection) -> None:
     ui.download("Soft labels as CSV", rows.drop(columns=["example", "positions"]), "soft_labels.csv")
 
 
+def _soft_labels(judged: Keyed[JudgedImages], temperature: float) -> pd.DataFrame:
+    images, teacher, _ = judged.value
+    return knowledge.mean_soft_labels(teacher, images, temperature)
+
+
 def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) -> None:
     """The images of a chosen pair, for those who cannot hover."""
     names = [f"{row.true}, also seen as {row.other}" for row in rows.itertuples()]
@@ -44,13 +50,12 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
         "pair", "Pair", names, draw=choice.selectbox, help="The strongest pair first; type to search."
     )
     row = rows.iloc[names.index(name)]
-    given = soften.soften(selection.teacher_logits, selection.temperature)[
-        :, selection.images.classes.index(row["other"])
-    ]
-    times = max(1, PAIR_PIXELS // len(selection.images.images[0]))
+    positions = list(row["positions"])
+    softened = soften.soften(selection.teacher_logits[positions], selection.temperature)
+    given = softened[:, selection.images.classes.index(row["other"])]
     shown.image(
-        [selection.images.images[at].repeat(times, 0).repeat(times, 1) for at in row["positions"]],
-        caption=[f"image {at}: {given[at]:.0%}" for at in row["positions"]],
+        [ui.picture(selection.images, at, PAIR_PIXELS) for at in positions],
+        caption=[f"image {at}: {share:.0%}" for at, share in zip(positions, given.tolist(), strict=True)],
     )
 
 
@@ -68,9 +73,13 @@ def show_evidence(selection: DistillationSelection) -> None:
     ui.networks_table()
 
 
+def _grid(results: Sequence[grid.GridResult]) -> tuple[pd.DataFrame, str]:
+    return grid.summarise_grid(results), grid.grid_verdict(results)
+
+
 def _show_grid(results: Sequence[grid.GridResult]) -> None:
     st.subheader(f"Students trained over alpha and T, on {BUNDLED.name}")
-    rows, verdict = grid.summarise_grid(results), grid.grid_verdict(results)
+    rows, verdict = ui.kept(partial(_grid, results))
     ui.chart(
         partial(charts.grid_map, rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
@@ -94,8 +103,8 @@ def _show_grid(results: Sequence[grid.GridResult]) -> None:
 def _show_calibration(selection: DistillationSelection) -> None:
     labels = selection.images.targets()
     calibrations = {
-        name: calibrate(logits, labels)
-        for name, logits in ({"teacher": selection.teacher_logits} | _student_and_twin(selection)).items()
+        way: ui.kept(partial(_calibration, Keyed((weights, selection.images.key), (logits, labels))))
+        for way, (weights, logits) in _networks_to_calibrate(selection).items()
     }
     titles = {name: f"{name}: ECE {each.ece:.3f}" for name, each in calibrations.items()}
     rows = pd.concat([each.bins.assign(network=titles[name]) for name, each in calibrations.items()])
@@ -113,10 +122,17 @@ def _show_calibration(selection: DistillationSelection) -> None:
     ui.download("Reliability as CSV", rows, "reliability.csv")
 
 
-def _student_and_twin(selection: DistillationSelection) -> dict[str, Tensor]:
-    """The chosen student and, where it has one, its twin trained the other way."""
-    twin = selection.student_name.removesuffix("-kd")
-    pair = {"labels alone": twin, "distilled": f"{twin}-kd"}
-    if not set(pair.values()) <= set(ui.networks()):
-        return {ui.networks()[selection.student_name].title: selection.student_logits}
-    return {way: ui.validation_logits(name) for way, name in pair.items()}
+def _calibration(judged: Keyed[tuple[Tensor, Tensor]]) -> Calibration:
+    return calibrate(*judged.value)
+
+
+def _networks_to_calibrate(selection: DistillationSelection) -> dict[str, tuple[str, Tensor]]:
+    """Teacher, student and, where it has one, the student's twin trained the other way: sha256 and logits of each."""
+    cards, twin = ui.networks(), selection.student_name.removesuffix("-kd")
+    names = {"labels alone": twin, "distilled": f"{twin}-kd"}
+    if not set(names.values()) <= set(cards):
+        names = {cards[selection.student_name].title: selection.student_name}
+    return {
+        way: (cards[name].sha256, ui.validation_logits(name))
+        for way, name in ({"teacher": selection.teacher_name} | names).items()
+    }

@@ -7,22 +7,24 @@ import streamlit as st
 
 from explorer import ui
 from explorer.distillation import charts, gradients
-from explorer.distillation.formula import compare_image_with_mean, loss_formula, part_names
-from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.formula import ImageAndMeanLoss, compare_image_with_mean, loss_formula, part_names
+from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.distillation.soften import TEMPERATURE_LADDER
+from explorer.work.kept import Keyed
 
 
 def show_loss(selection: DistillationSelection) -> None:
     """The formula with this image's numbers, the same parts averaged over all images, and bars."""
-    compared = compare_image_with_mean(
-        selection.student_logits,
-        selection.images.targets(),
-        selection.teacher_logits,
-        selection.alpha,
-        selection.temperature,
-        selection.position,
-        names=part_names(reverse=selection.reverse, alpha_weighs_soft=selection.alpha_weighs_soft),
-        reverse=selection.reverse,
+    compared = ui.kept(
+        partial(
+            _compared,
+            selection.judged,
+            selection.alpha,
+            selection.temperature,
+            selection.position,
+            names=part_names(reverse=selection.reverse, alpha_weighs_soft=selection.alpha_weighs_soft),
+            reverse=selection.reverse,
+        )
     )
     image, mean, rows = compared.image, compared.mean, compared.rows
     written, parts = st.columns(2, gap="large")
@@ -70,9 +72,23 @@ def show_loss(selection: DistillationSelection) -> None:
     ui.download("Loss parts as CSV", table, "loss_parts.csv")
 
 
+def _compared(
+    judged: Keyed[JudgedImages],
+    alpha: float,
+    temperature: float,
+    position: int,
+    *,
+    names: tuple[str, str],
+    reverse: bool,
+) -> ImageAndMeanLoss:
+    images, teacher, student = judged.value
+    return compare_image_with_mean(
+        student, images.targets(), teacher, alpha, temperature, position, names=names, reverse=reverse
+    )
+
+
 def show_why_t_squared(selection: DistillationSelection) -> None:
     """Gradient norms with and without T squared, the gradient per logit, the limit and the split."""
-    labels = selection.images.targets()
     left, right = st.columns(2, gap="large")
     with left:
         _show_gradient_norms(selection)
@@ -82,7 +98,7 @@ def show_why_t_squared(selection: DistillationSelection) -> None:
     with left:
         _show_decoupled_kl(selection)
     with right:
-        agreement = gradients.teacher_agreement(selection.student_logits, labels, selection.teacher_logits)
+        agreement = ui.kept(partial(_agreement, selection.judged))
         st.metric("Same first class as the teacher", f"{agreement.top1:.2%}", border=True)
         st.metric(
             "Rank agreement on the other classes",
@@ -97,13 +113,23 @@ def show_why_t_squared(selection: DistillationSelection) -> None:
     )
 
 
+def _gradient_norms(judged: Keyed[JudgedImages], reverse: bool) -> pd.DataFrame:
+    images, teacher, student = judged.value
+    return gradients.mean_gradient_norms(student, images.targets(), teacher, reverse=reverse)
+
+
+def _decoupled_kl(judged: Keyed[JudgedImages]) -> pd.DataFrame:
+    images, teacher, student = judged.value
+    return gradients.decoupled_kl_rows(student, images.targets(), teacher)
+
+
+def _agreement(judged: Keyed[JudgedImages]) -> gradients.TeacherAgreement:
+    images, teacher, student = judged.value
+    return gradients.teacher_agreement(student, images.targets(), teacher)
+
+
 def _show_gradient_norms(selection: DistillationSelection) -> None:
-    rows = gradients.mean_gradient_norms(
-        selection.student_logits,
-        selection.images.targets(),
-        selection.teacher_logits,
-        reverse=selection.reverse,
-    )
+    rows = ui.kept(partial(_gradient_norms, selection.judged, selection.reverse))
     norm = rows.pivot(index="temperature", columns="term", values="norm")
     without, share = norm["soft, without T²"], norm["soft, with T²"] / norm["hard"]
     ladder = share[list(TEMPERATURE_LADDER)]
@@ -139,9 +165,7 @@ def _show_logit_gradients(selection: DistillationSelection) -> None:
 
 def _show_decoupled_kl(selection: DistillationSelection) -> None:
     limit = gradients.high_temperature_limit(selection.student_logits, selection.teacher_logits)
-    rows = gradients.decoupled_kl_rows(
-        selection.student_logits, selection.images.targets(), selection.teacher_logits
-    )
+    rows = ui.kept(partial(_decoupled_kl, selection.judged))
     ui.chart(
         partial(charts.decoupled_kl_areas, rows, limit, selection.temperature),
         f"T squared KL against T as a stack of TCKD and (1 - p_t) NCKD; limit {limit:.2f} nats.",

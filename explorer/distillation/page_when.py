@@ -11,6 +11,7 @@ from explorer import palette, ui
 from explorer.data import BUNDLED
 from explorer.distillation import charts, gains, study, whose
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 COLORS = (palette.HARD, palette.STUDENT, palette.MASKED, palette.SOFT, palette.TEACHER)
 WHOSE_COLORS = dict(zip(whose.WHOSE, (palette.TEACHER, palette.DENSE, palette.SOFT), strict=True))
@@ -24,11 +25,11 @@ def show_when() -> None:
     if stored is None:
         return
     st.subheader("When does distillation help?")
-    rows = gains.summarise(stored.rows)
+    rows = ui.kept(partial(gains.summarise, stored.rows))
     main = rows[rows["arm"] == "training"]
     if len(main):
         _show_gains(main)
-    text = gains.caveat_verdict(caveat := gains.caveat(stored.rows))
+    text = gains.caveat_verdict(caveat := ui.kept(partial(gains.caveat, stored.rows)))
     st.caption(
         text
         or "How much of this is owed to images that the teacher was trained on has not been measured yet."
@@ -98,20 +99,17 @@ def _say_where(results: Sequence[study.CellResult]) -> None:
     )
 
 
-@st.cache_data(show_spinner="Counting the shared errors", max_entries=2)
 def _shared_errors(
-    weights: tuple[str, ...], _logits: Mapping[str, Tensor]
+    logits: Keyed[Mapping[str, Tensor]], truth: Keyed[Tensor]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Shared errors of the shipped family, and its controls; ``weights`` tells what they were counted from.
+    """Shared errors of the shipped family, and its controls.
 
     Args:
-        weights: sha256 of each of the networks.
-        _logits: theirs on the validation images, by name, the teacher's first.
+        logits: of each of the networks on the validation images, by name, the teacher's first.
+        truth: the labels of these images.
     """
-    del weights
-    truth = BUNDLED.load("validation").targets()
-    teacher, *_ = answers = {name: values.argmax(1) for name, values in _logits.items()}
-    right = {name: int((each == truth).sum()) for name, each in answers.items()}
+    teacher, *_ = answers = {name: values.argmax(1) for name, values in logits.value.items()}
+    right = {name: int((each == truth.value).sum()) for name, each in answers.items()}
     controls = tuple(
         whose.control_for(name, {each: right[each] for each in study.FAMILY}, right[teacher])
         for name in study.FAMILY
@@ -122,7 +120,7 @@ def _shared_errors(
         )
         for name, control in zip(study.FAMILY, controls, strict=True)
     ]
-    return whose.shared_errors(pairs, answers[teacher], truth), controls
+    return whose.shared_errors(pairs, answers[teacher], truth.value), controls
 
 
 def show_whose() -> None:
@@ -134,7 +132,15 @@ def show_whose() -> None:
         return
     st.subheader("Whose mistakes are these?")
     logits = {name: ui.validation_logits(name, shipped) for name in names}
-    rows, controls = _shared_errors(tuple(cards[name].sha256 for name in names), logits)
+    images = ui.images("validation", shipped)
+    with st.spinner("Counting the shared errors"):
+        rows, controls = ui.kept(
+            partial(
+                _shared_errors,
+                Keyed(tuple(cards[name].sha256 for name in names), logits),
+                Keyed((images.key,), images.targets()),
+            )
+        )
     kind = address.choice(
         "shared",
         "An error is shared where the other network",

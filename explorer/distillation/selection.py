@@ -1,10 +1,20 @@
 """What the controls of the distillation lesson have chosen."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 from explorer.data import ImageSet
+from explorer.work.kept import Keyed
+
+
+class JudgedImages(NamedTuple):
+    """Images, and what two networks say to each: logits (N, C)."""
+
+    images: ImageSet
+    teacher: Tensor
+    student: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,20 +22,33 @@ class DistillationSelection:
     """What the controls of the page have chosen.
 
     ``alpha`` is the weight of the soft term in either convention; ``alpha_weighs_soft`` says whether
-    the page calls it so. Logits are (N, C), of all ``images``. Without a student its name is empty
-    and its logits are the teacher's.
+    the page calls it so. ``judged`` has the logits of all images, under the sha256 of both networks'
+    weights and the images' key. Without a student its name is empty and its logits are the teacher's.
     """
 
-    images: ImageSet
+    judged: Keyed[JudgedImages]
     position: int
     teacher_name: str
     student_name: str
-    teacher_logits: Tensor
-    student_logits: Tensor
     temperature: float = 1.0
     alpha: float = 0.5
     reverse: bool = False
     alpha_weighs_soft: bool = True
+
+    @property
+    def images(self) -> ImageSet:
+        """All images, of which one is chosen."""
+        return self.judged.value.images
+
+    @property
+    def teacher_logits(self) -> Tensor:
+        """The teacher's, (N, C)."""
+        return self.judged.value.teacher
+
+    @property
+    def student_logits(self) -> Tensor:
+        """The student's, (N, C)."""
+        return self.judged.value.student
 
     @property
     def names(self) -> tuple[str, ...]:

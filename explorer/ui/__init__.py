@@ -10,6 +10,7 @@ from explorer.ui.draw import (
     networks_table,
     page,
     picked,
+    picture,
     provenance,
 )
 from explorer.ui.pins import pin, pinned, set_pinned
@@ -50,6 +51,7 @@ __all__ = [
     "pace",
     "page",
     "picked",
+    "picture",
     "pin",
     "pinned",
     "prepare",

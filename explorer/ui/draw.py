@@ -1,16 +1,18 @@
 """What every page is drawn with: errors and notices, charts, tables, downloads, where figures come from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from io import BytesIO
 from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 from streamlit.elements.vega_charts import _convert_altair_to_vega_lite_spec
 
 from explorer import checkpoints
-from explorer.data import BUNDLED
+from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.markup import escape_markup
@@ -18,7 +20,7 @@ from explorer.ui import address
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
 from explorer.ui.work import quiet_pages
-from explorer.work.kept import Kept
+from explorer.work.kept import Kept, Keyed
 
 ResultType = TypeVar("ResultType")
 _KEPT = Kept(64 * 1024**2)
@@ -133,11 +135,34 @@ def picked(chart: str, selection: str) -> list[dict[str, Any]]:
     return marks
 
 
-def download(label: str, rows: pd.DataFrame, file: str) -> None:
-    """A button that saves a table as CSV."""
-    st.download_button(
-        label, rows.to_csv(index=False), file, "text/csv", on_click="ignore", icon=":material/download:"
-    )
+def download(label: str, rows: pd.DataFrame | Callable[[], pd.DataFrame], file: str) -> None:
+    """A button that saves a table as CSV, which is written when it is pressed.
+
+    Args:
+        label: of the button.
+        rows: the table; or, where the page does not need it itself, what makes it, then called when pressed too.
+        file: the name it is saved under.
+    """
+
+    def written() -> str:
+        return (rows() if callable(rows) else rows).to_csv(index=False)
+
+    st.download_button(label, written, file, "text/csv", on_click="ignore", icon=":material/download:")
+
+
+def picture(images: ImageSet, position: int, side: int = 0) -> bytes:
+    """One of the images for ``st.image``, small ones enlarged to about ``side`` pixels; encoded once."""
+    return kept(partial(_encoded, Keyed((images.key,), images), position, side))
+
+
+def _encoded(images: Keyed[ImageSet], position: int, side: int) -> bytes:
+    pixels = images.value.images[position]
+    times = max(1, side // len(pixels))
+    buffer = BytesIO()
+    # As Streamlit does itself for photographs; what is grey here is small, and keeps its pixels.
+    kind, settings = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 90})
+    Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(buffer, kind, **settings)
+    return buffer.getvalue()
 
 
 def provenance(origin: Origin, text: str) -> None:

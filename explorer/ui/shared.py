@@ -39,13 +39,12 @@ def read_folder(path: str) -> Folder:
 
 def read_networks(folder: Path | None) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
     """The networks in a folder, and what is wrong with other files; read again when one changes."""
-    return _read_networks(folder, signature(folder)) if folder else ((), ())
+    # As one text: Streamlit takes milliseconds to tell one tuple of many from another.
+    return _read_networks(folder, repr(signature(folder))) if folder else ((), ())
 
 
 @st.cache_resource(show_spinner="Reading the checkpoints", max_entries=4)
-def _read_networks(
-    folder: Path, state: tuple[tuple[str, int, int], ...]
-) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
+def _read_networks(folder: Path, state: str) -> tuple[tuple[NetworkSource, ...], tuple[Refused, ...]]:
     del state
     return networks_in(folder)
 

@@ -7,9 +7,10 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 ResultType = TypeVar("ResultType")
+ValueType = TypeVar("ValueType")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,23 @@ class _Result:
 
     value: Any
     size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Keyed(Generic[ValueType]):
+    """An argument of a call that is told apart by its key alone, because it is large: weights, logits, images.
+
+    Attributes:
+        key: texts that say all that there is in the value: sha256 of weights, keys of images.
+        value: the thing itself.
+    """
+
+    key: tuple[str, ...]
+    value: ValueType
+
+    def __reduce__(self) -> tuple[type["Keyed[None]"], tuple[tuple[str, ...], None]]:
+        # How it is pickled, by which ``Kept`` compares: what it holds would take longer than many a call.
+        return Keyed, (self.key, None)
 
 
 class Kept:

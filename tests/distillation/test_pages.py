@@ -19,6 +19,7 @@ from explorer.networks import StudentNet, StudentSpec
 from explorer.report.answers import CHECKED
 from explorer.training import labels_alone, train
 from explorer.ui.instrument import results
+from explorer.work.kept import Kept
 from explorer.workspace import trained_network
 from tests.app import (
     address,
@@ -153,6 +154,8 @@ def test_where_an_order_has_few_images_or_none_something_is_shown(
     assert said(app, "such images, so this is the last one")
     right = functional.one_hot(validation.targets(), 10).float()
     monkeypatch.setattr("explorer.ui.validation_logits", lambda *_: right)
+    # These are not the logits of these weights, by which the order is kept.
+    monkeypatch.setattr("explorer.ui.draw._KEPT", Kept(2**20))
     app = arrive("distillation", image_by="teacher wrong", image_rank="5")
     assert said(app, "There is no such image here")
     assert component(app, "softening")["label"] == validation.labels[5]

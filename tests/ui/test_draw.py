@@ -1,5 +1,11 @@
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer import ui
+from explorer.data import ImageSet
 from tests.app import chart_rows, charts
 from tests.ui import figures
 
@@ -42,3 +48,30 @@ def test_a_chart_is_made_anew_only_for_what_has_changed() -> None:
     ours, streamlits = charts(app)
     assert ours == streamlits
     assert list(chart_rows(ours)["count"]) == [1, 2, 3]
+
+
+def test_a_picture_has_the_pixels_of_the_image_enlarged_as_often_as_fits(validation: ImageSet) -> None:
+    for side, times in ((0, 1), (27, 1), (60, 2), (224, 8)):
+        drawn = np.asarray(Image.open(BytesIO(ui.picture(validation, 7, side))))
+        assert np.array_equal(drawn, validation.images[7].repeat(times, 0).repeat(times, 1))
+    some = validation.select(slice(3, 9))
+    assert ui.picture(some, 4) == ui.picture(validation, 7) != ui.picture(validation, 4)
+
+
+def download_page() -> None:
+    import pandas as pd
+    import streamlit as st
+
+    from explorer import ui
+
+    def table() -> pd.DataFrame:
+        st.session_state["made"] = True
+        return pd.DataFrame({"a": [1]})
+
+    ui.download("Later", table, "later.csv")
+
+
+def test_a_table_for_a_download_is_not_made_before_it_is_asked_for() -> None:
+    app = AppTest.from_function(download_page).run()
+    assert app.get("download_button")
+    assert "made" not in app.session_state

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from explorer.work.kept import Kept
+from explorer.work.kept import Kept, Keyed
 
 calls: list[str] = []
 
@@ -120,3 +120,17 @@ def test_a_failure_is_not_kept() -> None:
     with pytest.raises(KeyError):
         kept.of(partial(total, pd.DataFrame()))
     assert (len(calls), len(kept)) == (2, 0)
+
+
+def length(thing: Keyed[list[int]], more: int = 0) -> int:
+    calls.append(thing.key[0])
+    return len(thing.value) + more
+
+
+def test_a_keyed_argument_is_told_apart_by_its_key_alone() -> None:
+    kept = Kept(10_000)
+    assert kept.of(partial(length, Keyed(("a",), [1, 2]))) == 2
+    assert kept.of(partial(length, Keyed(("b",), [1]))) == 1
+    assert kept.of(partial(length, Keyed(("a",), [7, 8, 9]))) == 2, "what it holds is not looked at"
+    assert kept.of(partial(length, Keyed(("a",), [1, 2]), more=5)) == 7, "other arguments count as ever"
+    assert calls == ["a", "b", "a"]
