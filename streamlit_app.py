@@ -58,6 +58,7 @@ def draw(page: st.Page) -> None:
     with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
         choose_workspace()
         page.run()
+    ui.start_worker()  # once the first page is drawn: its import of torch would hold that up
 
 
 draw(st.navigation(pages))

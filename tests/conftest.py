@@ -27,9 +27,13 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def process() -> Iterator[None]:
-    """Tests stay a common process: garbage is collected, charts are checked, whatever page is drawn here."""
+    """Tests stay a common process: garbage is collected, charts are checked, whatever page is drawn here.
+
+    The worker is started by the first test that has work for it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serving, "prepare_process", threading.Thread)
+        patch.setattr(ui, "start_worker", lambda: None)
         yield
 
 

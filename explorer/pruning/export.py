@@ -1,5 +1,6 @@
 """A pruned network to take along: as a checkpoint, and as a script that rebuilds it and asserts its numbers."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,10 @@ from torch import Tensor, nn
 from explorer.checkpoints import labelled, stored
 from explorer.measure import accuracy
 from explorer.networks import nonzero_count, parameter_count
+from explorer.pruning.answers import AnswersSettings, pruned_network
 from explorer.pruning.methods import get_method
+from explorer.work.instrument import InstrumentSpec
+from explorer.work.progress import Update
 from explorer.workspace import uploaded_networks
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
@@ -77,6 +81,12 @@ def to_file(network: nn.Module) -> bytes:
         for name, tensor in network.state_dict().items()
     )
     return labelled(network, torch.float16 if exact else torch.float32)
+
+
+def pruned_file(spec: InstrumentSpec[AnswersSettings]) -> Generator[Update, None, bytes]:
+    """The pruned network of a spec as such a file."""
+    yield Update("pruning a copy", 0, 1)
+    return to_file((yield from pruned_network(spec)))
 
 
 def reopened(content: bytes) -> nn.Module:

@@ -6,12 +6,9 @@ from torch import nn
 from explorer import ui
 from explorer.networks import describe, parameter_count, source_code
 from explorer.pruning import export
-from explorer.pruning.answers import AnswersSettings, pruned_network
 from explorer.pruning.export import Receipt
 from explorer.pruning.page_answers import provenance, show_answers
 from explorer.pruning.selection import PruningSelection
-from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import follow
 from explorer.workspace import trained_network
 
 CODE_CLASS, CODE_FILE = "PrunedNet", "pruned_net.py"
@@ -25,7 +22,9 @@ def main(selection: PruningSelection) -> None:
     settings = shown.settings
     spec = selection.spec(settings)
     how = (settings.method, f"{settings.ratio:g}", str(settings.recalibrate), settings.training)
-    network = _pruned_network((selection.weights, *how), spec)
+    identity = (selection.weights, *how)
+    content = ui.prepare(("pruned file", *identity), export.pruned_file, spec)
+    network = _pruned_network(identity, content)
     receipt = export.receipt(
         network,
         shown.answers.pruned,
@@ -50,19 +49,19 @@ def main(selection: PruningSelection) -> None:
         help=f"{receipt.correct:,} of the first {receipt.images:,} {selection.noun}s right.",
     )
     provenance(shown)
-    _offer(selection, network, receipt, f"{selection.title}, {settings.title}")
+    _offer(selection, network, content, receipt, f"{selection.title}, {settings.title}")
 
 
-@st.cache_resource(max_entries=4, show_spinner="Pruning a copy")
-def _pruned_network(identity: tuple[str, ...], _spec: InstrumentSpec[AnswersSettings]) -> nn.Module:
-    """The pruned network; shared by all visitors, so only ever read."""
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _pruned_network(identity: tuple[str, ...], _content: bytes) -> nn.Module:
+    """The pruned network as it is in its file; shared by all visitors, so only ever read."""
     del identity
-    return follow(pruned_network(_spec), lambda update: None)
+    return export.reopened(_content)
 
 
-def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, title: str) -> None:
-    content = export.to_file(network)
-    again = export.reopened(content)
+def _offer(
+    selection: PruningSelection, network: nn.Module, content: bytes, receipt: Receipt, title: str
+) -> None:
     name = export.stem(receipt)
     left, middle, right = st.columns(3)
     left.download_button(
@@ -87,15 +86,15 @@ def _offer(selection: PruningSelection, network: nn.Module, receipt: Receipt, ti
     right.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(title, again, selection),
+        args=(title, network, selection),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
     )
     st.caption(
         f"The file holds {len(content) / 1e6:.2f} MB of plain weights, and says which network they belong to. It was "
-        f"just opened again: {ui.escape_markup(describe(again))}, {parameter_count(again):,} parameters. Without the "
-        f"explorer: `{CODE_CLASS}().load_state_dict(safetensors.torch.load_file(...))`."
+        f"just opened again: {ui.escape_markup(describe(network))}, {parameter_count(network):,} parameters. Without "
+        f"the explorer: `{CODE_CLASS}().load_state_dict(safetensors.torch.load_file(...))`."
     )
     # Only of a network that everybody has, since the script begins with it.
     if not selection.source.ships:

@@ -30,7 +30,7 @@ from explorer.ui.shared import (
     view_logits,
     workspace,
 )
-from explorer.ui.work import heavy_work, pace, prepare, stopwatch
+from explorer.ui.work import heavy_work, pace, prepare, start_worker, stopwatch
 
 __all__ = [
     "COLUMNS",
@@ -62,6 +62,7 @@ __all__ = [
     "set_pinned",
     "shared_model",
     "shipped",
+    "start_worker",
     "stopwatch",
     "validation_logits",
     "view_logits",

@@ -70,6 +70,11 @@ def worker() -> Worker:
     return made
 
 
+def start_worker() -> None:
+    """Have the worker ready before there is work for it; at once back."""
+    worker().start()
+
+
 @contextmanager
 def heavy_work() -> Iterator[None]:
     """Hold the one turn for heavy work; while others are ahead, the page says how many.

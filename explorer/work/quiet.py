@@ -27,7 +27,7 @@ class Quiet:
     def noise(self) -> Iterator[None]:
         """Around what a page script does: it begins when no clock is read, or after a second."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wanted_since is None, PAGE_WAITS)
+            self._changed.wait_for(lambda: not self.wanted, PAGE_WAITS)
             self._running += 1
         self._here.runs = True
         try:
@@ -51,6 +51,11 @@ class Quiet:
         with self._changed:
             self._running += scripts
             self._changed.notify_all()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a clock is read or about to be, so that a page script that begins now waits."""
+        return self._wanted_since is not None
 
     def ask(self) -> None:
         """From now on page scripts wait at their beginning; ``end`` lets them go on."""

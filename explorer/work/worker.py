@@ -67,7 +67,7 @@ class Worker:
     def pid(self) -> int | None:
         """Of the process, if there is one."""
         process = self._process
-        return process.popen.pid if process is not None and process.popen.poll() is None else None
+        return process.popen.pid if process is not None and process.runs else None
 
     def start(self) -> None:
         """Start the process, unless it runs; returns at once."""
@@ -186,7 +186,7 @@ class _Process:
     """The process as the server sees it."""
 
     def __init__(self, setup: Callable[[], object]) -> None:
-        self.ready = False
+        self.ready = self._ended = False
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.popen = subprocess.Popen(  # noqa: S603 (a program of ours)
             [sys.executable, "-c", _CHILD],
@@ -210,6 +210,7 @@ class _Process:
             while True:
                 self._inbox.put(pickle.load(out))  # noqa: S301 (from a process of ours)
         self._inbox.put(("dead", b""))
+        self.popen.wait()  # or it would stay a zombie
 
     def send(self, kind: str, content: bytes = b"") -> None:
         """Send a message; if the process has died, reading will tell."""
@@ -224,6 +225,11 @@ class _Process:
         except queue.Empty:
             return None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it can take work."""
+        return not self._ended and self.popen.poll() is None
+
     def death(self) -> str:
         """How it has ended, as the end of a sentence."""
         try:
@@ -237,6 +243,7 @@ class _Process:
 
     def end(self) -> None:
         """End it, without waiting until it is gone."""
+        self._ended = True
         self.popen.kill()
         with contextlib.suppress(OSError):
             self._in.close()
