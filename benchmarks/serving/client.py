@@ -140,8 +140,9 @@ class Screen:
         return next((each.body for each in self.elements("metric") if each.label == label), None)
 
     def texts(self) -> list[str]:
-        """Every text shown, from top to bottom."""
-        return [each.body for each in self.elements("markdown")]
+        """Every text and title shown, from top to bottom."""
+        kinds, shown = ("markdown", "heading"), (self.shown[path].element for path in sorted(self.shown))
+        return [getattr(each, kind).body for each in shown if (kind := each.WhichOneof("type")) in kinds]
 
     def widget(self, name: str) -> Any:
         """The widget with this key, or with this label.

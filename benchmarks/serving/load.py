@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from benchmarks.serving.client import KEEPALIVE, Answer, Cut, Screen, Visitor, visit
+from benchmarks.serving.client import KEEPALIVE, PATIENCE, Answer, Cut, Screen, Visitor, visit
 from explorer.networks import StudentSpec, params_of
 
 CLASS = 30
@@ -148,6 +148,86 @@ async def opening(address: str, page: str, visitors: int = CLASS, seed: int = 0)
             times.cut.append(str(error))
 
     await asyncio.gather(*(come(chance.random()) for _ in range(min(visitors, MOST))))
+    return times
+
+
+TRAINING = "distillation_tab=Distil+it+now&epochs=20&seconds=300"
+"""The distillation page, set to train for as long as it allows."""
+
+
+async def start_training(visitor: Visitor) -> float:
+    """Press the button of the distillation page; seconds until the page tells of an epoch.
+
+    Raises:
+        Cut: it did not begin.
+    """
+    await visitor.open("distillation", TRAINING)
+    await visitor.touch("run_training pair")
+    return await visitor.wait(is_training)
+
+
+async def stop_training(visitor: Visitor) -> float:
+    """Press Stop; seconds until the page says that it has stopped.
+
+    Raises:
+        Cut: it does not.
+    """
+    started = asyncio.get_running_loop().time()
+    await visitor.touch("stop_training pair")
+    await visitor.wait(
+        lambda screen: any(each.body.startswith("Stopped") for each in screen.elements("alert"))
+    )
+    return asyncio.get_running_loop().time() - started
+
+
+def is_training(screen: Screen) -> bool:
+    """Whether the page tells how far a training is."""
+    return any("epoch" in each.text for each in screen.elements("progress"))
+
+
+async def first_seen(
+    address: str, page: str, until: Sequence[Callable[[Screen], bool]], clock: Callable[[], float]
+) -> list[float]:
+    """By the clock, when a page that is asked for again and again from the start on first shows each of these.
+
+    Raises:
+        Cut: it does not.
+    """
+    patience = clock() + PATIENCE
+    visitor = Visitor(address)
+    while True:
+        try:
+            await visitor.connect(None)
+            break
+        except Cut:
+            if clock() > patience:
+                raise
+            await asyncio.sleep(0.02)
+    try:
+        opening, seen = asyncio.create_task(visitor.open(page)), []
+        for shown in until:
+            await visitor.wait(shown)
+            seen.append(clock())
+        await opening
+        return seen
+    finally:
+        await visitor.leave()
+
+
+async def round_of(address: str, pages: Sequence[str], visitors: int = CLASS, seed: int = 0) -> Times:
+    """A class that comes, opens the pages, each visitor beginning with another one, edits once, and goes."""
+    times = Times()
+
+    async def come(number: int) -> None:
+        try:
+            async with visit(address) as visitor:
+                await visitor.open(pages[number % len(pages)])
+                await visitor.open(OURS.page)
+                await edit(visitor, OURS, OURS.values[(seed + number) % len(OURS.values)], times)
+        except Cut as error:
+            times.cut.append(str(error))
+
+    await asyncio.gather(*(come(number) for number in range(min(visitors, MOST))))
     return times
 
 
