@@ -5,6 +5,7 @@ their timers, and uploads files. The server does the same work for it as for a b
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -138,6 +139,12 @@ class Screen:
     def metric(self, label: str) -> str | None:
         """The text of the metric with this label; None where it is not shown."""
         return next((each.body for each in self.elements("metric") if each.label == label), None)
+
+    @property
+    def address(self) -> str:
+        """What the page has written behind the question mark of the browser's address."""
+        data = [each.json for each in self.elements("bidi_component") if each.component_name == "address"]
+        return str(json.loads(data[-1])["query"]) if data else ""
 
     def texts(self) -> list[str]:
         """Every text and title shown, from top to bottom."""
@@ -414,6 +421,32 @@ class Visitor:
 
     # --- Asking
 
+    async def come_back(self) -> float:
+        """Go on after the connection was cut, as a browser does; gives the seconds until the page was drawn again.
+
+        It asks for health until somebody answers, opens the stream with the name of its last session, and asks for a
+        run with all that its page is set to.
+
+        Raises:
+            Cut: nobody answers.
+        """
+        started = time.perf_counter()
+        await self.leave()
+        while True:
+            try:
+                await self.connect(again=self.screen.session_id)
+                break
+            except Cut:
+                if time.perf_counter() - started > PATIENCE:
+                    raise
+                await asyncio.sleep(0.25)
+        self._query = self.screen.address
+        self._finished.clear()
+        after = self.screen._run
+        await self._send()
+        await self._answered(started, after, "", None)
+        return time.perf_counter() - started
+
     async def _send(self, *, fragment: str = "", by_itself: bool = False, page: str | None = None) -> None:
         state = ClientState(query_string=self._query, fragment_id=fragment, is_auto_rerun=by_itself)
         if page is None:
@@ -552,7 +585,8 @@ class Visitor:
         )
         if status >= 300:
             raise ExplorerError(f"The server refused the file ({status}): {text.decode(errors='replace')}")
-        state = WidgetState(id=widget.id)
+        before = self._hand.get(widget.id)
+        state = before if before is not None and widget.multiple_files else WidgetState(id=widget.id)
         info = state.file_uploader_state_value.uploaded_file_info.add()
         info.file_id, info.name, info.size = urls.file_id, file, len(content)
         info.file_urls.CopyFrom(urls)
