@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import ui
 from explorer.arguments import PROGRAM
@@ -146,12 +147,16 @@ def _open_uploads() -> None:
     """Open what was just uploaded; a refused file is told, the others join the session's networks."""
     refused = []
     for file in st.session_state["upload"]:
+        # The browser still lists files that went with the process it uploaded them to.
+        if not isinstance(file, UploadedFile):
+            refused.append("A file of the session before is not here any more: upload it again.")
+            continue
         try:
             for network in uploaded_networks(file.name, file.getvalue()):
                 ui.session().uploads[network.card.name] = network
         except ExplorerError as error:
             refused.append(str(error))
-    ui.session().refused_uploads = tuple(refused)
+    ui.session().refused_uploads = tuple(dict.fromkeys(refused))
 
 
 def _say_there_is_none() -> None:

@@ -5,9 +5,11 @@ import io
 import os
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +26,13 @@ from explorer.networks.studentnet import StudentNet
 from tests.browser.conftest import Visit
 
 UPLOADER = "upload"
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """In a thread of its own: Playwright keeps an event loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def servers() -> Iterator[tuple[Server, Server]]:
             async with visit(both[0].address) as one, visit(both[1].address) as other:
                 await asyncio.gather(one.open(OURS.page), other.open(OURS.page))
 
-        asyncio.run(warm())
+        run(warm())
         yield both
 
 
@@ -67,11 +76,11 @@ def at(number: int) -> dict[str, str]:
 
 
 def shows(visitor: Visitor, text: str) -> bool:
-    return any(text in str(element) for element in visitor.screen.elements("arrow_data_frame"))
+    return any(text in str(element) for element in visitor.screen.elements("dataframe"))
 
 
 def test_a_class_is_spread_over_both_and_answered_rightly(address: str) -> None:
-    seen = asyncio.run(classroom(address, 2, visitors=4, thought=0.05))
+    seen = run(classroom(address, 2, visitors=4, thought=0.05))
     assert len(seen.times.drawn) == 8
     assert seen.times.wrong + seen.times.cut == []
     assert set(seen.at) == {"1", "2"}
@@ -90,7 +99,7 @@ def test_a_file_reaches_the_process_of_its_visitor_and_so_does_a_download(addres
             assert (await one.fetch(url))[0] == 200
             assert (await other.fetch(url))[0] == 404, "the other process knows nothing of it"
 
-    asyncio.run(work())
+    run(work())
 
 
 def test_a_proxy_lets_through_what_the_app_takes_and_refuses_more(address: str) -> None:
@@ -138,8 +147,10 @@ def test_the_visitors_of_a_killed_process_go_on_at_the_other_with_what_their_lin
             await visitor.upload(UPLOADER, "second.ckpt", checkpoint(22))
             assert visitor.screen.errors == []
             assert shows(visitor, "second")
+            said = [each.body for each in visitor.screen.elements("alert")]
+            assert "A file of the session before is not here any more: upload it again." in said
 
-    asyncio.run(with_a_file())
+    run(with_a_file())
     for name, visitor in visits:
         page = visitor.page
         page.get_by_text("The session that you were in has ended, and with it went 1 pinned row.").wait_for()
