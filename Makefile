@@ -2,6 +2,7 @@
 #            student.py:StudentNet: with a network of your own; PORT=8502: when 8501 is in use; HOST=0.0.0.0: for others
 #            in your network too, then without the code box)
 # make dev   the same for those who change the source: Streamlit shows what is saved
+# make replicas  two processes behind a proxy (PROXY=nginx or haproxy), to try deploy/
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
@@ -13,13 +14,16 @@ HOST   ?= 127.0.0.1
 BIN    := $(VENV)/bin
 OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app dev test lint types wheel bench mutants clean
+.PHONY: app dev replicas test lint types wheel bench mutants clean
 
 app: $(VENV)/app.done
 	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
 
 dev: $(VENV)/app.done
 	$(BIN)/streamlit run streamlit_app.py --server.address $(HOST) --server.port $(PORT) -- $(OPTIONS)
+
+replicas: $(VENV)/test.done
+	$(BIN)/python -m benchmarks.serving.replicas --port $(PORT) $(if $(PROXY),--proxy $(PROXY))
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -250,11 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stack.enter_context(suppress(KeyboardInterrupt))
             servers = stack.enter_context(replicas())
             address = stack.enter_context(proxied(options.proxy, servers, options.port))
-            sys.stdout.write(
-                f"{options.proxy} serves the explorer at {address} (stop it with Ctrl+C); the replicas are\n"
-            )
+            sys.stdout.write(f"{options.proxy} serves the explorer at {address} (stop it with Ctrl+C)\n")
             for number, each in enumerate(servers, start=1):
-                sys.stdout.write(f"  {number}: {each.address}, process {each.pid}\n")
+                sys.stdout.write(f"replica {number}: {each.address}, process {each.pid}\n")
             sys.stdout.flush()
             threading.Event().wait()
     except ExplorerError as error:

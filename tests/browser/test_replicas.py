@@ -132,7 +132,9 @@ def test_the_visitors_of_a_killed_process_go_on_at_the_other_with_what_their_lin
         visitor.page.get_by_role("button", name="Pin to the ledger").click()
         visitor.page.get_by_text("Pinned: ").first.wait_for()
         visitor.settle()
-        assert {each["value"] for each in visitor.page.context.cookies() if each["name"] == COOKIE} == {"1"}, name
+        assert {each["value"] for each in visitor.page.context.cookies() if each["name"] == COOKIE} == {
+            "1"
+        }, name
 
     async def with_a_file() -> None:
         async with visit(next(iter(addresses.values())), cookies=at(1)) as visitor:
