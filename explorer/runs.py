@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from explorer.checkpoints import SHIPPED, Card, card, load, stored, write
 from explorer.checkpoints.evidence import LOGITS, write_tensors
+from explorer.checkpoints.tables import read_table, write_table
 from explorer.data import BUNDLED, DataSet, ImageSet
 from explorer.measure import accuracy, at_once, has_bfloat16, logits
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_count
@@ -156,7 +156,7 @@ def execute(
         table = None
         if run.teacher is not None:
             path = yield from teacher_table(run.teacher, recipe, images, out, work)
-            table = load_file(path)["logits"]
+            table = read_table(path)
         figures: dict[str, float] = {}
         for progress in train(model, images, validation, recipe, loss, teacher_logits=table, resume=resume):
             figures["epoch"], figures["loss"] = progress.epoch, progress.loss
@@ -241,7 +241,7 @@ def teacher_table(
     Yields an update per view that had to be computed. ``folder`` holds the teacher's checkpoint.
     """
     path = table_path(teacher, recipe, images, folder, work)
-    if not path.exists():
+    if read_table(path) is None:
         views: list[Tensor] = []
         steps = view_logits(load(teacher, folder), images, recipe)
         # In bfloat16 where the CPU has it: twice as fast, and as good as the stored half precision.
@@ -249,10 +249,7 @@ def teacher_table(
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
                 views.append(next(steps).half())
             yield Update("teacher's logits", len(views), len(recipe.views))
-        work.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file({"logits": torch.stack(views)}, partial)
-        partial.replace(path)
+        write_table(path, torch.stack(views))
     return path
 
 

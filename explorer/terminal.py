@@ -1,6 +1,7 @@
 """What the terminal's commands share: how data, networks and images are named, progress bars, running an instrument."""
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +127,8 @@ def workspace_of(options: argparse.Namespace) -> Workspace:
             is named cannot be used.
     """
     workspace = open_workspace(data_set(options), folder_of_networks(options))
+    for sentence in workspace.damaged:
+        tqdm.write(sentence, file=sys.stderr)
     given = given_networks(options, workspace.data.input_size)
     return replace(workspace, networks=(*given, *workspace.networks))
 

@@ -4,6 +4,7 @@ Every image of a batch is drawn in one of a fixed list of *views* (flipped or no
 pixels), so that a teacher's logits can be computed once per view and looked up ever after.
 """
 
+import io
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from torch.nn import functional
 
 from explorer.data import INPUT_SIZE, ImageSet
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 from explorer.measure import accuracy, at_once, eval_mode, logit_batches, logits
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -298,11 +300,10 @@ class _RunState:
     def save(self, epochs_done: int) -> None:
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
+        content = io.BytesIO()
         torch.save(
             {name: part.state_dict() for name, part in self.parts.items()}
             | {"recipe": asdict(self.recipe), "epochs_done": epochs_done},
-            partial,
+            content,
         )
-        partial.replace(self.path)
+        write_file(self.path, content.getbuffer())

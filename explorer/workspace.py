@@ -8,18 +8,16 @@ stored with the networks, or computed once and kept on disk, by that sha256 and 
 import hashlib
 import math
 import os
-import tempfile
-import threading
 from collections import Counter
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import safetensors
 import torch
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from explorer.checkpoints import (
@@ -35,11 +33,12 @@ from explorer.checkpoints import (
     read_state,
 )
 from explorer.checkpoints.evidence import FOLDER as EVIDENCE
-from explorer.checkpoints.evidence import LOGITS, StoredRows, find_rows, find_tensor, has_tensor
+from explorer.checkpoints.evidence import LOGITS, StoredRows, damaged, find_rows, find_tensor, has_tensor
+from explorer.checkpoints.tables import read_table, write_table
 from explorer.data import CHECKPOINT_SUFFIXES, DataSet, ImageSet, Use
-from explorer.data.decode import cache_folder
 from explorer.data.layout import IMAGES, SPLIT_NAMES
 from explorer.errors import ExplorerError
+from explorer.files import cache_folder, temporary_folder
 from explorer.measure import logit_batches
 from explorer.networks import builder_of, load_weights, parameter_count, spec_of, why_not_fed
 from explorer.training import Recipe, view_logits
@@ -84,7 +83,14 @@ class NetworkSource:
         assert self.path is not None, "a network is in memory or in a file"
         state = read_state(self.path, self.part)
         if identity(self.path, self.part) != self.card.sha256:
-            raise ExplorerError(f"{self.path.name} has changed since it was read: reload the page.")
+            # A card is older than this process; what has none was opened by it.
+            catalogued = self.path.name == self.card.file and (self.path.parent / MANIFEST).exists()
+            raise ExplorerError(
+                f"{self.path.name} is damaged: it is not the file that its card describes (its sha256 differs), so "
+                "fetch it again."
+                if catalogued
+                else f"{self.path.name} has changed since it was read: reload the page."
+            )
         return load_weights(self.card.build(), state, self.path.name).eval()
 
     @property
@@ -200,8 +206,8 @@ def uploaded_networks(name: str, content: bytes) -> tuple[NetworkSource, ...]:
             f"{file} has {len(content) / 2**20:,.0f} MB: at most {MAX_MEGABYTES} MB are taken."
         )
     check_name(file)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / file
+    with temporary_folder() as folder:
+        path = folder / file
         path.write_bytes(content)
         opened = open_checkpoint(path)
     return tuple(
@@ -415,6 +421,11 @@ class Workspace:
         folder = self.data.checkpoints
         return folder if folder is not None and (folder / MANIFEST).exists() else None
 
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """A sentence for each file of evidence that is left out here because it is damaged."""
+        return () if self.evidence is None else damaged(self.evidence)
+
     def find_rows(
         self, kind: str, row: type[RowType], name: str, use: Use = "test"
     ) -> StoredRows[RowType] | None:
@@ -438,7 +449,7 @@ class Workspace:
         if values is not None:
             return Logits(values, "precomputed", card.title, _describe(images))
         path = _cache_path(card, images, LOGITS)
-        values = _read_cached(path)
+        values = read_table(path)
         if values is None or len(values) != len(images):
             parts: list[Tensor] = []
             done = 0
@@ -452,7 +463,7 @@ class Workspace:
                 raise ExplorerError(
                     f"{card.title} answers these images with NaN or infinity: it cannot be used."
                 )
-            _write_cached(path, values)
+            _keep(path, values)
         return Logits(values, "computed", card.title, _describe(images))
 
     def view_logits(self, name: str, images: ImageSet, recipe: Recipe) -> Generator[Update, None, Logits]:
@@ -464,7 +475,7 @@ class Workspace:
         if values is not None:
             return Logits(values, "precomputed", card.title, seen)
         path = _cache_path(card, images, recipe.views_key)
-        values = _read_cached(path)
+        values = read_table(path)
         if values is None or values.shape[:2] != (len(recipe.views), len(images)):
             views: list[Tensor] = []
             yield Update(f"logits of {card.title} on views", 0, len(recipe.views))
@@ -472,7 +483,7 @@ class Workspace:
                 views.append(scores.half())
                 yield Update(f"logits of {card.title} on views", len(views), len(recipe.views))
             values = torch.stack(views)
-            _write_cached(path, values)
+            _keep(path, values)
         return Logits(values, "computed", card.title, seen)
 
     def has_view_logits(self, name: str, recipe: Recipe) -> bool:
@@ -521,19 +532,7 @@ def _cache_path(card: Card, images: ImageSet, kind: str) -> Path:
     return cache_folder() / "logits" / f"{card.sha256}-{images.key}-{kind}.safetensors"
 
 
-def _read_cached(path: Path) -> Tensor | None:
-    try:
-        return load_file(path)["logits"]
-    except (OSError, KeyError, safetensors.SafetensorError):
-        return None  # not there, or damaged: it is computed again
-
-
-def _write_cached(path: Path, values: Tensor) -> None:
+def _keep(path: Path, values: Tensor) -> None:
     """Keep logits; where the cache cannot be written they are only computed again next time."""
-    partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"logits": values}, partial)
-        partial.replace(path)
-    except (OSError, safetensors.SafetensorError):
-        partial.unlink(missing_ok=True)
+    with suppress(ExplorerError):
+        write_table(path, values)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "loopback", "markup", "palette", "places"),
     ("arguments", "serving"),
+    ("files",),
     ("work",),
     ("data",),
     ("networks",),

@@ -1,18 +1,20 @@
 """The catalogue of trained networks: cards in a manifest, weights beside it, each checked by its sha256."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from explorer.checkpoints.card import Card
 from explorer.checkpoints.reading import read_state, sha256
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 from explorer.networks import load_weights
 
 SHIPPED = BUNDLED.checkpoints
@@ -55,7 +57,10 @@ def load(name: str, folder: Path = SHIPPED) -> nn.Module:
     path = folder / entry.file
     state = read_state(path)
     if sha256(path) != entry.sha256:
-        raise ExplorerError(f"{path} is not the file its card describes (its sha256 differs).")
+        raise ExplorerError(
+            f"{path.name} is damaged: it is not the file that its card describes (its sha256 differs), so fetch it "
+            "again."
+        )
     return load_weights(entry.build(), state, path.name).eval()
 
 
@@ -64,21 +69,14 @@ def write(entry: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
 
     ``bytes`` and ``sha256`` are filled in here.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / entry.file
-    save_file(dict(state), path)
-    entry = Card(
-        **asdict(entry) | {"bytes": path.stat().st_size, "sha256": sha256(path)},
-    )
+    content = save(dict(state))
+    write_file(folder / entry.file, content)
+    entry = replace(entry, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
     manifest = folder / MANIFEST
     cards = catalogue(folder) if manifest.exists() else {}
     cards[entry.name] = entry
-    partial = manifest.with_suffix(".partial")
-    partial.write_text(
-        json.dumps({"checkpoints": [asdict(one) for one in cards.values()]}, indent=2) + "\n",
-        encoding="utf-8",
-    )
-    partial.replace(manifest)
+    listed = {"checkpoints": [asdict(one) for one in cards.values()]}
+    write_file(manifest, f"{json.dumps(listed, indent=2)}\n".encode())
     return entry
 
 

@@ -2,11 +2,14 @@
 
 Each carries the sha256 of the weights and the key and number of the images that it is a result of. It is
 found by these alone, never by a name or a title, so what belongs to other weights or images is never shown.
+``SHA256SUMS`` beside them (``sha256sum --check`` reads it, too) tells a damaged file: it is left out and told of.
 """
 
+import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,15 +18,18 @@ from typing import Any, Generic, TypeVar, cast
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from explorer.checkpoints.card import Card
 from explorer.checkpoints.catalogue import SHIPPED
+from explorer.checkpoints.reading import sha256
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 
 FOLDER = "evidence"
+SUMS = "SHA256SUMS"
 LOGITS = "logits"
 
 RowType = TypeVar("RowType")
@@ -88,8 +94,7 @@ def write_rows(
         "rows": [_to_dict(row) for row in rows],
     }
     path = folder / FOLDER / f"{kind}-{card.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    _write(path, f"{json.dumps(content, indent=1)}\n".encode())
     return path
 
 
@@ -106,52 +111,17 @@ def find_rows(
         folder: the folder of checkpoints that it ships with.
 
     Raises:
-        ExplorerError: a file among the evidence cannot be read.
+        ExplorerError: its rows are of another class.
     """
-    for path in sorted((folder / FOLDER).glob("*.json")):
-        state = _state(path)
-        content = _read(path, state)
-        if (content["kind"], content["weights"], content["images_key"]) == (kind, weights, images_key):
-            return _read_rows(path, state, cast(Any, row))
+    for file, about in _whole_files(folder, ".json"):
+        if (about["kind"], about["weights"], about["images_key"]) == (kind, weights, images_key):
+            return _rows(file, cast(Any, row))
     return None
 
 
 def this_machine() -> str:
     """Processor, system, device and threads, as a part of a sentence."""
     return f"{platform.machine()} {platform.system()}, cpu, {torch.get_num_threads()} threads"
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """What changes with a file's content: when it was written, and how long it is; two zeros if there is none."""
-    try:
-        about = path.stat()
-    except OSError:
-        return 0, 0
-    return about.st_mtime_ns, about.st_size
-
-
-@lru_cache(maxsize=64)
-def _read(path: Path, state: tuple[int, int]) -> Mapping[str, Any]:
-    """A stored result as it is in its file; kept as long as the file is in this state."""
-    del state
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"kind", "weights", "images_key", "images", "rows"} <= set(content):
-            raise KeyError("kind")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExplorerError(f"{path.name} is not a stored result: compute it again.") from error
-    return content
-
-
-@lru_cache(maxsize=64)
-def _read_rows(path: Path, state: tuple[int, int], row: Any) -> StoredRows[Any]:
-    """The same with its rows as objects of a class."""
-    content = _read(path, state)
-    try:
-        rows = tuple(_from_dict(row, values) for values in content["rows"])
-        return StoredRows(rows, **{name: value for name, value in content.items() if name != "rows"})
-    except (TypeError, KeyError, ValueError) as error:
-        raise ExplorerError(f"{path.name} is not a stored {content['kind']}: compute it again.") from error
 
 
 def _header(kind: str, images: ImageSet) -> dict[str, Any]:
@@ -188,41 +158,134 @@ def write_tensors(
     """
     about = {key: str(value) for key, value in _header(kind, images).items()}
     path = folder / FOLDER / f"{file}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(tensors), path, metadata=about)
+    _write(path, save(dict(tensors), about))
     return path
 
 
 def find_tensor(kind: str, weights: str, images: ImageSet, folder: Path = SHIPPED) -> Tensor | None:
-    """The stored tensor of a kind for these weights on exactly these images; None if there is none.
-
-    Raises:
-        ExplorerError: a file among the evidence cannot be read.
-    """
-    for path, about, names in _read_headers(folder):
+    """The stored tensor of a kind for these weights on exactly these images; None if there is none."""
+    for file, about in _whole_files(folder, ".safetensors"):
+        names = about[_NAMES]
         same = (about.get("kind"), about.get("images_key")) == (kind, images.whole)
         if same and weights in names and about.get("images") == str(len(images)) and images.is_beginning:
-            with safetensors.safe_open(path, framework="pt") as file:
-                return cast(Tensor, file.get_tensor(weights))
+            with safetensors.safe_open(file.path, framework="pt") as opened:
+                return cast(Tensor, opened.get_tensor(weights))
     return None
 
 
 def has_tensor(kind: str, weights: str, images_key: str, folder: Path = SHIPPED) -> bool:
     """Whether a tensor of a kind is stored for these weights on the beginning of this set of images."""
     return any(
-        weights in names and (about.get("kind"), about.get("images_key")) == (kind, images_key)
-        for _, about, names in _read_headers(folder)
+        weights in about[_NAMES] and (about.get("kind"), about.get("images_key")) == (kind, images_key)
+        for _, about in _whole_files(folder, ".safetensors")
     )
 
 
-def _read_headers(folder: Path) -> Iterator[tuple[Path, dict[str, str], frozenset[str]]]:
-    """Every file of tensors: what it says of itself, and the names in it."""
-    for path in sorted((folder / FOLDER).glob("*.safetensors")):
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                header = path, dict(file.metadata() or {}), frozenset(file.keys())
-        except (OSError, safetensors.SafetensorError) as error:
-            raise ExplorerError(
-                f"{path.name} cannot be read: run `python -m explorer evidence` to compute it again."
-            ) from error
-        yield header
+# --- The files -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file in the state that it is in: when one of these changes, it is read again.
+
+    Attributes:
+        path: where it is.
+        size: in bytes.
+        changed: when, in nanoseconds.
+        digest: its sha256 as it was written down; empty if it was not.
+    """
+
+    path: Path
+    size: int
+    changed: int
+    digest: str
+
+
+def damaged(folder: Path = SHIPPED) -> tuple[str, ...]:
+    """A sentence for each file among the evidence that is left out because it is damaged."""
+    return tuple(about for _, about in _read_all(folder) if isinstance(about, str))
+
+
+def _whole_files(folder: Path, suffix: str) -> Iterator[tuple[_File, Mapping[str, Any]]]:
+    """Every file of a kind that can be used, and what it says of itself; only ever read."""
+    for file, about in _read_all(folder):
+        if file.path.suffix == suffix and not isinstance(about, str):
+            yield file, about
+
+
+def _read_all(folder: Path) -> Iterator[tuple[_File, Mapping[str, Any] | str]]:
+    """Every file, and what it says of itself, or why it cannot be used."""
+    sums = _sums(folder / FOLDER)
+    for path in sorted((folder / FOLDER).glob("*")):
+        if path.suffix in _READERS:
+            with suppress(FileNotFoundError):  # gone meanwhile
+                state = path.stat()
+                file = _File(path, state.st_size, state.st_mtime_ns, sums.get(path.name, ""))
+                yield file, _read(file)
+
+
+@lru_cache(maxsize=64)
+def _read(file: _File) -> Mapping[str, Any] | str:
+    """What a file says of itself, or why it cannot be used."""
+    try:
+        # One changed bit of a number reads as another number, and nothing else would notice.
+        if file.digest and sha256(file.path) != file.digest:
+            raise ValueError("its sha256 is not the one that was written down")
+        return _READERS[file.path.suffix](file.path)
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
+        return f"{file.path.name} is damaged and left out: fetch it again, or compute it again."
+
+
+@lru_cache(maxsize=64)
+def _rows(file: _File, row: Any) -> StoredRows[Any]:
+    """A stored result with its rows as objects of a class."""
+    content = cast(Mapping[str, Any], _read(file))
+    try:
+        rows = tuple(_from_dict(row, values) for values in content["rows"])
+        return StoredRows(rows, **{name: value for name, value in content.items() if name != "rows"})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ExplorerError(
+            f"{file.path.name} is not a stored {content['kind']}: compute it again."
+        ) from error
+
+
+def _read_rows(path: Path) -> Mapping[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not {"kind", "weights", "images_key", "images", "rows"} <= set(content):
+        raise KeyError("kind")
+    return cast(Mapping[str, Any], content)
+
+
+def _read_header(path: Path) -> Mapping[str, Any]:
+    with safetensors.safe_open(path, framework="pt") as file:
+        return {**(file.metadata() or {}), _NAMES: frozenset(file.keys())}
+
+
+_NAMES = "names of the tensors"
+_READERS: Mapping[str, Callable[[Path], Mapping[str, Any]]] = {
+    ".json": _read_rows,
+    ".safetensors": _read_header,
+}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file of evidence, and its sha256 into the list."""
+    # Between the two, the file has no sum: it is whole then, too, and never taken for a damaged one.
+    sums = {name: digest for name, digest in _sums(path.parent).items() if name != path.name}
+    _write_sums(path.parent, sums)
+    write_file(path, content)
+    _write_sums(path.parent, sums | {path.name: hashlib.sha256(content).hexdigest()})
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that is written down."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _write_sums(folder: Path, sums: Mapping[str, str]) -> None:
+    text = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    write_file(folder / SUMS, text.encode())

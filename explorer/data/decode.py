@@ -6,10 +6,12 @@ path, size, time of change and label, and the transform, so a changed file is no
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,6 +28,7 @@ from explorer.data.imageset import ImageSet
 from explorer.data.layout import Item
 from explorer.data.notices import Notice
 from explorer.errors import ExplorerError
+from explorer.files import cache_folder
 from explorer.work.progress import Update
 
 SIZE = 224
@@ -41,12 +44,6 @@ _CONVERTED = {
     "CMYK": "is CMYK: it was converted to RGB",
     "P": "has a palette: it was converted to RGB",
 }
-
-
-def cache_folder() -> Path:
-    """Where the explorer keeps what can be computed again: in XDG_CACHE_HOME, else in ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "compression-explorer"
 
 
 def decode(
@@ -108,12 +105,23 @@ def _read_kept(folder: Path) -> tuple[npt.NDArray[np.uint8], list[int], tuple[No
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         positions = list(about["positions"])
         pixels = np.load(folder / "images.npy", mmap_mode="r")[: len(positions)]
+        if _checksum(folder / "images.npy") != about["checksum"]:
+            return None
         notices = tuple(Notice(**notice) for notice in about["notices"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
         os.utime(folder)
     return pixels, positions, notices
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32 of a file, read piece by piece: what is read so, unlike what is mapped, is not held in memory."""
+    checksum = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generator[Update, None, None]:
@@ -135,22 +143,37 @@ def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generat
         positions: list[int] = []
         notices: list[Notice] = []
         shape = (max(1, len(items)), size, size, 3)
-        pixels = np.lib.format.open_memmap(partial_folder / "images.npy", "w+", np.uint8, shape)
-        with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        # Written, not mapped: on a full disk a write fails, while a mapped page that has no room ends the process.
+        with (
+            (partial_folder / "images.npy").open("wb") as file,
+            ThreadPool(min(8, os.cpu_count() or 1)) as pool,
+        ):
+            np.lib.format.write_array_header_1_0(file, header)
+            whole = file.tell() + math.prod(shape)
             for number, (cut, remarks) in enumerate(pool.imap(partial(_open, size=size), items)):
-                file = items[number].path.relative_to(root).as_posix()
-                notices += [Notice(file, remark, lost=cut is None) for remark in remarks]
+                name = items[number].path.relative_to(root).as_posix()
+                notices += [Notice(name, remark, lost=cut is None) for remark in remarks]
                 if cut is not None:
-                    pixels[len(positions)] = cut
+                    file.write(cut.tobytes())
                     positions.append(number)
                 yield Update("reading the images", number + 1, len(items))
-        pixels.flush()
-        about = {"positions": positions, "notices": [asdict(notice) for notice in notices]}
+            file.truncate(whole)  # as long as its header says; the places of unreadable files are never read
+        about = {
+            "positions": positions,
+            "notices": [asdict(notice) for notice in notices],
+            "checksum": _checksum(partial_folder / "images.npy"),
+        }
         (partial_folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
         if _read_kept(target) is None:
             shutil.rmtree(target, ignore_errors=True)  # damaged
             with suppress(OSError):  # another process was first
                 partial_folder.rename(target)
+    except OSError as error:
+        raise ExplorerError(
+            f"The cache {target.parent} cannot be written ({error.strerror or error}): make room there, or set "
+            "XDG_CACHE_HOME to another folder."
+        ) from error
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
     _trim(target.parent)

@@ -27,6 +27,7 @@ from explorer.data.dataset import DataSet, FileCheck, Use
 from explorer.data.imageset import ImageSet, Transform
 from explorer.data.notices import Notice
 from explorer.errors import ExplorerError
+from explorer.files import cache_folder, write_file
 from explorer.work.progress import Update
 
 NAME = "Fashion-MNIST"
@@ -44,7 +45,6 @@ CLASSES = (
 )
 FILES = places.PACKAGE / "data" / "bundled"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-DOWNLOADED = Path.home() / ".cache" / "compression-explorer"
 PER_CLASS = 500
 # Mean and standard deviation of the 60,000 training images in 0..1.
 TRANSFORM = Transform((0.2860,), (0.3530,))
@@ -273,17 +273,16 @@ def original_splits(
 
 def build(originals: Path, target: Path = FILES) -> Iterator[tuple[Path, int]]:
     """Write the bundled files from the original ones; yields each file's path and size in bytes."""
-    target.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, dict[str, dict[str, str]]] = {"splits": {}}
     for split, images, labels in original_splits(originals):
         manifest["splits"][split] = {}
         for kind, array in (("images", images), ("labels", labels)):
             payload = _to_idx(array)
             path = target / f"{split}-{kind}.idx.gz"
-            path.write_bytes(gzip.compress(payload, compresslevel=9, mtime=0))
+            write_file(path, gzip.compress(payload, compresslevel=9, mtime=0))
             manifest["splits"][split][kind] = hashlib.sha256(payload).hexdigest()
             yield path, path.stat().st_size
-    (target / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    write_file(target / "manifest.json", f"{json.dumps(manifest, indent=2)}\n".encode())
 
 
 def find_originals(folder: Path | None = None) -> Path:
@@ -295,14 +294,15 @@ def find_originals(folder: Path | None = None) -> Path:
                 "train-labels-idx1-ubyte.gz and the two t10k files."
             )
         return folder
-    downloaded = DOWNLOADED / "FashionMNIST" / "raw"
+    kept = cache_folder()
+    downloaded = kept / "FashionMNIST" / "raw"
     for candidate in (DEBIAN, downloaded):
         if is_original(candidate):
             return candidate
     from torchvision.datasets import FashionMNIST
 
     try:
-        FashionMNIST(str(DOWNLOADED), download=True)
+        FashionMNIST(str(kept), download=True)
     except (RuntimeError, OSError) as error:
         raise ExplorerError(
             "Fashion-MNIST is not on this machine and cannot be downloaded: install Debian's "

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 
+from explorer.checkpoints.tables import read_table
 from explorer.data import BUNDLED
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.distillation.trainings import keep, run_trainings
@@ -173,7 +173,8 @@ def train_point(point: GridPoint, plan: GridPlan) -> GridResult:
     """Train one student and write its result into the plan's folder."""
     torch.set_num_threads(1)  # the trainings run beside each other, one core each
     images = follow(BUNDLED.read_all_training(plan.data), lambda update: None).select(slice(plan.images))
-    table = load_file(plan.table)["logits"]
+    table = read_table(plan.table)
+    assert table is not None, "it was read when the plan was made"
     torch.manual_seed(point.seed)
     student = plan.spec.build().to(memory_format=torch.channels_last)
     recipe = replace(plan.recipe, seed=point.seed)

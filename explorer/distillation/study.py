@@ -22,10 +22,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from explorer.checkpoints.evidence import this_machine
+from explorer.checkpoints.tables import read_table
 from explorer.data import BUNDLED, ImageSet
 from explorer.distillation.loss import DistillationLoss
 from explorer.distillation.trainings import keep, run_trainings
@@ -339,7 +339,9 @@ def _lesson(cell: StudyCell, plan: StudyPlan, validation: ImageSet) -> tuple[Ima
     if not cell.distilled:
         return whole.select(positions), None
     assert path is not None, "the plan has the table of every arm that it trains"
-    return whole.select(positions), load_file(path)["logits"][:, torch.from_numpy(rows)]
+    table = read_table(path)
+    assert table is not None, "it was read when the plan was made"
+    return whole.select(positions), table[:, torch.from_numpy(rows)]
 
 
 def held_results(plan: StudyPlan, stored: Iterable[CellResult] = ()) -> dict[StudyCell, CellResult]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from explorer.arguments import checkpoints_option
 from explorer.checkpoints import SHIPPED, card
-from explorer.checkpoints.evidence import find_rows, write_rows
+from explorer.checkpoints.evidence import damaged, find_rows, write_rows
 from explorer.data import BUNDLED, ImageSet
 from explorer.distillation import gains, study
 from explorer.distillation.trainings import trainings_options
@@ -60,6 +60,9 @@ def _study(options: argparse.Namespace) -> int:
     cells = study.study_cells(
         _sizes(options.rows), students=options.students, seeds=options.seeds, unseen=UNSEEN in options.rows
     )
+    # A study that has forgotten what it has trained would train it again, and write that over what is there.
+    for sentence in damaged(folder):
+        raise ExplorerError(sentence)
     stored = find_rows(study.KIND, study.CellResult, teacher.sha256, validation.whole, folder)
     plan = study.StudyPlan(teacher.sha256, options.out, data=options.data)
     results = study.held_results(plan, stored.rows if stored else ())

@@ -1,6 +1,7 @@
 """``train`` from a terminal: a shipped network trained again, or a new one, with labels alone or with a teacher."""
 
 import argparse
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from explorer.checkpoints import load
 from explorer.data import DataSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, describe, why_not_fed
 from explorer.runs import DATA, KNOWN_RUNS, TrainingRun, execute, recipe_for
 from explorer.terminal import Bars, data_options, data_set, folder_options, images_option, whole_numbers
@@ -65,8 +67,9 @@ def _train(options: argparse.Namespace) -> int:
     )
     bars.bar.close()
     if options.ckpt is not None:
-        options.ckpt.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(load(entry.name, options.out).state_dict(), options.ckpt)
+        plain = io.BytesIO()
+        torch.save(load(entry.name, options.out).state_dict(), plain)
+        write_file(options.ckpt, plain.getbuffer())
     print(
         f"{entry.name}: {entry.params:,} parameters, validation {entry.validation_accuracy:.4f}, "
         f"{'test' if data.split_for('test') == 'test' else 'no test set but that,'} {entry.test_accuracy:.4f}, "

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import joblib
 
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 
 BACKENDS = ("loky", "threading", "ray", "dask")
 
@@ -33,10 +34,7 @@ def trainings_options(parser: argparse.ArgumentParser, out: Path) -> None:
 
 def keep(path: Path, values: Mapping[str, Any]) -> None:
     """Write the plain values of a result as one JSON file."""
-    # Written beside and moved: a run that is interrupted here leaves no half result to go on from.
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_file(path, f"{json.dumps(values)}\n".encode())
 
 
 def run_trainings(

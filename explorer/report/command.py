@@ -11,6 +11,7 @@ from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
 from explorer.arguments import checkpoints_option, network_option
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 from explorer.ledger import LedgerRow, from_json
 from explorer.networks import NetworkSpec, StudentSpec, spec_of
 from explorer.pruning.forms import FORMS, FormsSettings
@@ -122,7 +123,7 @@ def _report(options: argparse.Namespace) -> int:
     today = datetime.now(UTC).date().isoformat()
     document = ReportDocument(subject.first_line, answers, today, str(torch.__version__), rows)
     content = render(document)
-    options.out.write_bytes(content if isinstance(content, bytes) else content.encode())
+    write_file(options.out, content if isinstance(content, bytes) else content.encode())
     if options.json:
         print(to_numbers(document), end="")
     else:

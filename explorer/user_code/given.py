@@ -7,7 +7,6 @@ of the user's files has changed.
 import contextlib
 import hashlib
 import json
-import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,8 @@ from pathlib import Path
 import torch
 
 from explorer.checkpoints import open_checkpoint, sha256
-from explorer.data.decode import cache_folder
 from explorer.errors import ExplorerError
+from explorer.files import cache_folder, write_file
 from explorer.user_code.run import Code, Exported, Limits, export
 from explorer.work.progress import Update
 from explorer.workspace import NetworkSource, uploaded_networks
@@ -155,12 +154,6 @@ def _keep(code: Code, exported: Exported) -> None:
         "files": _digests(code, exported.files),
         "sha256": hashlib.sha256(exported.archive).hexdigest(),
     }
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for target, content in (
-            (path.with_suffix(".pt2"), exported.archive),
-            (path, json.dumps(noted).encode()),
-        ):
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(content)
-            Path(file.name).replace(target)
+    with contextlib.suppress(ExplorerError):
+        write_file(path.with_suffix(".pt2"), exported.archive)
+        write_file(path, json.dumps(noted).encode())

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 
 from explorer.checkpoints import MAX_MEGABYTES, read_state
 from explorer.errors import ExplorerError
+from explorer.files import temporary_folder
 from explorer.networks import MAX_CLASSES, checked_int
 from explorer.user_code import child
 from explorer.work.progress import Update
@@ -128,8 +128,8 @@ def export(code: Code, limits: Limits | None = None) -> Generator[Update, None, 
     file = code.file.absolute()
     if not file.is_file():
         raise ExplorerError(f"There is no file {code.file}.")
-    with tempfile.TemporaryDirectory() as folder:
-        home, weights = Path(folder), None
+    with temporary_folder() as home:
+        weights = None
         if code.checkpoint is not None:
             weights = home / "weights.safetensors"
             # Opened here, where it is opened safely; tensors that share memory are written one by one.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
+from explorer.files import write_file
 from explorer.networks import channel_groups, cost_model, image_channels, unsliceable
 from explorer.terminal import Bars
 from explorer.user_code import Code, Given, Limits, UserCodeError, export, network_of, read_given
@@ -73,7 +74,7 @@ def _export(options: argparse.Namespace) -> int:
     code = replace(code, checkpoint=options.checkpoint or code.checkpoint, classes=options.classes)
     exported = _followed(export(code, Limits(options.seconds, options.megabytes)))
     source = network_of(code, exported)  # refused at once, not when it is used
-    options.out.write_bytes(exported.archive)
+    write_file(options.out, exported.archive)
     print(f"{options.out}: {_in_words(_described(source, options.size))}")
     return 0
 

@@ -1,9 +1,7 @@
 """The code box: paste the class of a network, read it, see what it costs; or the one line to run at home."""
 
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +12,7 @@ from explorer.architecture.presets import LIMITS
 from explorer.arguments import PROGRAM
 from explorer.checkpoints.reading import EXPORT
 from explorer.errors import ExplorerError
+from explorer.files import temporary_folder
 from explorer.networks import channel_groups, group_titles, unsliceable
 from explorer.user_code import Code, Limits, UserCodeError, export, may_run, network_of
 from explorer.user_code.child import STAGES
@@ -127,15 +126,15 @@ def _take_code() -> None:
 
 def _read(text: str, name: str, size: int) -> ReadCode:
     """Run the code and open what it exports; the network joins the session's."""
-    with tempfile.TemporaryDirectory() as folder:
-        code = Code(Path(folder) / FILE, name, size=size)
-        code.file.write_text(text, encoding="utf-8")
-        try:
+    try:
+        with temporary_folder() as folder:
+            code = Code(folder / FILE, name, size=size)
+            code.file.write_text(text, encoding="utf-8")
             source = network_of(code, _run(code))
             budget(source.load(), size)  # whatever cannot be counted is refused here
-        except ExplorerError as error:
-            trace = error.trace if isinstance(error, UserCodeError) else ""
-            return ReadCode(text, name, size, None, str(error), trace)
+    except ExplorerError as error:
+        trace = error.trace if isinstance(error, UserCodeError) else ""
+        return ReadCode(text, name, size, None, str(error), trace)
     # Read again after a change, it takes the place of what it was before.
     ui.session().uploads[f"{FILE} {source.card.title}"] = source
     return ReadCode(text, name, size, source)

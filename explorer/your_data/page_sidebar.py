@@ -40,6 +40,8 @@ def choose_workspace() -> None:
     kept = ui.session()
     networks = (*beside, *given, *kept.uploads.values(), *kept.trained.values())
     kept.workspace = Workspace(data, networks, refused)
+    for sentence in kept.workspace.damaged:
+        st.sidebar.warning(ui.escape_markup(sentence), icon=":material/broken_image:")
 
 
 def _named_checkpoints() -> Path | None:

@@ -9,10 +9,12 @@ import torch
 from safetensors import safe_open
 
 from explorer import runs
-from explorer.checkpoints import SHIPPED, Card, card, catalogue, load, write
+from explorer.checkpoints import SHIPPED, Card, card, catalogue, load, sha256, write
 from explorer.checkpoints.evidence import (
     FOLDER,
     LOGITS,
+    SUMS,
+    damaged,
     find_rows,
     find_tensor,
     has_tensor,
@@ -76,21 +78,44 @@ def test_only_results_on_the_first_images_are_stored(
         write_rows("sweep", (), network, validation.select(slice(5, 9)), tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"kind": "sweep"}'])
-def test_a_damaged_file_is_told_by_its_name(
-    text: str, network: Card, validation: ImageSet, tmp_path: Path
+LEFT_OUT = "{} is damaged and left out: fetch it again, or compute it again."
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"kind": "sweep"}', None])
+def test_a_damaged_file_is_left_out_and_told_by_its_name(
+    text: str | None, network: Card, validation: ImageSet, tmp_path: Path
 ) -> None:
     path = write_rows("sweep", (Row(1),), network, validation, tmp_path)
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(
-        ExplorerError, match=r"sweep-student-60k\.json is not a stored result: compute it again"
-    ):
-        find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
+    write_rows("forms", (Row(7),), network, validation, tmp_path)
+    assert damaged(tmp_path) == ()
+    whole = path.read_text(encoding="utf-8")
+    # None: one figure has changed, so that the file can still be read and says something false.
+    path.write_text(whole.replace('"value": 1', '"value": 2') if text is None else text, encoding="utf-8")
+    assert find_rows("sweep", Row, network.sha256, validation.key, tmp_path) is None
+    assert damaged(tmp_path) == (LEFT_OUT.format("sweep-student-60k.json"),)
+    other = find_rows("forms", Row, network.sha256, validation.key, tmp_path)
+    assert other is not None, "one damaged file takes no other one down"
+    assert other.rows == (Row(7),)
+    write_rows("sweep", (Row(3),), network, validation, tmp_path)
+    again = find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
+    assert again is not None
+    assert (again.rows, damaged(tmp_path)) == ((Row(3),), ())
+
+
+def test_evidence_without_a_list_of_sums_is_taken_as_it_is(
+    network: Card, validation: ImageSet, tmp_path: Path
+) -> None:
+    path = write_rows("sweep", (Row(1),), network, validation, tmp_path)
+    (path.parent / SUMS).unlink()
+    assert find_rows("sweep", Row, network.sha256, validation.key, tmp_path) is not None
+    path.write_text("{", encoding="utf-8")
+    assert damaged(tmp_path) == (LEFT_OUT.format(path.name),)
 
 
 def test_rows_that_do_not_fit_are_told(network: Card, validation: ImageSet, tmp_path: Path) -> None:
     path = write_rows("sweep", (Row(1),), network, validation, tmp_path)
     content = json.loads(path.read_text(encoding="utf-8"))
+    (path.parent / SUMS).unlink()
     path.write_text(json.dumps(content | {"rows": [{"other": 1}]}), encoding="utf-8")
     with pytest.raises(ExplorerError, match="is not a stored sweep: compute it again"):
         find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
@@ -116,9 +141,12 @@ def test_tensors_are_found_for_exactly_their_images(
         assert find_tensor(LOGITS, "weights", images, tmp_path) is None
     assert has_tensor(LOGITS, "weights", validation.key, tmp_path)
     assert not has_tensor(LOGITS, "weights", shard.key, tmp_path)
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(ExplorerError, match=r"any\.safetensors cannot be read"):
-        find_tensor(LOGITS, "weights", some, tmp_path)
+    whole = path.read_bytes()
+    for broken in (whole[:40], whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(broken)
+        assert find_tensor(LOGITS, "weights", some, tmp_path) is None
+        assert not has_tensor(LOGITS, "weights", validation.key, tmp_path)
+        assert damaged(tmp_path) == (LEFT_OUT.format("any.safetensors"),)
 
 
 @pytest.mark.parametrize(
@@ -147,8 +175,11 @@ def test_logits_of_retrained_weights_are_not_the_stored_ones(tmp_path: Path, val
 def test_all_shipped_evidence_is_of_shipped_weights_and_bundled_images() -> None:
     weights = {one.sha256 for one in catalogue().values()}
     keys = {BUNDLED.key_of(use): BUNDLED.sizes[use] for use in ("training", "validation", "test")}
-    paths = list((SHIPPED / FOLDER).iterdir())
+    assert damaged() == ()
+    sums = dict(line.split("  ")[::-1] for line in (SHIPPED / FOLDER / SUMS).read_text().splitlines())
+    paths = [path for path in (SHIPPED / FOLDER).iterdir() if path.name != SUMS]
     assert len(paths) >= 8
+    assert sums == {path.name: sha256(path) for path in paths}, "every file has its sum"
     for path in paths:
         if path.suffix == ".json":
             content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_the_second_time_nothing_is_decoded_and_a_changed_file_is_noticed(dishes
     before = {path: path.stat().st_mtime_ns for path in dishes.rglob("*")}
     updates: list[Update] = []
     first = follow(whole.read("training"), updates.append)
-    assert [update.done for update in updates] == list(range(1, 28))
+    assert [update.done for update in updates] == list(range(28))
     assert isinstance(first.images, np.memmap)
     again = follow(whole.read("training"), lambda update: pytest.fail("decoded again"))
     assert np.array_equal(first.images, again.images)
@@ -111,6 +112,7 @@ def test_several_at_once_do_not_spoil_the_cache(dishes: Path, cache: Path) -> No
 
 def test_a_run_that_is_stopped_leaves_nothing(dishes: Path, cache: Path) -> None:
     steps = open_folder(dishes, size=32).read("training")
+    next(steps)  # tells that there is work at all
     next(steps)
     steps.close()
     assert list((cache / "images").iterdir()) == []
@@ -258,6 +260,36 @@ def test_nothing_readable_a_bad_size_and_a_cache_that_cannot_be_written_are_refu
     monkeypatch.setattr(decode.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
     with pytest.raises(ExplorerError, match="make room, or take fewer images"):
         opened(good, tmp_path, 64)
+
+
+def test_images_that_changed_in_the_cache_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    items = [Item(paint(tmp_path / f"{number}.png", seed=number), number) for number in range(3)]
+    expected = np.array(opened(items, tmp_path, 32)[0].images)
+    (kept,) = (tmp_path / "cache").rglob("images.npy")
+    whole = kept.read_bytes()
+    for broken in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:200], b""):
+        kept.write_bytes(broken)
+        assert np.array_equal(opened(items, tmp_path, 32)[0].images, expected)
+        assert kept.read_bytes() == whole
+
+
+def test_a_disk_that_fills_up_while_images_are_read_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    items = [Item(paint(tmp_path / f"{number}.png", seed=number), number) for number in range(3)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(ExplorerError, match=r"cannot be written \(File too large\): make room there"):
+            opened(items, tmp_path, 32)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()], "nothing half is left"
+    assert len(opened(items, tmp_path, 32)[0]) == 3
 
 
 def test_inputs_made_piece_by_piece_equal_those_made_at_once(dishes: Path) -> None:

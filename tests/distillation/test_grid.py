@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
-from explorer.checkpoints.evidence import StoredRows, find_rows, write_rows
+from explorer.checkpoints.evidence import SUMS, StoredRows, find_rows, write_rows
+from explorer.checkpoints.tables import write_table
 from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import FashionMNIST
 from explorer.distillation import grid
@@ -27,7 +27,7 @@ SETTINGS = grid.GridSettings(TINY, Recipe(epochs=1), 128, "teacher.safetensors")
 def plan(originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> grid.GridPlan:
     recipe = Recipe(epochs=1, batch_size=64)
     table = tmp_path / "teacher.safetensors"
-    save_file({"logits": torch.randn(len(recipe.views), 128, 10).half()}, table)
+    write_table(table, torch.randn(len(recipe.views), 128, 10).half())
     real = FashionMNIST.load
     monkeypatch.setattr(FashionMNIST, "load", lambda self, use: real(self, use).select(slice(20)))
     return grid.GridPlan(TINY, recipe, table, tmp_path / "grid", images=128, data=originals)
@@ -157,6 +157,7 @@ def test_a_damaged_grid_is_told(tmp_path: Path, validation: ImageSet) -> None:
     teacher = card("teacher")
     result = grid.GridResult(grid.GridPoint(0.5, 4.0, 1), 0.9, 1.0, SETTINGS)
     path = write_rows("grid", [result], teacher, validation, tmp_path)
+    (path.parent / SUMS).unlink()  # else it would be left out before its rows are looked at
     whole = json.loads(path.read_text(encoding="utf-8"))
     for damage in ({"alpha": 2}, {"seconds": "long"}, {"settings": {}}, {"settings": None}):
         path.write_text(json.dumps(whole | {"rows": [whole["rows"][0] | damage]}), encoding="utf-8")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED, card
 from explorer.checkpoints.evidence import find_rows
+from explorer.checkpoints.tables import write_table
 from explorer.data import BUNDLED, ImageSet
 from explorer.data.fashion_mnist import FashionMNIST
 from explorer.distillation import study, study_command
@@ -42,7 +42,7 @@ def plan(originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     for name, count in (("table", 1000), ("validation_table", 40)):
         tables[name] = tmp_path / f"{name}.safetensors"
         torch.manual_seed(count)
-        save_file({"logits": torch.randn(len(TINY.views), count, 10).half()}, tables[name])
+        write_table(tables[name], torch.randn(len(TINY.views), count, 10).half())
     return study.StudyPlan("sha", tmp_path / "study", data=originals, **tables)
 
 
@@ -136,7 +136,7 @@ def test_a_pool_of_the_training_images_gives_each_cell_its_own_rows(plan: study.
     assert len(pool) < len(training)
     numbers = torch.arange(len(training), dtype=torch.float32)[None, :, None].expand(10, -1, 10)
     path = plan.folder.parent / "numbers.safetensors"
-    save_file({"logits": numbers[:, torch.from_numpy(pool)].contiguous()}, path)
+    write_table(path, numbers[:, torch.from_numpy(pool)])
     validation = BUNDLED.load("validation")
     for cell in (each for each in some if each.distilled):
         images, table = study._lesson(cell, replace(plan, table=path, pool=pool), validation)
