@@ -3,6 +3,7 @@
 #            in your network too, then without the code box)
 # make dev   the same for those who change the source: Streamlit shows what is saved
 # make replicas  two processes behind a proxy (PROXY=nginx or haproxy), to try deploy/
+# make install only what app and test install (INSTALL='uv pip install --torch-backend cpu': without CUDA, if you have uv)
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
@@ -11,10 +12,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
 HOST   ?= 127.0.0.1
+INSTALL ?= $(BIN)/pip install -q
 BIN    := $(VENV)/bin
 OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app dev replicas test lint types wheel bench mutants clean
+.PHONY: app dev replicas install test lint types wheel bench mutants clean
 
 app: $(VENV)/app.done
 	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
@@ -24,6 +26,8 @@ dev: $(VENV)/app.done
 
 replicas: $(VENV)/test.done
 	$(BIN)/python -m benchmarks.serving.replicas --port $(PORT) $(if $(PROXY),--proxy $(PROXY))
+
+install: $(VENV)/app.done $(VENV)/test.done
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -39,11 +43,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/app.done: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/test.done: requirements.txt requirements-dev.txt | $(VENV)/bin/python
-	$(BIN)/pip install -q -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	$(BIN)/python -m tests.browser.chromium
 	@touch $@
 

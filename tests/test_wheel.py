@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,14 +21,24 @@ from benchmarks.figure import free_port, wait_for
 from benchmarks.serving.client import Screen, visit
 from explorer.checkpoints import catalogue
 from explorer.networks import StudentSpec, params_of
+from tests.test_deployment import health, ignored
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the wheel was installed into, without what it depends on: the tests' environment has that."""
+    """The folder that the wheel was installed into, without what it depends on: the tests' environment has that.
+
+    It is built from what the Dockerfile builds it from, not from all of the repository.
+    """
     wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("installed")
+    source = tmp_path_factory.mktemp("source")
+    for name in ignored():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [
         "wheel",
@@ -36,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-index",
         "--wheel-dir",
         str(wheels),
-        str(ROOT),
+        str(source),
     ]
     subprocess.run([*pip, *build], check=True)
     (wheel,) = wheels.iterdir()
@@ -110,6 +121,7 @@ async def look(address: str) -> tuple[Themed, set[str]]:
 def test_the_installed_app_computes_finds_its_networks_and_looks_as_in_the_checkout(installed: Path) -> None:
     with serving(installed) as (address, log):
         screen, offered = asyncio.run(look(address))
+        assert health(int(address.rpartition(":")[2])).returncode == 0
     assert screen.metric("Parameters") == f"{params_of(StudentSpec(40)):,}"
     shipped = {card.title for card in catalogue().values()}
     assert {title for title in shipped if any(title in option for option in offered)} == shipped
