@@ -51,6 +51,7 @@ said = {
     "followed": followed,
     "left": len(all_visits),
     "checked": alt.utils.schemapi.DEBUG_MODE,
+    "compiler": "torch._dynamo" in sys.modules,
     "missing": [name for name in serving.house() if name not in sys.modules],
 }
 """
@@ -83,6 +84,8 @@ def test_what_is_imported_is_out_of_the_collectors_sight() -> None:
     assert said["once"]
     assert not said["checked"]
     assert said["missing"] == []
+    assert said["imported"] == ["torch"]
+    assert not said["compiler"]
     assert said["frozen"] > 100_000
     assert said["followed"] < said["frozen"] / 20
     assert said["left"] < 20_000

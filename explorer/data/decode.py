@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torchvision.transforms import functional
 
 from explorer.data.imageset import ImageSet
 from explorer.data.layout import Item
@@ -223,6 +222,9 @@ def _open(item: Item, size: int) -> tuple[npt.NDArray[np.uint8] | None, list[str
 
 def _cut(image: Image.Image, size: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """The course's test transform up to ToTensor: upright RGB, Resize, CenterCrop."""
+    # Here, since the app opens without a folder: importing torchvision takes longer than importing torch.
+    from torchvision.transforms import functional
+
     image.load()
     remarks = [_CONVERTED[image.mode]] if image.mode in _CONVERTED else []
     upright: Image.Image = ImageOps.exif_transpose(image)

@@ -3,6 +3,8 @@
 Three families are read: StudentNets with any number of blocks and any biases, ResNets of any depth, and what
 torchvision builds. Each may have a head of one's own in place of its last layer. What no shape tells is assumed to be
 as usual in the family; ``assumed`` says it.
+
+Torchvision is imported where a file asks for it: that takes longer than importing torch, and 90 MB.
 """
 
 from collections import OrderedDict
@@ -12,8 +14,6 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from explorer.networks.studentnet import depthwise_separable
 
@@ -78,6 +78,8 @@ def _resnet(state: Mapping[str, Tensor]) -> Loose | None:
 
     A stem of 3x3 is the one that small images get: it keeps their size, and no pooling follows.
     """
+    from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
     depths = [_count(state, f"layer{stage}.{{}}.conv1.weight", MOST_BLOCKS, 0) for stage in range(1, 5)]
     stem, first, second = (
         state.get(f"{key}.weight") for key in ("conv1", "layer1.0.conv1", "layer1.0.conv2")
@@ -133,12 +135,16 @@ def _of_torchvision(state: Mapping[str, Tensor]) -> Loose | None:
 @cache
 def _torchvision_names() -> Mapping[int, str]:
     """The names of torchvision's classifiers by their number of parameters."""
+    from torchvision import models
+
     names = models.list_models(module=models)
     return {next(iter(models.get_model_weights(name))).meta["num_params"]: name for name in names}
 
 
 def _built(name: str, place: str, state: Mapping[str, Tensor]) -> Loose | None:
     """A network of torchvision's with the head that the state has at a place; None if it has none there."""
+    from torchvision import models
+
     # Its number of parameters is known without the two helping outputs of its training.
     settings = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     try:

@@ -109,3 +109,19 @@ def test_the_courses_teacher_checkpoint_loads_as_it_is(tmp_path: Path) -> None:
     ours = recognise(read_state(path), path.name)
     images = torch.randn(1, 3, 64, 64)
     assert torch.equal(theirs(images), ours(images))
+
+
+def test_a_fresh_resnet_is_torchvisions_weight_by_weight() -> None:
+    from torchvision.models import resnet18
+
+    from explorer.networks.resnet import ResNet18
+
+    models = []
+    for build in (resnet18, ResNet18):
+        torch.manual_seed(0)
+        models.append(build(**{"num_classes" if build is resnet18 else "classes": 7}))
+    theirs, ours = (model.state_dict() for model in models)
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    images = torch.randn(2, 3, 64, 64)
+    assert torch.equal(*(model(images) for model in models))  # in training, with the batch's own statistics
