@@ -74,16 +74,19 @@ def free_port() -> int:
 
 @contextmanager
 def served(script: Path, *, wait: bool = True) -> Iterator[Server]:
-    """A server that runs a Streamlit script from the script's own folder, with the settings that stand there.
+    """A server of our app, by its own command, or of another Streamlit script, with Streamlit's own settings.
 
     Args:
         script: the app.
         wait: whether to begin when it answers, and not at once.
     """
     port, started = free_port(), time.perf_counter()
-    command = [sys.executable, "-m", "streamlit", "run", script.name, "--server.port", str(port)]
-    command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
-    command += ["--browser.gatherUsageStats", "false"]
+    if script == APP:
+        command = [sys.executable, "-m", "explorer.app", "--port", str(port)]
+    else:
+        command = [sys.executable, "-m", "streamlit", "run", script.name, "--server.port", str(port)]
+        command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
+        command += ["--browser.gatherUsageStats", "false"]
     server = subprocess.Popen(  # noqa: S603 (our own interpreter and script)
         command, cwd=script.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
