@@ -53,6 +53,47 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a network costs altogether, and which of its layers costs most, in closed form.
+
+    Attributes:
+        params: parameters.
+        mult_adds: multiply-adds for one image.
+        heaviest: name of the layer with the most parameters.
+        kind: class of that layer.
+        most: its parameters.
+    """
+
+    params: int
+    mult_adds: int
+    heaviest: str
+    kind: str
+    most: int
+
+    def within(self, limit: int) -> bool:
+        """Whether the total is at most ``limit`` parameters."""
+        return self.params <= limit
+
+
+def verdict(spec: NetworkSpec, size: int = 224) -> Verdict:
+    """The verdict on a network for one image of ``size`` x ``size`` pixels: arithmetic, nothing is built.
+
+    Raises:
+        ExplorerError: the image is too small for the network.
+
+    >>> from explorer.networks import StudentSpec
+    >>> verdict(StudentSpec())
+    Verdict(params=99060, mult_adds=148073268, heaviest='layer4.3', kind='Conv2d', most=36096)
+    """
+    model, wiring = cost_model_of_spec(spec, size), wiring_of(spec)
+    total, layers = model.cost(spec.channels), model.layer_costs(spec.channels)
+    modules = dict(wiring.named_modules())  # a bare parameter is no layer
+    heaviest = max((name for name in layers if name in modules), key=lambda name: layers[name].params)
+    kind = type(modules[heaviest]).__name__
+    return Verdict(total.params, total.mult_adds, heaviest, kind, layers[heaviest].params)
+
+
+@dataclass(frozen=True)
 class Budget:
     """The cost of a network at one input size.
 

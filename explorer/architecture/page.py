@@ -8,9 +8,9 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts, page_detail
-from explorer.architecture.budget import Budget, budget
+from explorer.architecture.budget import Budget, Verdict, budget, verdict
 from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
-from explorer.architecture.page_controls import asked_course, controls, take
+from explorer.architecture.page_controls import asked_course, coming, controls, take
 from explorer.architecture.page_detail import Design
 from explorer.architecture.presets import Course, passing
 from explorer.data import BUNDLED
@@ -35,15 +35,22 @@ def main() -> None:
         "any network; it opens with the report's own **StudentNet**."
     )
     view, side = st.columns([2, 1], gap="large")
-    with side:
-        state = controls()
+    try:
+        state = coming()
+        with view:
+            # First of all that follows from the controls, before they are drawn and anything is built.
+            said = verdict(state.spec, state.size)
+            _verdict(said, state.limit)
+    finally:
+        with side:
+            controls()
     spec, size, limit = state.spec, state.size, state.limit
-    costs = budget(spec, size)
     ui.session().design = spec  # the distillation lesson trains it
     with view:
-        _verdict(costs, limit)
+        costs = _budget(spec, size, limit)
         _floor(asked_course())
-        _ways_out(spec, limit, costs)
+        _ways_out(spec, limit)
+        _check(said, costs)
         ui.pin("architecture", lambda: design_row(spec, size))
         _steps(spec, size)
     design = Design(spec, size, costs)
@@ -52,26 +59,33 @@ def main() -> None:
             TABS[name](design)
 
 
-def _verdict(costs: Budget, limit: int) -> None:
-    over = costs.total_params - limit
+def _verdict(costs: Verdict, limit: int) -> None:
+    over = costs.params - limit
     total, against, adds = st.columns(3)
-    total.metric("Parameters", _short(costs.total_params), border=True, help=f"{costs.total_params:,}")
+    total.metric("Parameters", _short(costs.params), border=True, help=f"{costs.params:,}")
     against.metric(
         f"{'Over' if over > 0 else 'Under'} {limit:,} by",
         _short(abs(over)),
         border=True,
-        help=f"{abs(over):,}; the network is {costs.total_params / limit:.0%} of the limit.",
+        help=f"{abs(over):,}; the network is {costs.params / limit:.0%} of the limit.",
     )
     adds.metric(
-        "Multiply-adds", f"{costs.mult_adds / 1e6:.1f} M", border=True, help="For one image, by torchinfo."
+        "Multiply-adds",
+        f"{costs.mult_adds / 1e6:.1f} M",
+        border=True,
+        help="For one image, as torchinfo counts them.",
     )
-    heavy = costs.heaviest
-    share = heavy.params / costs.total_params
-    blame = f"The heaviest layer is **{heavy.name}** ({heavy.kind}): {heavy.params:,}, {share:.0%} of all."
+    share = costs.most / costs.params
+    blame = f"The heaviest layer is **{costs.heaviest}** ({costs.kind}): {costs.most:,}, {share:.0%} of all."
     if costs.within(limit):
         st.success(f"**Within the limit**, {-over:,} parameters to spare. {blame}", icon=":material/check:")
     else:
         st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
+
+
+def _budget(spec: NetworkSpec, size: int, limit: int) -> Budget:
+    """The parts against the limit, as torchinfo counts them."""
+    costs = budget(spec, size)
     parts = costs.part_table()
     ui.chart(
         partial(charts.budget_bar, parts, limit),
@@ -79,6 +93,7 @@ def _verdict(costs: Budget, limit: int) -> None:
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",
     )
+    return costs
 
 
 def _floor(course: Course | None) -> None:
@@ -102,8 +117,8 @@ def _short(count: int) -> str:
     return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:.2f} M"
 
 
-def _ways_out(spec: NetworkSpec, limit: int, costs: Budget) -> None:
-    within, refusal = costs.within(limit), ""
+def _ways_out(spec: NetworkSpec, limit: int) -> None:
+    within, refusal = params_of(spec) <= limit, ""
     try:
         other = grow_to_limit(spec, limit) if within else fit_to_limit(spec, limit)
     except ExplorerError as error:
@@ -131,7 +146,20 @@ def _ways_out(spec: NetworkSpec, limit: int, costs: Budget) -> None:
     )
     if refusal:
         st.caption(refusal)
-    ui.provenance("computed", "by torchinfo, from a network built with these widths.")
+
+
+def _check(said: Verdict, counted: Budget) -> None:
+    """Hold the verdict, which is arithmetic, against torchinfo's count of the network itself."""
+    if (said.params, said.mult_adds) == (counted.total_params, counted.mult_adds):
+        ui.provenance(
+            "computed", "in closed form; torchinfo counts the same in a network built with these widths."
+        )
+        return
+    st.error(
+        f"torchinfo counts {counted.total_params:,} parameters and {counted.mult_adds:,} multiply-adds here: "
+        "trust its figures, not those above.",
+        icon=":material/error:",
+    )
 
 
 def _steps(spec: NetworkSpec, size: int) -> None:

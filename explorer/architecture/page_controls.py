@@ -1,7 +1,9 @@
 """The controls of the architecture lesson, and the design that the address asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -64,27 +66,38 @@ def _start(name: str) -> Start:
 
 
 def current() -> ArchitectureState:
-    """The design that the address asks for, whether its controls are drawn or not.
+    """The design that the address asks for, where its controls are not drawn.
 
     Raises:
         ExplorerError: it is too large to be built.
     """
-    name = address.value("net", options=tuple(_titles()))
-    start, course = _start(name), asked_course()
+    return _design(address.value, address.value)
+
+
+def coming() -> ArchitectureState:
+    """The design that the controls will be set to which are drawn later in this run.
+
+    Raises:
+        ExplorerError: it is too large to be built.
+    """
+    return _design(address.peek, partial(address.peek_whole_numbers, read=_read_widths))
+
+
+def _design(value: Callable[..., Any], several: Callable[..., tuple[int, ...]]) -> ArchitectureState:
+    name = value("net", options=tuple(_titles()))
+    start, course = _start(name), BY_TERM.get(value("limit", options=TERMS))
     spec, low, high = start.spec, *_classes_bounds(start.spec)
-    classes = address.value("classes", default=spec.classes, low=low, high=high)
+    classes = value("classes", default=spec.classes, low=low, high=high)
     if name == OWN_DESIGN:
         address.drop("widths")  # its own keys say them
-        widths = tuple(address.value(f"block{number}") for number in range(1, 5))
-        spec = StudentSpec(
-            address.value("stem"), widths, classes, address.value("kernel"), address.value("bias")
-        )
+        widths = tuple(value(f"block{number}") for number in range(1, 5))
+        spec = StudentSpec(value("stem"), widths, classes, value("kernel"), value("bias"))
     else:
-        widths = address.value("widths", default=spec.channels, high=most_channels(spec))
+        widths = several("widths", default=spec.channels, high=most_channels(spec))
         spec = spec.with_channels(widths).with_classes(classes)
     check_size(spec)
-    size = address.value("size", default=start.size, low=min(start.size, 28))
-    return ArchitectureState(spec, size, course.limit if course else address.value("own_limit"))
+    size = value("size", default=start.size, low=min(start.size, 28))
+    return ArchitectureState(spec, size, course.limit if course else value("own_limit"))
 
 
 def asked_course() -> Course | None:
@@ -92,7 +105,7 @@ def asked_course() -> Course | None:
     return BY_TERM.get(address.value("limit", options=TERMS))
 
 
-def controls() -> ArchitectureState:
+def controls() -> None:
     """Draw the controls."""
     titles = _titles()
     name = address.choice(
@@ -124,7 +137,6 @@ def controls() -> ArchitectureState:
         left, right = st.columns(2)
         _classes(start.spec, left)
         _size(start, right)
-    return current()
 
 
 def _classes(spec: NetworkSpec, at: DeltaGenerator) -> None:
@@ -223,7 +235,11 @@ def _widths(start: NetworkSpec) -> None:
         return
     draw = _boxes if len(titles) <= MOST_BOXES else _table
     widths = address.whole_numbers(
-        "widths", lambda begun, key: draw(titles, begun, key, most), default=start.channels, high=most
+        "widths",
+        lambda begun, key: draw(titles, begun, key, most),
+        _read_widths,
+        default=start.channels,
+        high=most,
     )
     now = start.with_channels(widths)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
@@ -251,16 +267,14 @@ def _fixed(start: NetworkSpec) -> None:
                 st.markdown(f"**{ui.escape_markup(title)}**: {ui.escape_markup(why)}")
 
 
-def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
+def _boxes(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> None:
     columns = st.columns(2)
-    return tuple(
-        int(columns[number % 2].number_input(title, 1, most, width, key=f"{key}{number}"))
-        for number, (title, width) in enumerate(zip(titles, widths, strict=True))
-    )
+    for number, (title, width) in enumerate(zip(titles, widths, strict=True)):
+        columns[number % 2].number_input(title, 1, most, width, key=f"{key}{number}")
 
 
-def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> tuple[int, ...]:
-    edited = st.data_editor(
+def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) -> None:
+    st.data_editor(
         pd.DataFrame({"width": widths, "made in": titles}),
         key=f"{key}table",
         hide_index=True,
@@ -272,7 +286,17 @@ def _table(titles: Sequence[str], widths: Sequence[int], key: str, most: int) ->
             )
         },
     )
-    return tuple(int(width) for width in edited["width"])
+
+
+def _read_widths(widths: Sequence[int], key: str) -> tuple[int, ...]:
+    """What the boxes or the table with this key are set to, which began at these widths."""
+    if len(widths) <= MOST_BOXES:
+        return tuple(
+            int(st.session_state.get(f"{key}{number}", width)) for number, width in enumerate(widths)
+        )
+    # Streamlit keeps of an edited table only the cells that were edited.
+    edited = st.session_state[f"{key}table"]["edited_rows"]
+    return tuple(int(edited.get(row, {}).get("width", width)) for row, width in enumerate(widths))
 
 
 def take(spec: NetworkSpec) -> None:

@@ -293,6 +293,16 @@ def value(key: str, **depends: Any) -> Any:
     return _value(_entry(key, **depends))
 
 
+def peek(key: str, **depends: Any) -> Any:
+    """The same before the control of the key is drawn in this run: what it will be set to.
+
+    What a link asks for stays for the control to take, and to tell where it is not possible.
+    """
+    entry = _entry(key, **depends)
+    setting = _setting(entry)
+    return entry.default if setting is None else setting
+
+
 def _entry(key: str, **depends: Any) -> Key:
     """The table's entry with what depends on the data; the first option is the default where there is no other."""
     entry = replace(TABLE[key], **{name: given for name, given in depends.items() if given is not None})
@@ -303,23 +313,28 @@ def _entry(key: str, **depends: Any) -> Key:
 
 def _value(entry: Key) -> Any:
     key, state = entry.key, session().address
-    if key in state.asked:
-        texts = state.asked.pop(key)
-        setting = _read(entry, texts) if texts else entry.default
-        if setting is None:
-            state.notices = (
-                *state.notices,
-                f"The link asks for {entry.name} ({key}) = {', '.join(texts)}, which is not possible here; it "
-                f"opens with {', '.join(_written(entry, entry.default)) or 'none'}. {entry.missing}".rstrip(),
-            )
-            setting = entry.default
-    else:
-        # Of a control on this page, what the hand has set since; of others what was last set there.
-        setting = st.session_state[key] if key in st.session_state else state.values.get(key)
-        if not _allowed(entry, setting):
-            setting = entry.default
+    setting = _setting(entry)
+    texts = state.asked.pop(key, ())
+    if setting is None and texts:
+        state.notices = (
+            *state.notices,
+            f"The link asks for {entry.name} ({key}) = {', '.join(texts)}, which is not possible here; it "
+            f"opens with {', '.join(_written(entry, entry.default)) or 'none'}. {entry.missing}".rstrip(),
+        )
+        setting = entry.default
     _record(entry, setting)
     return setting
+
+
+def _setting(entry: Key) -> Any:
+    """What a key stands for; None where a link asks for something that is not possible."""
+    key, state = entry.key, session().address
+    if key in state.asked:
+        texts = state.asked[key]
+        return _read(entry, texts) if texts else entry.default
+    # Of a control on this page, what the hand has set since; of others what was last set there.
+    setting = st.session_state[key] if key in st.session_state else state.values.get(key)
+    return setting if _allowed(entry, setting) else entry.default
 
 
 def is_set(key: str) -> bool:
@@ -484,7 +499,8 @@ class _Drawn:
 
 def whole_numbers(
     key: str,
-    draw: Callable[[tuple[int, ...], str], tuple[int, ...]],
+    draw: Callable[[tuple[int, ...], str], object],
+    read: Callable[[tuple[int, ...], str], tuple[int, ...]],
     *,
     default: tuple[int, ...],
     high: int,
@@ -493,22 +509,41 @@ def whole_numbers(
 
     Args:
         key: one of the table.
-        draw: draws them at the numbers that it is given, with keys that begin with the text that it is given, and
-            gives what they are set to.
+        draw: draws them at the numbers that it is given, with keys that begin with the text that it is given.
+        read: what they are set to now, by the same arguments; it draws nothing.
         default: what they are where the key is not in the address.
         high: the largest allowed.
     """
     entry, state = _entry(key, default=default, high=high), session().address
     setting = _value(entry)
-    drawn: _Drawn | None = state.drawn.get(key)
+    drawn: Any = state.drawn.get(key)
     # An edited table cannot be set to anything, only drawn anew under another name: when the numbers come from
     # elsewhere (a link, a button), and where Streamlit has forgotten it, since it was not on the page.
-    if drawn is None or (drawn.entry, drawn.last) != (entry, setting) or not _is_on_page(drawn):
+    if _is_new(entry, drawn, setting):
         drawn = _Drawn(entry, drawn.number + 1 if drawn else 0, setting, setting)
-    setting = draw(drawn.begun, drawn.prefix)
+    draw(drawn.begun, drawn.prefix)
+    setting = read(drawn.begun, drawn.prefix)
     state.drawn[key] = replace(drawn, last=setting)
     _record(entry, setting)
     return setting
+
+
+def peek_whole_numbers(
+    key: str,
+    read: Callable[[tuple[int, ...], str], tuple[int, ...]],
+    *,
+    default: tuple[int, ...],
+    high: int,
+) -> tuple[int, ...]:
+    """The same before the boxes or the table are drawn in this run: what they will be set to."""
+    entry = _entry(key, default=default, high=high)
+    drawn: Any = session().address.drawn.get(key)
+    setting: tuple[int, ...] = peek(key, default=default, high=high)
+    return setting if _is_new(entry, drawn, setting) else read(drawn.begun, drawn.prefix)
+
+
+def _is_new(entry: Key, drawn: _Drawn | None, setting: tuple[int, ...]) -> bool:
+    return drawn is None or (drawn.entry, drawn.last) != (entry, setting) or not _is_on_page(drawn)
 
 
 def _is_on_page(drawn: _Drawn) -> bool:
