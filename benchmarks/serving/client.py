@@ -402,6 +402,9 @@ class Visitor:
             self._stop_timers(message.stop_auto_rerun.fragment_ids)
         elif kind == "file_urls_response":
             self._files[message.file_urls_response.response_id] = message.file_urls_response
+        elif kind == "backend_operation_response":
+            done = message.backend_operation_response
+            self._files[done.request_id] = done
         elif kind == "new_session" and not message.metadata.run.fragment_ids:
             self._stop_timers(list(self._timers))  # a run of the whole script tells its timers anew
 
@@ -548,6 +551,31 @@ class Visitor:
             finally:  # a ping that is still unanswered when the measurement ends has waited so long, too
                 self.pings.append(time.perf_counter() - started)
             await asyncio.sleep(seconds)
+
+    async def download(self, name: str) -> tuple[str, bytes]:
+        """What the download button with this key or label gives, as a browser asks for it: where it lies, and it.
+
+        Raises:
+            ExplorerError: there is no such button, or the server has no such file.
+            Cut: no answer.
+        """
+        button = self.screen.widget(name)
+        url = button.url
+        if button.deferred_file_id:  # made now
+            ask, asked = BackMsg(), uuid4().hex
+            ask.backend_operation_request.request_id = asked
+            ask.backend_operation_request.session_id = self.screen.session_id
+            ask.backend_operation_request.deferred_file.file_id = button.deferred_file_id
+            await self._post(ask)
+            await self.wait(lambda _: asked in self._files)
+            done = self._files.pop(asked)
+            if done.error_msg:
+                raise ExplorerError(f"The server made no file for {name!r}: {done.error_msg}")
+            url = done.deferred_file.url
+        status, content = await self.fetch(url)
+        if status != 200:
+            raise ExplorerError(f"The server has no file for {name!r} ({status}).")
+        return url, content
 
     async def upload(self, name: str, file: str, content: bytes, until: Predicate | None = None) -> Answer:
         """Give a file to the uploader with this key or label, as a browser does, and wait for the answer.

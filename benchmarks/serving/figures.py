@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.figure import APP, BARE, BenchFigure, Server, served
-from benchmarks.serving import load, memory
+from benchmarks.serving import load, memory, replicas
 from benchmarks.serving.browser import chromium, felt, first_seen
 from benchmarks.serving.client import KEEPALIVE, Screen, visit
 from benchmarks.serving.load import CLASS, THOUGHT, Times, percentile, ratio
@@ -314,7 +314,7 @@ def _browser(edits: int = 30) -> Iterator[BenchFigure]:
     )
 
 
-WHOLE = ("edit", "class", "training", "opening", "cold", "memory", "browser")
+WHOLE = ("edit", "class", "training", "opening", "cold", "memory", "browser", "replicas")
 PARTS: Mapping[str, Callable[[], Iterator[BenchFigure]]] = {
     "edit": _edit,
     "class": _class,
@@ -324,4 +324,5 @@ PARTS: Mapping[str, Callable[[], Iterator[BenchFigure]]] = {
     "cold": _cold,
     "memory": _memory,
     "browser": _browser,
+    "replicas": replicas.figures,
 }
