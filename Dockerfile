@@ -3,7 +3,7 @@
 # deploy/container.md says more.
 FROM python:3.11-slim AS build
 RUN pip install --no-cache-dir uv==0.13.9
-# The build of torch without CUDA, a tenth of the size; its compiled modules, since the running container writes none.
+# PyTorch without CUDA, which fills gigabytes; modules compiled now, since the running container writes none.
 ENV UV_TORCH_BACKEND=cpu UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1
 RUN uv venv /opt/explorer
 # What the app depends on changes seldom: a layer of its own.

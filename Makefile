@@ -7,6 +7,7 @@
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
 # make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
+# make screenshots take the README's pictures again
 # make mutants plant bugs in the engine and see which of them no test notices (half an hour)
 PYTHON ?= python3
 VENV   ?= .venv
@@ -16,7 +17,7 @@ INSTALL ?= $(BIN)/pip install -q
 BIN    := $(VENV)/bin
 OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app dev replicas install test lint types wheel bench mutants clean
+.PHONY: app dev replicas install test lint types wheel bench screenshots mutants clean
 
 app: $(VENV)/app.done
 	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
@@ -56,6 +57,9 @@ wheel: | $(VENV)/bin/python
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/test.done
+	$(BIN)/python -m docs.screenshots
 
 mutants: $(VENV)/test.done
 	$(BIN)/python -m benchmarks.mutants
