@@ -99,6 +99,7 @@ class Hasty(Counting):
 
 
 COUNTING = Counting()
+SLOW = Counting(key="slowly counting", seconds=0.05)
 HASTY = Hasty()
 
 

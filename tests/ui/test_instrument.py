@@ -1,5 +1,9 @@
 """The panel of every instrument: what it says before, keeps on a stop, shows again, and never shows for another."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -11,7 +15,7 @@ from explorer.ui.work import worker
 from explorer.work.identity import Identity
 from explorer.work.results import KeptResult
 from explorer.work.worker import Worker
-from tests.ui.counting import COUNTING, Counting, CountingSettings, Number, spec_of
+from tests.ui.counting import COUNTING, SLOW, Counting, CountingSettings, Number, spec_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -188,6 +192,46 @@ def stopped_session(identity: Identity) -> object:
     session = Session()
     session.stopped.add(identity)
     return session
+
+
+def counting_slowly_page(weights: str) -> None:
+    import streamlit as st
+
+    from explorer.ui.instrument import Panel
+    from tests.ui.counting import SLOW, spec_of
+
+    shown = Panel(SLOW, spec_of(20, weights=weights), starts_itself=True).result(lambda spec, parts: "here.")
+    if shown is not None:
+        st.markdown(f"{len(shown.parts)} numbers")
+
+
+def test_a_run_whose_worker_is_killed_keeps_its_parts_and_the_next_visitors_run_finds_another(
+    started: list[int],
+) -> None:
+    def kill_after_two() -> None:
+        while (kept := results().get(SLOW.identity(spec_of(20)))) is None or len(kept.parts) < 2:
+            time.sleep(0.01)
+        pid = worker().pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_after_two, daemon=True)
+    killer.start()
+    app = AppTest.from_function(counting_slowly_page, args=("one",), default_timeout=120).run()
+    killer.join()
+    assert len(app.error) == 1
+    assert "was killed, as one is that needs too much memory: what was finished is kept" in app.error[0].value
+    kept = results().get(SLOW.identity(spec_of(20)))
+    assert kept is not None
+    assert texts(app) == [f"{len(kept.parts)} numbers"]
+    assert 2 <= len(kept.parts) < 20
+    app.run()
+    assert not app.error, "what has killed one worker does not begin by itself again"
+    other = AppTest.from_function(counting_slowly_page, args=("another",), default_timeout=120).run()
+    assert texts(other) == ["20 numbers"]
+    press(app, "Go on")
+    assert texts(app) == ["20 numbers"]
+    assert started == [0, 0, len(kept.parts)]
 
 
 def test_the_settings_of_the_example_are_told_apart() -> None:
