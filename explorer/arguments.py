@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,6 +38,11 @@ def started_with(arguments: Sequence[str]) -> Started:
     Raises:
         ExplorerError: an option lacks its value.
     """
+    return _parsed(tuple(arguments))
+
+
+@lru_cache(maxsize=8)  # every run of every page asks for the same ones
+def _parsed(arguments: tuple[str, ...]) -> Started:
     parser = _Telling(add_help=False, allow_abbrev=False)
     app_options(parser)
     found, _ = parser.parse_known_args(arguments)

@@ -139,7 +139,11 @@ class FashionMNIST(DataSet):
 
     def key_of(self, use: Use) -> str:
         """The key that ``load`` gives its image set."""
-        return _key(_FILE_OF[use], self.files)
+        return self._keys[use]
+
+    @cached_property
+    def _keys(self) -> dict[Use, str]:
+        return {use: _key(split, self.files) for use, split in _FILE_OF.items()}
 
     def read(self, use: Use) -> Generator[Update, None, ImageSet]:
         """The images for a use, at once: there is nothing to decode."""

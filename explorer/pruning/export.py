@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from explorer.checkpoints import labelled, stored
 from explorer.measure import accuracy
-from explorer.networks import nonzero_count, parameter_count
+from explorer.networks import describe, nonzero_count, parameter_count, source_code
 from explorer.pruning.answers import AnswersSettings, pruned_network
 from explorer.pruning.methods import get_method
 from explorer.work.instrument import InstrumentSpec
@@ -73,6 +73,49 @@ def receipt(
     )
 
 
+@dataclass(frozen=True)
+class TakenAlong:
+    """A pruned network as files.
+
+    Attributes:
+        receipt: its numbers.
+        content: the .safetensors file.
+        code: the class that its weights fit, for torch alone.
+        reopened_as: what kind of network the file was found to be when it was opened again.
+        reopened_params: how many parameters that has.
+    """
+
+    receipt: Receipt
+    content: bytes
+    code: str
+    reopened_as: str
+    reopened_params: int
+
+
+def take_along(
+    spec: InstrumentSpec[AnswersSettings], logits: Tensor, checkpoint: str, code_class: str
+) -> Generator[Update, None, TakenAlong]:
+    """The pruned network of a spec as files.
+
+    Args:
+        spec: what is pruned, and how.
+        logits: the pruned network's on the first images, (N, C).
+        checkpoint: the name of the network that it comes from.
+        code_class: the name of the class in its code.
+    """
+    yield Update("pruning a copy", 0, 2)
+    settings, network = spec.settings, (yield from pruned_network(spec))
+    labels = (yield from spec.data.read(spec.use)).targets()[: len(logits)]
+    numbers = receipt(
+        network, logits, labels, checkpoint, settings.method, settings.ratio, settings.recalibrate
+    )
+    yield Update("writing its file", 1, 2)
+    content = to_file(network)
+    again = reopened(content)
+    code = source_code(network, code_class)
+    return TakenAlong(numbers, content, code, describe(again), parameter_count(again))
+
+
 def to_file(network: nn.Module) -> bytes:
     """The network as a .safetensors file that says what it is; in float16 where that loses nothing, else in float32."""
     halves = stored(network, torch.float16)
@@ -81,12 +124,6 @@ def to_file(network: nn.Module) -> bytes:
         for name, tensor in network.state_dict().items()
     )
     return labelled(network, torch.float16 if exact else torch.float32)
-
-
-def pruned_file(spec: InstrumentSpec[AnswersSettings]) -> Generator[Update, None, bytes]:
-    """The pruned network of a spec as such a file."""
-    yield Update("pruning a copy", 0, 1)
-    return to_file((yield from pruned_network(spec)))
 
 
 def reopened(content: bytes) -> nn.Module:

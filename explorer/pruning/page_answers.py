@@ -1,8 +1,11 @@
 """One pruned network and its answers beside the dense one's, for the tabs that look at single images."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import streamlit as st
+from torch import Tensor
 
 from explorer import ui
 from explorer.data import ImageSet
@@ -12,8 +15,17 @@ from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.ui import address
 from explorer.ui.instrument import Panel
+from explorer.work.kept import Keyed
 
 OPENS_WITH = "global-l1"
+
+
+class JudgedTwice(NamedTuple):
+    """Images, and what the network said to each before and after the pruning: logits (N, C)."""
+
+    images: ImageSet
+    before: Tensor
+    after: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +41,16 @@ class AnswersShown:
         """How the network was pruned; after a stop not always as the controls now ask for."""
         return self.answers.settings
 
-    @property
+    @cached_property
     def images(self) -> ImageSet:
         """The images that were answered."""
         return ui.images(USE).select(slice(len(self.answers)))
+
+    @property
+    def judged(self) -> Keyed[JudgedTwice]:
+        """The images with both networks' logits, for what is computed of them once for all visitors."""
+        judged = JudgedTwice(self.images, self.answers.dense, self.answers.pruned)
+        return Keyed((self.selection.weights, self.images.key, repr(self.settings)), judged)
 
     @property
     def method(self) -> PruningMethod:

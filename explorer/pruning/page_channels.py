@@ -1,14 +1,18 @@
 """Coupled channels: click one, and see everything that goes with it."""
 
 from functools import partial
+from typing import NamedTuple
 
+import pandas as pd
 import streamlit as st
+from torch import nn
 
 from explorer import ui
 from explorer.pruning import charts, coupling
 from explorer.pruning.forms import METHOD
 from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 MAP = "channel_map"
 
@@ -19,31 +23,29 @@ def main(selection: PruningSelection) -> None:
         "A channel cannot be removed alone: its BatchNorm entry goes with it, the depthwise filter that reads it, "
         "and an input channel of every layer after it. **Click a channel.**"
     )
-    network = selection.network
-    titles = coupling.by_title(network)
-    if not titles:
+    widths, longest = ui.kept(partial(_groups, selection.keyed))
+    if not widths:
         st.info("No channel of this network can go alone.", icon=":material/link:")
         return
     left, right = st.columns([2, 1], gap="large")
     chosen = address.choice(
         "group",
         "Group of channels",
-        tuple(titles),
+        tuple(widths),
         draw=left.selectbox,
-        default=tuple(titles)[coupling.longest(network)],
+        default=longest,
         help="Named after the convolutions that make its channels; those of a residual stage share theirs.",
     )
-    group = titles[chosen]
-    there = group.width
+    there = widths[chosen]
     asked = address.integer_input("channel", "Channel", at=right, help="The same as clicking it in the map.")
     channel = min(asked, there - 1)
     if channel != asked:
         st.warning(f"This group has channels 0 to {there - 1}, so this is the last one.")
-    slices = coupling.coupled(network, group, (channel,))
-    total = sum(each.params for each in slices)
-    layers = len({each.layer for each in slices})
+    strengths, weakest = ui.kept(partial(_strengths, selection.keyed, chosen))
+    chain = ui.kept(partial(_chain_of, selection.keyed, chosen, channel))
+    total, layers = chain.params, chain.layers
     ui.bare_chart(
-        partial(charts.channel_map, coupling.strengths(network, group), channel),
+        partial(charts.channel_map, strengths, channel),
         width="stretch",
         key=MAP,
         on_select=_clicked,
@@ -53,25 +55,58 @@ def main(selection: PruningSelection) -> None:
     st.caption(
         f"Channel **{channel}** takes a slice of **{layers} layers** along: **{total:,} parameters**, "
         f"{total / selection.params:.2%} of the network. Darker is stronger (L1 norm within its layer); channel "
-        f"**{coupling.weakest(network, group, METHOD)}** is the first that “{METHOD.title}” would take."
+        f"**{weakest}** is the first that “{METHOD.title}” would take."
     )
     ui.provenance("computed", f"from the weights and shapes of {selection.title}.")
-    links = coupling.chain(network, group)
-    st.graphviz_chart(coupling.chain_dot(links, slices), width="content")
+    st.graphviz_chart(chain.dot, width="content")
     st.caption(
         f"The chain of channel {channel}, in the direction of the data. The table lists every tensor it is cut "
         "out of; BatchNorm's running mean and variance go too, they are not parameters."
     )
     with st.expander("The chain in words"):
-        st.text(coupling.chain_text(links, slices))
-    rows = coupling.slice_table(slices)
+        st.text(chain.text)
     st.dataframe(
-        rows,
+        chain.table,
         hide_index=True,
         height="content",
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
     )
-    ui.download("Chain as CSV", rows, "chain.csv")
+    ui.download("Chain as CSV", chain.table, "chain.csv")
+
+
+class _Chain(NamedTuple):
+    """All that goes with a channel: parameters, layers, the chain as a drawing and in words, and every tensor."""
+
+    params: int
+    layers: int
+    dot: str
+    text: str
+    table: pd.DataFrame
+
+
+def _groups(network: Keyed[nn.Module]) -> tuple[dict[str, int], str | None]:
+    """How many channels each group has, by its title, and the group to open with."""
+    titles = coupling.by_title(network.value)
+    longest = tuple(titles)[coupling.longest(network.value)] if titles else None
+    return {title: group.width for title, group in titles.items()}, longest
+
+
+def _strengths(network: Keyed[nn.Module], title: str) -> tuple[pd.DataFrame, int]:
+    """How strong a group's channels are, and the weakest of them."""
+    group = coupling.by_title(network.value)[title]
+    return coupling.strengths(network.value, group), coupling.weakest(network.value, group, METHOD)
+
+
+def _chain_of(network: Keyed[nn.Module], title: str, channel: int) -> _Chain:
+    group = coupling.by_title(network.value)[title]
+    slices, links = coupling.coupled(network.value, group, (channel,)), coupling.chain(network.value, group)
+    return _Chain(
+        sum(each.params for each in slices),
+        len({each.layer for each in slices}),
+        coupling.chain_dot(links, slices),
+        coupling.chain_text(links, slices),
+        coupling.slice_table(slices),
+    )
 
 
 def _clicked() -> None:

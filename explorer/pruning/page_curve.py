@@ -15,7 +15,7 @@ from explorer.ui import address
 
 def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
-    data = reading.with_share(rows, selection.params)
+    data = ui.kept(partial(reading.with_share, rows, selection.params))
     st.markdown(f"#### {reading.headline(rows)}")
     field = address.choice(
         "against",
@@ -69,7 +69,7 @@ def offer_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
 
 def draw_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> pd.DataFrame:
     """Draw a line for each network, without the columns that say nothing here, and give all columns."""
-    data = reading.with_share(rows, selection.params)
+    data = ui.kept(partial(reading.with_share, rows, selection.params))
     same = {"recovery": "none", "precision": "float32"}
     unused = [name for name, value in same.items() if (data[name] == value).all()]
     unused += [

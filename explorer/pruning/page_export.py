@@ -1,12 +1,10 @@
 """Take it along: the pruned network as a checkpoint that opens again, and as a script that rebuilds it."""
 
 import streamlit as st
-from torch import nn
 
 from explorer import ui
-from explorer.networks import describe, parameter_count, source_code
 from explorer.pruning import export
-from explorer.pruning.export import Receipt
+from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
 from explorer.pruning.selection import PruningSelection
 from explorer.workspace import trained_network
@@ -19,21 +17,15 @@ def main(selection: PruningSelection) -> None:
     shown = show_answers(selection)
     if shown is None:
         return
-    settings = shown.settings
-    spec = selection.spec(settings)
-    how = (settings.method, f"{settings.ratio:g}", str(settings.recalibrate), settings.training)
-    identity = (selection.weights, *how)
-    content = ui.prepare(("pruned file", *identity), export.pruned_file, spec)
-    network = _pruned_network(identity, content)
-    receipt = export.receipt(
-        network,
+    taken = ui.prepare(
+        ("take along", selection.source.card.name, *shown.judged.key),
+        export.take_along,
+        selection.spec(shown.settings),
         shown.answers.pruned,
-        shown.images.targets(),
         selection.source.card.name,
-        settings.method,
-        settings.ratio,
-        settings.recalibrate,
+        CODE_CLASS,
     )
+    receipt = taken.receipt
     stored, nonzero, right = st.columns(3)
     stored.metric("Parameters stored", f"{receipt.params:,}", border=True, help="Zeros included.")
     nonzero.metric(
@@ -49,19 +41,11 @@ def main(selection: PruningSelection) -> None:
         help=f"{receipt.correct:,} of the first {receipt.images:,} {selection.noun}s right.",
     )
     provenance(shown)
-    _offer(selection, network, content, receipt, f"{selection.title}, {settings.title}")
+    _offer(selection, taken, f"{selection.title}, {shown.settings.title}")
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _pruned_network(identity: tuple[str, ...], _content: bytes) -> nn.Module:
-    """The pruned network as it is in its file; shared by all visitors, so only ever read."""
-    del identity
-    return export.reopened(_content)
-
-
-def _offer(
-    selection: PruningSelection, network: nn.Module, content: bytes, receipt: Receipt, title: str
-) -> None:
+def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
+    content, code, receipt = taken.content, taken.code, taken.receipt
     name = export.stem(receipt)
     left, middle, right = st.columns(3)
     left.download_button(
@@ -72,7 +56,6 @@ def _offer(
         icon=":material/download:",
         width="stretch",
     )
-    code = source_code(network, CODE_CLASS)
     middle.download_button(
         CODE_FILE,
         code,
@@ -86,15 +69,15 @@ def _offer(
     right.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(title, network, selection),
+        args=(title, content, selection),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
     )
     st.caption(
         f"The file holds {len(content) / 1e6:.2f} MB of plain weights, and says which network they belong to. It was "
-        f"just opened again: {ui.escape_markup(describe(network))}, {parameter_count(network):,} parameters. Without "
-        f"the explorer: `{CODE_CLASS}().load_state_dict(safetensors.torch.load_file(...))`."
+        f"just opened again: {ui.escape_markup(taken.reopened_as)}, {taken.reopened_params:,} parameters. Without the "
+        f"explorer: `{CODE_CLASS}().load_state_dict(safetensors.torch.load_file(...))`."
     )
     # Only of a network that everybody has, since the script begins with it.
     if not selection.source.ships:
@@ -111,10 +94,10 @@ def _offer(
     st.code(script, "python")
 
 
-def _keep(title: str, network: nn.Module, selection: PruningSelection) -> None:
+def _keep(title: str, content: bytes, selection: PruningSelection) -> None:
     source = trained_network(
         title,
-        network,
+        export.reopened(content),
         input_size=selection.images.input_size,
         trained_on=f"pruned here from {selection.title}",
     )

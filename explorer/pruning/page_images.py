@@ -2,16 +2,18 @@
 
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, per_image
-from explorer.pruning.page_answers import AnswersShown, provenance, show_answers
+from explorer.pruning.page_answers import AnswersShown, JudgedTwice, provenance, show_answers
 from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 SHOWN = 12
-SIDE = 92  # pixels of a thumbnail
+SIDE, LARGE = 92, 168  # pixels of a thumbnail, and of the image that is looked at
 TURNED = {"lost": "right, now wrong", "won": "wrong, now right"}
 
 
@@ -20,10 +22,7 @@ def main(selection: PruningSelection) -> None:
     shown = show_answers(selection)
     if shown is None:
         return
-    before, after = shown.answers.dense, shown.answers.pruned
-    labels, classes = shown.images.targets(), shown.images.classes
-    rows = per_image.per_class(before, after, labels, classes)
-    text = per_image.describe_classes(before, after, labels, classes)
+    rows, text = ui.kept(partial(_by_class, shown.judged))
     ui.chart(
         partial(charts.class_points, rows, shown.method.kind_color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
@@ -35,10 +34,28 @@ def main(selection: PruningSelection) -> None:
     _flips(shown)
 
 
+def _by_class(judged: Keyed[JudgedTwice]) -> tuple[pd.DataFrame, str]:
+    images, before, after = judged.value
+    labels, classes = images.targets(), images.classes
+    return (
+        per_image.per_class(before, after, labels, classes),
+        per_image.describe_classes(before, after, labels, classes),
+    )
+
+
+def _turned(judged: Keyed[JudgedTwice]) -> per_image.Flips:
+    images, before, after = judged.value
+    return per_image.flips(before, after, images.targets())
+
+
+def _flip_table(judged: Keyed[JudgedTwice]) -> pd.DataFrame:
+    images, before, after = judged.value
+    return per_image.flip_table(before, after, images.targets(), images.classes)
+
+
 def _flips(shown: AnswersShown) -> None:
-    images, labels = shown.images, shown.images.targets()
-    before, after = shown.answers.dense, shown.answers.pruned
-    turned = per_image.flips(before, after, labels)
+    images, before, after = shown.judged.value
+    turned = ui.kept(partial(_turned, shown.judged))
     positions_of = {"lost": turned.lost, "won": turned.won}
     which = address.choice(
         "turned",
@@ -50,14 +67,13 @@ def _flips(shown: AnswersShown) -> None:
         help="The largest change of the true class's probability first.",
     )
     positions = positions_of[which]
-    table = per_image.flip_table(before, after, labels, images.classes)
     if not positions:
         st.info("No image turned this way at this ratio.", icon=":material/info:")
         return
     says = before.argmax(1), after.argmax(1)
     first = positions[:SHOWN]
     st.image(
-        [images.images[position] for position in first],
+        [ui.picture(images, position) for position in first],
         caption=[
             f"{position}: {images.classes[int(says[0][position])]} → {images.classes[int(says[1][position])]}"
             for position in first
@@ -76,7 +92,7 @@ def _flips(shown: AnswersShown) -> None:
         position = positions[min(number, len(positions)) - 1]
         label = images.classes[images.labels[position]]
         st.image(
-            images.images[position].repeat(6, 0).repeat(6, 1),
+            ui.picture(images, position, LARGE),
             caption=f"{images.caption(position)}, labelled {label}",
         )
     with right:
@@ -90,4 +106,4 @@ def _flips(shown: AnswersShown) -> None:
             f"**{images.classes[int(says[0][position])]}**, the pruned one "
             f"**{images.classes[int(says[1][position])]}**.",
         )
-    ui.download("Flipped images as CSV", table, "flipped.csv")
+    ui.download("Flipped images as CSV", partial(_flip_table, shown.judged), "flipped.csv")

@@ -52,7 +52,8 @@ def _grow(cells: Sequence[Cell]) -> None:
 
 
 def _show(cells: Sequence[Cell]) -> None:
-    rows, text = sensitivity.sensitivity_table(cells), sensitivity.describe_sensitivity(cells)
+    rows = ui.kept(partial(sensitivity.sensitivity_table, cells))
+    text = sensitivity.describe_sensitivity(cells)
     ui.chart(
         partial(charts.sensitivity_map, rows),
         f"Accuracy points lost by layer and ratio. {text}".replace("**", ""),

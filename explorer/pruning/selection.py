@@ -11,6 +11,7 @@ from explorer.networks import parameter_count
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
 from explorer.work.instrument import InstrumentSpec
+from explorer.work.kept import Keyed
 from explorer.workspace import NetworkSource, Workspace
 
 USE: Use = "test"
@@ -49,6 +50,11 @@ class PruningSelection:
     def weights(self) -> str:
         """The sha256 of the network's weights."""
         return self.source.card.sha256
+
+    @property
+    def keyed(self) -> Keyed[nn.Module]:
+        """The network, for what is computed of it once for all visitors."""
+        return Keyed((self.weights,), self.network)
 
     @property
     def noun(self) -> str:

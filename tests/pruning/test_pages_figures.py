@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from explorer import ui
 from explorer.checkpoints import load
 from explorer.data import BUNDLED, ImageSet
 from explorer.measure import logits, multiply_adds, state_bytes
@@ -14,17 +13,16 @@ from explorer.networks import channel_groups, parameter_count, remove
 from explorer.pruning.methods import METHODS
 from explorer.pruning.recovery import recalibrate
 from tests.app import press, said
+from tests.conftest import PageOutput
 from tests.pruning.app import STUDENT, pruning
 
 TITLES = {method.title: key for key, method in METHODS.items()}
 
 
 @pytest.fixture
-def saved(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
+def saved(output: PageOutput) -> dict[str, pd.DataFrame]:
     """The tables that the page offers as CSV, by file name."""
-    tables: dict[str, pd.DataFrame] = {}
-    monkeypatch.setattr(ui, "download", lambda label, rows, file: tables.update({file: rows}))
-    return tables
+    return output.tables
 
 
 def images_counted(count: int) -> ImageSet:
