@@ -1,5 +1,9 @@
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,38 @@ from explorer import checkpoints
 from explorer.__main__ import main
 from explorer.data import BUNDLED
 from explorer.data.fashion_mnist import FashionMNIST
+from tests.data.conftest import dishes  # noqa: F401 (a fixture)
+
+
+def test_a_training_that_is_terminated_goes_on_where_it_was(
+    dishes: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a real SIGTERM, in a process of its own; the weights are then those of a training in one go."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def options(part: str, *more: str) -> list[str]:
+        where = ["--out", str(tmp_path / part), "--work", str(tmp_path / f"{part}-work")]
+        network = ["--stem", "4", "--widths", "4,8,8,8", "--size", "32", "--data", str(dishes)]
+        return ["train", "mine", *network, "--epochs", "12", "--batch-size", "4", *where, *more]
+
+    state = tmp_path / "ended-work" / "mine.1.resume.pt"
+    command = [sys.executable, "-m", "explorer", *options("ended")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+        while not state.exists() and training.poll() is None:
+            time.sleep(0.01)
+        training.send_signal(signal.SIGTERM)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == -signal.SIGTERM
+    assert "Traceback" not in said
+    done = torch.load(state)["epochs_done"]
+    assert 1 <= done < 12
+    assert main(options("ended")) == 0
+    assert main(options("whole")) == 0
+    ended, whole = (checkpoints.card("mine", tmp_path / part).sha256 for part in ("ended", "whole"))
+    assert ended == whole
+    assert not state.exists()
 
 
 def test_a_network_can_be_trained_distilled_and_verified(
