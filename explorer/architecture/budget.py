@@ -10,12 +10,13 @@ from math import prod
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchinfo import ModelStatistics, summary
 
 from explorer.errors import ExplorerError
 from explorer.networks import (
     NetworkSpec,
+    ShapesAlone,
     cost_model_of_spec,
     image_channels,
     parts_of,
@@ -24,7 +25,6 @@ from explorer.networks import (
     without_numbers,
 )
 from explorer.networks.graph import CONTAINERS
-from explorer.networks.operators import keeps_shape
 
 MIN_SIZE, MAX_SIZE = 1, 1024
 
@@ -166,10 +166,6 @@ class Budget:
         )
 
 
-def _same(features: Tensor) -> Tensor:
-    return features
-
-
 def budget(network: NetworkSpec | nn.Module, size: int = 224) -> Budget:
     """The budget of a network for one image of ``size`` x ``size`` pixels.
 
@@ -198,14 +194,10 @@ def budget(network: NetworkSpec | nn.Module, size: int = 224) -> Budget:
 
 def _read(model: nn.Module, parts: Mapping[str, str], image: tuple[int, int, int]) -> Budget:
     """The budget of a private network without numbers; it is changed."""
-    names = {}
-    for name, module in model.named_modules():
-        names[module] = name
-        if keeps_shape(type(module)):
-            # On the meta device BatchNorm and some activations take longer than all other layers together.
-            module.forward = _same
+    names = {module: name for name, module in model.named_modules()}
     inputs = torch.empty(1, *image, device="meta")
-    statistics: ModelStatistics = summary(model, input_data=inputs, device="meta", verbose=0)
+    with ShapesAlone():
+        statistics: ModelStatistics = summary(model, input_data=inputs, device="meta", verbose=0)
     rows, layers, finished = [], [], []
     running: list[tuple[int, LayerRow]] = []
     for info in statistics.summary_list:

@@ -23,7 +23,13 @@ from explorer.networks.cost import (
     cost_of,
     params_of,
 )
-from explorer.networks.counts import maskable_weights, nonzero_count, parameter_count, without_numbers
+from explorer.networks.counts import (
+    ShapesAlone,
+    maskable_weights,
+    nonzero_count,
+    parameter_count,
+    without_numbers,
+)
 from explorer.networks.feeding import why_not_fed
 from explorer.networks.flow import Role, depthwise_layers
 from explorer.networks.fold import fold_batchnorm
@@ -55,6 +61,7 @@ __all__ = [
     "Piece",
     "ResNetSpec",
     "Role",
+    "ShapesAlone",
     "StudentNet",
     "StudentSpec",
     "all_builders",
