@@ -9,37 +9,37 @@ serving.prepare_process()
 st.set_page_config(page_title="Compression Explorer", page_icon=places.ICON, layout="wide")
 pages = [
     st.Page(
-        places.PACKAGE / "start" / "page.py",
+        places.page("start"),
         title="Start",
         icon=":material/home:",
         default=True,
     ),
     st.Page(
-        places.PACKAGE / "architecture" / "page.py",
+        places.page("architecture"),
         title="Architecture",
         icon=":material/account_tree:",
         url_path="architecture",
     ),
     st.Page(
-        places.PACKAGE / "distillation" / "page.py",
+        places.page("distillation"),
         title="Distillation",
         icon=":material/local_fire_department:",
         url_path="distillation",
     ),
     st.Page(
-        places.PACKAGE / "pruning" / "page.py",
+        places.page("pruning"),
         title="Pruning",
         icon=":material/content_cut:",
         url_path="pruning",
     ),
     st.Page(
-        places.PACKAGE / "report" / "page.py",
+        places.page("report"),
         title="Ledger and report",
         icon=":material/summarize:",
         url_path="report",
     ),
     st.Page(
-        places.PACKAGE / "your_data" / "page.py",
+        places.page("your_data"),
         title="Your data",
         icon=":material/folder_open:",
         url_path="your-data",

@@ -11,3 +11,8 @@ ENTRY = HOUSE / "streamlit_app.py"
 """What Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
 CHECKPOINTS = HOUSE / "checkpoints"
 ICON = PACKAGE / "start" / "icon.png"
+
+
+def page(room: str) -> Path:
+    """The script of the page of a room: where the entry lies differs, so no page is named relative to it."""
+    return PACKAGE / room / "page.py"

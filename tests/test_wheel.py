@@ -24,6 +24,7 @@ from explorer.networks import StudentSpec, params_of
 from tests.test_deployment import health, ignored
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("", "distillation", "report", "your-data", "pruning")
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,13 @@ class Themed(Screen):
 
 
 async def look(address: str) -> tuple[Themed, set[str]]:
-    """The architecture page as a visitor sees it, and what the pruning page's controls offer."""
+    """The architecture page as a visitor sees it, and what the pruning page's controls offer; no page fails."""
     async with visit(address, keepalive=None) as visitor:
         visitor.screen = screen = Themed()
         await visitor.open("architecture", "stem=40")
         seen = Themed(dict(screen.shown), theme=screen.theme)
-        await visitor.open("pruning")
+        for page in PAGES:
+            await visitor.open(page)
         assert screen.errors == []
         offered = {
             str(option)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import palette, ui
+from explorer import palette, places, ui
 from explorer.distillation import page_bugs, page_evidence, page_live, page_loss, page_quiz, soften
 from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
 from explorer.distillation.selection import DistillationSelection
@@ -41,7 +41,7 @@ def main() -> None:
             f"{len(ui.workspace().data.classes)} classes.",
             icon=":material/school:",
         )
-        st.page_link("explorer/your_data/page.py", label="Add a checkpoint", icon=":material/folder_open:")
+        st.page_link(places.page("your_data"), label="Add a checkpoint", icon=":material/folder_open:")
         return
     view, side = st.columns([2, 1], gap="large")
     with side:

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import ui
+from explorer import places, ui
 from explorer.distillation import charts
 from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
 from explorer.distillation.selection import DistillationSelection
@@ -49,9 +49,7 @@ def show_live_training(selection: DistillationSelection) -> None:
         f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
         "same order."
     )
-    st.page_link(
-        "explorer/architecture/page.py", label="Design another network", icon=":material/account_tree:"
-    )
+    st.page_link(places.page("architecture"), label="Design another network", icon=":material/account_tree:")
     left, right = st.columns(2)
     epochs = address.integer_slider("epochs", "Epochs", at=left, help="Length of the schedule.")
     seconds = address.integer_slider(
@@ -88,7 +86,7 @@ def show_live_training(selection: DistillationSelection) -> None:
     _show_pair(pair)
     ui.provenance(shown.origin, shown.where)
     ui.download("Curves as CSV", pair.curves(), "distil_now.csv")
-    st.page_link("explorer/pruning/page.py", label="Prune these two networks", icon=":material/content_cut:")
+    st.page_link(places.page("pruning"), label="Prune these two networks", icon=":material/content_cut:")
 
 
 def _offered_students() -> dict[str, NetworkSpec]:

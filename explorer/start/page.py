@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import ui
+from explorer import places, ui
 from explorer.architecture import charts as architecture_charts
 from explorer.architecture.audit import CLAIM, QUOTED
 from explorer.architecture.budget import budget
@@ -53,9 +53,7 @@ def _draw_architecture() -> None:
         else f"The heaviest layer is **{costs.heaviest.name}**.",
     )
     ui.provenance("computed", "by torchinfo.")
-    st.page_link(
-        "explorer/architecture/page.py", label="Design one that fits", icon=":material/account_tree:"
-    )
+    st.page_link(places.page("architecture"), label="Design one that fits", icon=":material/account_tree:")
 
 
 def _draw_distillation() -> None:
@@ -81,7 +79,7 @@ def _draw_distillation() -> None:
     origin, where = ui.origin_of_logits(name, within=shipped)
     ui.provenance(origin, f"{where}; the softmax is computed here.")
     st.page_link(
-        "explorer/distillation/page.py", label="Drag the temperature", icon=":material/local_fire_department:"
+        places.page("distillation"), label="Drag the temperature", icon=":material/local_fire_department:"
     )
 
 
@@ -105,7 +103,7 @@ def _draw_pruning() -> None:
             "Which one makes it faster, and how to get the accuracy back, is the lesson.",
         )
         ui.provenance("precomputed", f"{stored.where}; first {stored.images:,} {shipped.data.noun('test')}s.")
-    st.page_link("explorer/pruning/page.py", label="Prune it here", icon=":material/content_cut:")
+    st.page_link(places.page("pruning"), label="Prune it here", icon=":material/content_cut:")
 
 
 def _tell(row: SweepRow, classes: int) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explorer import ui
+from explorer import places, ui
 from explorer.arguments import PROGRAM
 from explorer.checkpoints import MAX_MEGABYTES, Card
 from explorer.data import CHECKPOINT_SUFFIXES, DataSet
@@ -215,7 +215,7 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
         ("distillation", "Distil from your teacher", ":material/local_fire_department:"),
         ("pruning", "Prune your network", ":material/content_cut:"),
     ):
-        st.page_link(f"explorer/{file}/page.py", label=label, icon=icon)
+        st.page_link(places.page(file), label=label, icon=icon)
 
 
 def _kind(card: Card) -> str:
