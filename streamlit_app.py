@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer import places, serving
+from explorer.start.page_opening import draw_opening
 
 serving.prepare_process()
 # A local file: a named icon would be fetched from another host.
@@ -49,9 +50,12 @@ pages = [
 
 def draw(page: st.Page) -> None:
     """Draw the page: what is the same on all of them, and what is its own."""
-    st.title(page.title if page.url_path else "Compression Explorer")
+    if page.url_path:
+        st.title(page.title)
+    else:
+        draw_opening()
     serving.wait_for_house()
-    # Not at the top: this brings in torch, and the title is to be on the screen long before.
+    # Not at the top: this brings in torch, and the words above are to be on the screen long before.
     from explorer import ui
     from explorer.your_data.page_sidebar import choose_workspace
 

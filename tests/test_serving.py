@@ -21,7 +21,7 @@ from explorer import serving
 serving._bring_in = lambda: None
 serving.wait_for_house = st.stop
 app = AppTest.from_file("streamlit_app.py").run()
-said = {"titles": [each.value for each in app.title], "errors": len(app.exception)}
+said = {"titles": [each.value for each in app.title], "texts": [each.value for each in app.markdown]}
 """
 
 PREPARED = """
@@ -75,8 +75,18 @@ def run(program: str) -> dict[str, Any]:
     return said
 
 
-def test_the_title_is_drawn_before_torch_is_imported() -> None:
-    assert run(OPENING) == {"titles": ["Compression Explorer"], "errors": 0, "imported": []}
+def test_the_first_numbers_are_drawn_before_torch_is_imported() -> None:
+    said = run(OPENING)
+    assert said["imported"] == []
+    assert said["titles"] == ["Compression Explorer"]
+    cards = json.loads((ROOT / "checkpoints" / "manifest.json").read_text("utf-8"))["checkpoints"]
+    by_size = {card["params"]: card for card in sorted(cards, key=lambda card: card["test_accuracy"])}
+    small, large = by_size[min(by_size)], by_size[max(by_size)]
+    assert said["texts"][-1] == (
+        f"**{len(cards)}** trained networks ship with it, from **{small['params']:,}** parameters, which get "
+        f"**{100 * small['test_accuracy']:.1f}%** of 10,000 test images right, to **{large['params']:,}**, which get "
+        f"**{100 * large['test_accuracy']:.1f}%**."
+    )
 
 
 def test_what_is_imported_is_out_of_the_collectors_sight() -> None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "loopback", "markup", "palette", "places"),
     ("arguments", "serving"),
-    ("files",),
+    ("files", "manifest"),
     ("work",),
     ("data",),
     ("networks",),

@@ -15,10 +15,10 @@ from explorer.checkpoints.reading import read_state, sha256
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.files import write_file
+from explorer.manifest import MANIFEST, not_a_manifest, read_manifest
 from explorer.networks import load_weights
 
 SHIPPED = BUNDLED.checkpoints
-MANIFEST = "manifest.json"
 
 
 def catalogue(folder: Path = SHIPPED) -> dict[str, Card]:
@@ -27,15 +27,14 @@ def catalogue(folder: Path = SHIPPED) -> dict[str, Card]:
     Raises:
         ExplorerError: the manifest is missing or not one of ours.
     """
-    path = folder / MANIFEST
     known = {entry.name for entry in fields(Card)}
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
-        cards = [Card(**{key: value for key, value in entry.items() if key in known}) for entry in entries]
-    except FileNotFoundError as error:
-        raise ExplorerError(f"{folder} has no manifest.json: it is not a folder of checkpoints.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExplorerError(f"{path} is not a manifest of checkpoints.") from error
+        cards = [
+            Card(**{key: value for key, value in entry.items() if key in known})
+            for entry in read_manifest(folder)
+        ]
+    except TypeError as error:
+        raise not_a_manifest(folder) from error
     return {card.name: card for card in cards}
 
 

@@ -1,4 +1,4 @@
-"""The first page: what this is, one computed result per lesson, and where to go."""
+"""The first page below its opening: one computed result per lesson, and where to go."""
 
 from functools import partial
 
@@ -25,10 +25,6 @@ SHARP, SOFT = 1.0, 4.0  # the T that the card tells of
 
 def draw_start_page() -> None:
     """Draw the page: it is about what ships, whatever the visitor works on."""
-    st.markdown(
-        "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
-        "images and real clocks, and says whether it was computed here or shipped with its card."
-    )
     cards = {"Architecture": _draw_architecture, "Distillation": _draw_distillation, "Pruning": _draw_pruning}
     for column, (lesson, draw) in zip(st.columns(3, gap="medium"), cards.items(), strict=True):
         with column.container(border=True, height="stretch"):
