@@ -136,7 +136,7 @@ def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
     if kept is None:
         return None
     source, noun = workspace.source(name), workspace.data.noun(USE)
-    where = describe_sweep_measurement(noun, source.card.title, kept.spec.settings, kept.parts)
+    where = describe_sweep_measurement(noun, source.card.title, kept.settings, kept.parts)
     return MeasuredSweep(kept.parts, Provenance("measured", where))
 
 
@@ -151,7 +151,7 @@ def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
         return None
     title, noun = workspace.source(name).card.title, workspace.data.noun(USE)
     where = describe_forms_measurement(noun, title, kept.parts)
-    return MeasuredForms(kept.parts, kept.spec.settings.ratio, Provenance("measured", where))
+    return MeasuredForms(kept.parts, kept.settings.ratio, Provenance("measured", where))
 
 
 def _kept(

@@ -198,17 +198,17 @@ class Panel(Generic[PartType]):
         self._say_stopped(kept)
         if kept is None:
             return self._show_stored(nothing)
-        asked = self._spec.settings if self._spec else kept.identity.settings
-        self._say_other_settings("This run has", differences(kept.identity.settings, asked))
+        assert self._spec is not None
+        self._say_other_settings("This run has", differences(kept.settings, self._spec.settings))
         missing = self._instrument.unmeasured(kept.parts)
         if missing:
             beside = " The stored figures stand beside it." if self._stored else ""
             st.warning(f"{missing}{beside}", icon=":material/warning:")
         return ShownResult(
             kept.parts,
-            kept.identity.settings,
+            kept.settings,
             "measured",
-            where(kept.spec, kept.parts),
+            where(replace(self._spec, settings=kept.settings), kept.parts),
             kept.finished,
             self._stored if missing else None,
         )
@@ -257,7 +257,7 @@ class Panel(Generic[PartType]):
         if before is not None and self._goes_on(before):
             result = replace(before, state="running")
         else:
-            result = KeptResult(identity, spec, steps=instrument.steps(spec))
+            result = KeptResult(identity, steps=instrument.steps(spec))
         first, earlier = len(result.parts), result.seconds
         said = first / result.steps, f"Starting; about {duration(self._seconds())} here, estimated"
         bar = st.progress(*said)

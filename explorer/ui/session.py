@@ -1,5 +1,6 @@
 """All that is kept for one visitor, in one typed object."""
 
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from explorer.data import BUNDLED
 from explorer.ledger import LedgerRow
 from explorer.measure import Accuracy
 from explorer.networks import NetworkSpec
+from explorer.ui.holdings import ROOM, Holdings
 from explorer.work.identity import Identity
 from explorer.workspace import NetworkSource, open_workspace
 
@@ -55,7 +57,8 @@ class Session:
         name: of this session and no other, in whatever process.
         workspace: the images and networks that the lessons work on.
         uploads: the uploaded networks, by name.
-        refused_uploads: a sentence for each file of the last upload that cannot be used.
+        refused_uploads: a sentence for each uploaded file that cannot be used, by the file's number.
+        opened_uploads: the numbers of the files that were opened.
         trained: networks trained or pruned here, for every lesson to open, by a key of the run that made each:
             a run that goes on replaces its own network and no other.
         accuracies: right answers of the user's networks by images and weights, as measured on the page.
@@ -72,9 +75,10 @@ class Session:
     def __init__(self) -> None:
         self.name = uuid4().hex
         self.workspace = open_workspace(BUNDLED)
-        self.uploads: dict[str, NetworkSource] = {}
-        self.refused_uploads: tuple[str, ...] = ()
-        self.trained: dict[str, NetworkSource] = {}
+        self.uploads = Holdings(ROOM, self._forget)
+        self.refused_uploads: dict[str, str] = {}
+        self.opened_uploads: set[str] = set()
+        self.trained = Holdings(ROOM, self._forget)
         self.accuracies: dict[tuple[str, str], Accuracy] = {}
         self.orders: dict[tuple[str, str], tuple[int, ...]] = {}
         self.pinned: tuple[LedgerRow, ...] = ()
@@ -94,6 +98,11 @@ class Session:
             (len(self.trained), "network made here", "networks made here"),
         )
         return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in things if count)
+
+    def _forget(self, network: NetworkSource) -> None:
+        """Let go of a network that was dropped while its visitor did nothing; the next run of a page says so."""
+        left = tuple(each for each in self.workspace.networks if each.content is not network.content)
+        self.workspace = replace(self.workspace, networks=left)
 
     def keep(self, state: object) -> None:
         """Keep the state of a lesson, in place of an earlier one of its class.

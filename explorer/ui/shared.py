@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -17,6 +18,7 @@ from explorer.training import Recipe
 from explorer.ui.session import session
 from explorer.ui.work import forget_prepared, prepare
 from explorer.user_code import Given, read_or_refused
+from explorer.work.kept import Kept, Keyed
 from explorer.workspace import (
     Logits,
     NetworkSource,
@@ -29,6 +31,8 @@ from explorer.workspace import (
     signature,
     view_logits_of,
 )
+
+_MODELS = Kept(200 * 2**20)
 
 
 @st.cache_resource(show_spinner="Reading the folder", max_entries=2)
@@ -102,13 +106,11 @@ def images(use: Use, within: Workspace | None = None) -> ImageSet:
 def shared_model(name: str) -> nn.Module:
     """A network of the workspace in eval mode; shared by all visitors, so only ever read, never changed."""
     source = workspace().source(name)
-    return _shared_model(source.card.sha256, source)
+    return _MODELS.of(partial(_load, Keyed((source.card.sha256,), source)))
 
 
-@st.cache_resource(show_spinner="Reading the checkpoint", max_entries=8)
-def _shared_model(weights: str, _source: NetworkSource) -> nn.Module:
-    del weights
-    return _source.load()
+def _load(source: Keyed[NetworkSource]) -> nn.Module:
+    return source.value.load()
 
 
 def validation_logits(name: str, within: Workspace | None = None) -> Tensor:

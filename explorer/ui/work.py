@@ -23,6 +23,7 @@ from explorer.work.worker import Worker
 
 ResultType = TypeVar("ResultType")
 MOST_PREPARED = 48
+MOST_BYTES = 200 * 2**20
 _turn = threading.local()
 
 
@@ -107,7 +108,7 @@ def heavy_work() -> Iterator[None]:
 @st.cache_resource(show_spinner=False)
 def _prepared() -> Shelf[tuple[str, ...], Any]:
     """What was prepared for the workspaces of all visitors."""
-    return Shelf(MOST_PREPARED)
+    return Shelf(MOST_PREPARED, MOST_BYTES)
 
 
 def prepare(

@@ -1,5 +1,6 @@
 """Results that are kept in this process: a bounded number, the oldest dropped, safe for many visitors at once."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -7,18 +8,26 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from explorer.work.identity import Identity
+from explorer.work.size import size_of
 
 KeyType = TypeVar("KeyType", bound=Hashable)
 ValueType = TypeVar("ValueType")
 RunState = Literal["running", "stopped", "finished"]
 MOST_RESULTS = 64
+MOST_BYTES = 100 * 2**20
 
 
 class Shelf(Generic[KeyType, ValueType]):
-    """At most so many values by key; putting one more drops the one that was not used for longest."""
+    """At most so many values by key; putting one more drops the one that was not used for longest.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    Args:
+        most: values.
+        most_bytes: of all together, as ``size_of`` counts them; the one that was put last stays in any case.
+    """
+
+    def __init__(self, most: int, most_bytes: float = math.inf) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._sizes: dict[KeyType, int] = {}
         self._lock = threading.RLock()
         self._values: OrderedDict[KeyType, ValueType] = OrderedDict()
 
@@ -31,11 +40,13 @@ class Shelf(Generic[KeyType, ValueType]):
 
     def put(self, key: KeyType, value: ValueType) -> None:
         """Keep this value, now the last one to be dropped."""
+        size = 0 if self._most_bytes == math.inf else size_of(value)
         with self._lock:
-            self._values[key] = value
+            self._values[key], self._sizes[key] = value, size
             self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
+            while len(self._values) > self._most or (len(self._values) > 1 and self.size > self._most_bytes):
+                dropped, _ = self._values.popitem(last=False)
+                del self._sizes[dropped]
 
     def newest(self, fits: Callable[[KeyType], bool]) -> ValueType | None:
         """Of the values whose key fits, the one used last."""
@@ -46,6 +57,13 @@ class Shelf(Generic[KeyType, ValueType]):
         """Forget everything."""
         with self._lock:
             self._values.clear()
+            self._sizes.clear()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values together, where they are bounded."""
+        with self._lock:
+            return sum(self._sizes.values())
 
     def __len__(self) -> int:
         with self._lock:
@@ -58,7 +76,6 @@ class KeptResult:
 
     Attributes:
         identity: what it is a result of.
-        spec: what was asked for; it can be run again.
         parts: the results in the order they became ready.
         steps: how many there will be at the end.
         seconds: how long the run has taken so far, without the time it stood still.
@@ -66,11 +83,15 @@ class KeptResult:
     """
 
     identity: Identity
-    spec: Any
     parts: tuple[Any, ...] = ()
     steps: int = 1
     seconds: float = 0.0
     state: RunState = "running"
+
+    @property
+    def settings(self) -> Any:
+        """Of the run that brought it."""
+        return self.identity.settings
 
     @property
     def finished(self) -> bool:
@@ -89,8 +110,8 @@ class KeptResult:
 class ResultStore:
     """The results of all instruments in this process, under their identities."""
 
-    def __init__(self, most: int = MOST_RESULTS) -> None:
-        self._shelf: Shelf[Identity, KeptResult] = Shelf(most)
+    def __init__(self, most: int = MOST_RESULTS, most_bytes: float = MOST_BYTES) -> None:
+        self._shelf: Shelf[Identity, KeptResult] = Shelf(most, most_bytes)
 
     def keep(self, result: KeptResult) -> None:
         """Keep a result, in place of an earlier one of the same identity."""

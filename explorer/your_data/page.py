@@ -6,6 +6,8 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import places, ui
@@ -117,7 +119,7 @@ def _list_notices() -> None:
 
 def _take_uploads() -> None:
     st.subheader("Networks")
-    files = st.file_uploader(
+    st.file_uploader(
         f"A checkpoint, at most {MAX_MEGABYTES} MB",
         [suffix.removeprefix(".") for suffix in CHECKPOINT_SUFFIXES],
         accept_multiple_files=True,
@@ -127,7 +129,7 @@ def _take_uploads() -> None:
         "torchvision's, under whatever keys: what its shapes do not tell is assumed, and said. No code in it is run, "
         "and it is kept for this session only.",
     )
-    for sentence in ui.session().refused_uploads if files else ():
+    for sentence in dict.fromkeys(ui.session().refused_uploads.values()):
         st.error(ui.escape_markup(sentence), icon=":material/block:")
     workspace = ui.workspace()
     for sentence in dict.fromkeys(file.sentence for file in workspace.refused):
@@ -145,18 +147,32 @@ def _take_uploads() -> None:
 
 def _open_uploads() -> None:
     """Open what was just uploaded; a refused file is told, the others join the session's networks."""
-    refused = []
-    for file in st.session_state["upload"]:
-        # The browser still lists files that went with the process it uploaded them to.
-        if not isinstance(file, UploadedFile):
-            refused.append("A file of the session before is not here any more: upload it again.")
-            continue
-        try:
-            for network in uploaded_networks(file.name, file.getvalue()):
-                ui.session().uploads[network.card.name] = network
-        except ExplorerError as error:
-            refused.append(str(error))
-    ui.session().refused_uploads = tuple(dict.fromkeys(refused))
+    kept, listed = ui.session(), st.session_state["upload"]
+    numbers = {file.file_id for file in listed}
+    kept.refused_uploads = {
+        number: said for number, said in kept.refused_uploads.items() if number in numbers
+    }
+    for file in listed:
+        if isinstance(file, UploadedFile):
+            kept.opened_uploads.add(file.file_id)
+            try:
+                for network in uploaded_networks(file.name, file.getvalue()):
+                    kept.uploads[network.card.name] = network
+            except ExplorerError as error:
+                kept.refused_uploads[file.file_id] = str(error)
+            _let_go(file)
+        elif file.file_id not in kept.opened_uploads:
+            # The browser still lists files that went with the process it uploaded them to.
+            said = "A file of the session before is not here any more: upload it again."
+            kept.refused_uploads[file.file_id] = said
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Drop an uploaded file as it came, which Streamlit would keep beside what was made of it for the whole session."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    file.truncate(0)  # the session holds it, too
 
 
 def _say_there_is_none() -> None:

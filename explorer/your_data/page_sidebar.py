@@ -40,6 +40,16 @@ def choose_workspace() -> None:
     kept = ui.session()
     networks = (*beside, *given, *kept.uploads.values(), *kept.trained.values())
     kept.workspace = Workspace(data, networks, refused)
+    for title in kept.uploads.dropped.values():
+        st.sidebar.warning(
+            ui.escape_markup(f"{title} made room in memory for newer networks: upload it again."),
+            icon=":material/memory:",
+        )
+    for title in kept.trained.dropped.values():
+        st.sidebar.warning(
+            ui.escape_markup(f"{title} made room in memory for newer networks: make it again."),
+            icon=":material/memory:",
+        )
     for sentence in kept.workspace.damaged:
         st.sidebar.warning(ui.escape_markup(sentence), icon=":material/broken_image:")
 

@@ -37,7 +37,7 @@ PARAMS = {source.card.name: parameter_count(source.load()) for source in BOTH}
 
 def change_network(app: AppTest, source: NetworkSource) -> None:
     """Another network takes the place of the first under the very same title, as when it is trained again."""
-    app.session_state["session"].trained = {source.card.name: source}
+    app.session_state["session"].trained[source.card.name] = source
     app.run()
     app.selectbox(key="checkpoint").set_value(source.card.name).run()
     assert not app.exception
@@ -86,7 +86,7 @@ def test_two_networks_of_one_title_can_be_told_apart_in_the_list() -> None:
 def test_the_report_is_about_the_sweep_of_a_network_that_is_still_there() -> None:
     app = pruning(checkpoint=FIRST.card.name, trained=ALONE, **SWEEP)
     press(app, "Run it here")
-    app.session_state["session"].trained = {}
+    app.session_state["session"].trained.clear()
     app.query_params["report_tab"] = "The six answers"
     app.switch_page("explorer/report/page.py").run()
     assert not app.exception

@@ -149,7 +149,7 @@ def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there(started: lis
 
 def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> None:
     spec = spec_of(4, fails_at=2)
-    whole = KeptResult(COUNTING.identity(spec), spec, tuple(map(Number, range(4))), 4, 1.0, "finished")
+    whole = KeptResult(COUNTING.identity(spec), tuple(map(Number, range(4))), 4, 1.0, "finished")
     results().keep(whole)
     app = press(opened(4, fails_at=2))
     assert "ended here" in app.error[0].value
@@ -163,7 +163,7 @@ def test_work_that_starts_itself_runs_once_and_not_after_its_visitor_stopped_it(
     opened(3, starts_itself=True)
     assert started == [0]
     spec = spec_of(5)
-    results().keep(KeptResult(COUNTING.identity(spec), spec, (Number(0),), 5, 1.0, "stopped"))
+    results().keep(KeptResult(COUNTING.identity(spec), (Number(0),), 5, 1.0, "stopped"))
     app = AppTest.from_function(page, args=(5, 10**9, "one", False, True))
     app.session_state["session"] = stopped_session(COUNTING.identity(spec))
     app.run()
@@ -296,7 +296,7 @@ def test_work_that_ends_by_itself_says_its_longest_time_and_is_kept_as_it_collec
 def test_a_run_that_goes_on_has_taken_the_seconds_of_both_parts() -> None:
     spec = spec_of(4)
     identity = COUNTING.identity(spec)
-    results().keep(KeptResult(identity, spec, (Number(0), Number(1)), 4, 100.0, "stopped"))
+    results().keep(KeptResult(identity, (Number(0), Number(1)), 4, 100.0, "stopped"))
     press(opened(4), "Go on")
     whole = results().get(identity)
     assert whole is not None
@@ -318,7 +318,7 @@ def test_what_cannot_go_on_starts_anew_and_has_no_part_twice() -> None:
 
     whole = Counting(key="never goes on", resumes=False)
     spec = spec_of(4)
-    results().keep(KeptResult(whole.identity(spec), spec, (Number(0), Number(1)), 4, 1.0, "stopped"))
+    results().keep(KeptResult(whole.identity(spec), (Number(0), Number(1)), 4, 1.0, "stopped"))
     app = AppTest.from_function(whole_page).run()
     assert "4 numbers, about" in app.caption[0].value
     press(app)

@@ -37,9 +37,9 @@ ONE = Identity("map", "weights", "images", Settings())
 )
 def test_a_result_is_found_by_what_it_is_a_result_of_and_by_nothing_else(change: dict[str, object]) -> None:
     store, other = ResultStore(), replace(ONE, **change)
-    store.keep(KeptResult(ONE, None, ("mine",)))
+    store.keep(KeptResult(ONE, ("mine",)))
     assert store.get(other) is None
-    store.keep(KeptResult(other, None, ("other",)))
+    store.keep(KeptResult(other, ("other",)))
     assert store.get(ONE).parts == ("mine",)
     assert store.get(other).parts == ("other",)
     assert pickle.loads(pickle.dumps(other)) == other  # noqa: S301 (our own)
@@ -48,8 +48,8 @@ def test_a_result_is_found_by_what_it_is_a_result_of_and_by_nothing_else(change:
 def test_the_latest_of_a_subject_is_the_newest_with_any_settings() -> None:
     store = ResultStore()
     for images in (100, 200, 300):
-        store.keep(KeptResult(replace(ONE, settings=Settings(images)), None, (images,)))
-    store.keep(KeptResult(replace(ONE, weights="other"), None, ("other",)))
+        store.keep(KeptResult(replace(ONE, settings=Settings(images)), (images,)))
+    store.keep(KeptResult(replace(ONE, weights="other"), ("other",)))
     assert store.latest(*ONE.subject).parts == (300,)
     assert store.latest("map", "other", "images").parts == ("other",)
     assert store.latest("map", "weights", "none") is None
@@ -59,9 +59,9 @@ def test_the_store_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
     store = ResultStore(most=3)
     identities = [replace(ONE, weights=str(number)) for number in range(4)]
     for identity in identities[:3]:
-        store.keep(KeptResult(identity, None))
+        store.keep(KeptResult(identity))
     assert store.get(identities[0]) is not None
-    store.keep(KeptResult(identities[3], None))
+    store.keep(KeptResult(identities[3]))
     assert len(store) == 3
     assert [store.get(identity) is not None for identity in identities] == [True, False, True, True]
 
@@ -83,7 +83,7 @@ def test_many_threads_may_keep_and_look_at_once() -> None:
 
 
 def test_a_kept_result_grows_by_new_values_only() -> None:
-    first = KeptResult(ONE, None, steps=2)
+    first = KeptResult(ONE, steps=2)
     second = first.with_parts(("a",), 0.5).with_parts(("a", "b"), 1.25).ended("finished")
     assert (first.parts, first.seconds, first.finished) == ((), 0.0, False)
     assert (second.parts, second.seconds, second.finished) == (("a", "b"), 1.25, True)
@@ -117,3 +117,21 @@ def test_an_estimate_comes_from_a_trial_and_is_corrected_by_real_runs() -> None:
     assert estimator.seconds(4e9, ("map", "net"), "net", trial) == pytest.approx(12.0)
     estimator.learn(4e9, ("map", "net"), 0.01)
     assert estimator.seconds(4e9, ("map", "net"), "net", trial) == pytest.approx(12.0), "too short to tell"
+
+
+def test_a_shelf_holds_so_many_bytes_and_the_newest_in_any_case() -> None:
+    shelf: Shelf[str, bytes] = Shelf(10, 2500)
+    shelf.put("first", bytes(1000))
+    shelf.put("second", bytes(1000))
+    assert shelf.get("first") is not None, "used again, so that the second is now the oldest"
+    shelf.put("third", bytes(1000))
+    assert [shelf.get(key) is not None for key in ("first", "second", "third")] == [True, False, True]
+    assert 2000 <= shelf.size <= 2500
+    shelf.put("first", bytes(10))
+    shelf.put("fourth", bytes(1000))
+    assert len(shelf) == 3, "a value that was replaced counts as it is now"
+    shelf.put("large", bytes(9000))
+    assert len(shelf) == 1
+    assert shelf.get("large") is not None
+    shelf.clear()
+    assert (shelf.size, len(shelf)) == (0, 0)
