@@ -81,7 +81,8 @@ class NetworkSource:
         if self.content is not None:
             return load_weights(self.card.build(), load(self.content), self.card.title).eval()
         assert self.path is not None, "a network is in memory or in a file"
-        state = read_state(self.path, self.part)
+        if not self.path.is_file():
+            raise ExplorerError(f"There is no file {self.path}.")
         if identity(self.path, self.part) != self.card.sha256:
             # A card is older than this process; what has none was opened by it.
             catalogued = self.path.name == self.card.file and (self.path.parent / MANIFEST).exists()
@@ -91,7 +92,7 @@ class NetworkSource:
                 if catalogued
                 else f"{self.path.name} has changed since it was read: reload the page."
             )
-        return load_weights(self.card.build(), state, self.path.name).eval()
+        return load_weights(self.card.build(), read_state(self.path, self.part), self.path.name).eval()
 
     @property
     def ships(self) -> bool:

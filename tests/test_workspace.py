@@ -2,6 +2,7 @@ import math
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from explorer import workspace as workspace_module
-from explorer.checkpoints import catalogue
+from explorer.checkpoints import card, catalogue, load, write
 from explorer.checkpoints.evidence import LOGITS, write_rows, write_tensors
 from explorer.data import BUNDLED, ImageSet, open_data_set
 from explorer.errors import ExplorerError
@@ -483,3 +484,23 @@ def test_two_networks_of_one_file_are_two_in_the_workspace(dishes: Path) -> None
         assert torch.equal(again.load()(images), net(images))
         assert again.notices == source.notices
         assert any("is assumed" in notice for notice in source.notices)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:9000], lambda whole: whole[:-1] + bytes([whole[-1] ^ 4])]
+)
+def test_a_damaged_checkpoint_is_told_by_its_card_and_the_others_are_as_they_were(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    for name in ("student-5k", "student-10k"):
+        write(replace(card(name), bytes=0), load(name).state_dict(), tmp_path)
+    broken, whole = open_workspace(BUNDLED, tmp_path).sources.values()
+    assert broken.path is not None
+    broken.path.write_bytes(damage(broken.path.read_bytes()))
+    again, other = open_workspace(BUNDLED, tmp_path).sources.values()
+    for source in (broken, again):
+        with pytest.raises(ExplorerError, match=r"student-5k\.safetensors is damaged: .* fetch it again\.$"):
+            source.load()
+    with pytest.raises(ExplorerError, match=r"student-5k\.safetensors is damaged: .* fetch it again\.$"):
+        load("student-5k", tmp_path)
+    assert torch.equal(next(whole.load().parameters()), next(other.load().parameters()))

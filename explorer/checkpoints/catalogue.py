@@ -54,13 +54,14 @@ def load(name: str, folder: Path = SHIPPED) -> nn.Module:
     """
     entry = card(name, folder)
     path = folder / entry.file
-    state = read_state(path)
+    if not path.is_file():
+        raise ExplorerError(f"There is no file {path}.")
     if sha256(path) != entry.sha256:
         raise ExplorerError(
             f"{path.name} is damaged: it is not the file that its card describes (its sha256 differs), so fetch it "
             "again."
         )
-    return load_weights(entry.build(), state, path.name).eval()
+    return load_weights(entry.build(), read_state(path), path.name).eval()
 
 
 def write(entry: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
