@@ -8,10 +8,11 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import charts, page_detail
-from explorer.architecture.budget import Budget, Verdict, budget, verdict
+from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
-from explorer.architecture.page_controls import asked_course, coming, controls, take
+from explorer.architecture.page_controls import asked_course, take
 from explorer.architecture.page_detail import Design
+from explorer.architecture.page_verdict import answered, check
 from explorer.architecture.presets import Course, passing
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
@@ -34,53 +35,23 @@ def main() -> None:
         "How many parameters does a network have, where do they sit, and does it fit the limit? Edit the widths of "
         "any network; it opens with the report's own **StudentNet**."
     )
-    view, side = st.columns([2, 1], gap="large")
-    try:
-        state = coming()
-        with view:
-            # First of all that follows from the controls, before they are drawn and anything is built.
-            said = verdict(state.spec, state.size)
-            _verdict(said, state.limit)
-    finally:
-        with side:
-            controls()
+    view, answer = answered()
+    if isinstance(answer, ExplorerError):
+        raise answer
+    state, said = answer
     spec, size, limit = state.spec, state.size, state.limit
     ui.session().design = spec  # the distillation lesson trains it
     with view:
         costs = _budget(spec, size, limit)
         _floor(asked_course())
         _ways_out(spec, limit)
-        _check(said, costs)
+        check(said, costs)
         ui.pin("architecture", lambda: design_row(spec, size))
         _steps(spec, size)
     design = Design(spec, size, costs)
     for name, tab in address.tabs("architecture_tab", tuple(TABS)):
         with tab:
             TABS[name](design)
-
-
-def _verdict(costs: Verdict, limit: int) -> None:
-    over = costs.params - limit
-    total, against, adds = st.columns(3)
-    total.metric("Parameters", _short(costs.params), border=True, help=f"{costs.params:,}")
-    against.metric(
-        f"{'Over' if over > 0 else 'Under'} {limit:,} by",
-        _short(abs(over)),
-        border=True,
-        help=f"{abs(over):,}; the network is {costs.params / limit:.0%} of the limit.",
-    )
-    adds.metric(
-        "Multiply-adds",
-        f"{costs.mult_adds / 1e6:.1f} M",
-        border=True,
-        help="For one image, as torchinfo counts them.",
-    )
-    share = costs.most / costs.params
-    blame = f"The heaviest layer is **{costs.heaviest}** ({costs.kind}): {costs.most:,}, {share:.0%} of all."
-    if costs.within(limit):
-        st.success(f"**Within the limit**, {-over:,} parameters to spare. {blame}", icon=":material/check:")
-    else:
-        st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
 
 
 def _budget(spec: NetworkSpec, size: int, limit: int) -> Budget:
@@ -112,11 +83,6 @@ def _floor(course: Course | None) -> None:
     ui.provenance("precomputed", f"{BUNDLED.describe('test')}, from the cards.")
 
 
-def _short(count: int) -> str:
-    """A count, in millions where it would not fit into its box."""
-    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:.2f} M"
-
-
 def _ways_out(spec: NetworkSpec, limit: int) -> None:
     within, refusal = params_of(spec) <= limit, ""
     try:
@@ -146,20 +112,6 @@ def _ways_out(spec: NetworkSpec, limit: int) -> None:
     )
     if refusal:
         st.caption(refusal)
-
-
-def _check(said: Verdict, counted: Budget) -> None:
-    """Hold the verdict, which is arithmetic, against torchinfo's count of the network itself."""
-    if (said.params, said.mult_adds) == (counted.total_params, counted.mult_adds):
-        ui.provenance(
-            "computed", "in closed form; torchinfo counts the same in a network built with these widths."
-        )
-        return
-    st.error(
-        f"torchinfo counts {counted.total_params:,} parameters and {counted.mult_adds:,} multiply-adds here: "
-        "trust its figures, not those above.",
-        icon=":material/error:",
-    )
 
 
 def _steps(spec: NetworkSpec, size: int) -> None:

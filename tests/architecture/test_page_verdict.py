@@ -1,0 +1,99 @@
+"""The verdict comes first and alone, and says what the controls will be set to and torchinfo will count."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+from explorer.architecture.budget import budget, verdict
+from explorer.architecture.presets import presets
+from explorer.networks import NetworkSpec, StudentSpec, params_of
+from explorer.networks.resnet import ResNetSpec
+from tests.app import arrive, said
+
+SPECS = [preset.spec for preset in presets()] + [ResNetSpec()]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of all elements in the order in which they are sent."""
+    kinds: list[str] = []
+    enqueue = ScriptRunContext.enqueue
+
+    def note(self: ScriptRunContext, message: Any) -> None:
+        if message.WhichOneof("type") == "delta" and message.delta.WhichOneof("type") == "new_element":
+            kinds.append(message.delta.new_element.WhichOneof("type"))
+        enqueue(self, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", note)
+    return kinds
+
+
+def params(app: AppTest) -> str:
+    return str(app.metric[0].help)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.kind)
+@pytest.mark.parametrize("size", [224, 96])
+def test_the_verdict_is_torchinfos(spec: NetworkSpec, size: int) -> None:
+    costs = budget(spec, size)
+    heavy = costs.heaviest
+    assert dataclasses.astuple(verdict(spec, size)) == (
+        *(costs.total_params, costs.mult_adds),
+        *(heavy.name, heavy.kind, heavy.params),
+    )
+
+
+def test_it_is_sent_before_any_control_chart_or_table(sent: list[str]) -> None:
+    app = arrive("architecture")
+    sent.clear()
+    app.number_input(key="stem").set_value(40).run()
+    last = max(place for place, kind in enumerate(sent) if kind == "metric")
+    assert sent.count("metric") == 3
+    assert sent[last + 1] == "alert"
+    for kind in ("number_input", "vega_lite_chart", "dataframe"):
+        assert last < sent.index(kind), kind
+
+
+def page() -> None:
+    import itertools
+
+    import streamlit as st
+
+    from explorer.architecture import page_verdict
+
+    page_verdict._answered(itertools.count(1 if st.session_state.pop("alone", False) else 0))
+
+
+def test_a_moved_control_brings_the_verdict_alone_and_then_the_page(sent: list[str]) -> None:
+    app = AppTest.from_function(page).run()
+    before = params(app)
+    sent.clear()
+    app.session_state["alone"] = True
+    app.number_input(key="stem").set_value(41).run()
+    verdicts = ["metric", "metric", "metric", "alert"]
+    drawn = [kind for kind in sent if kind != "empty"]
+    assert drawn[:4] == drawn[4:8] == verdicts
+    assert sent.count("number_input") == 7
+    assert params(app) == f"{params_of(StudentSpec(stem=41)):,}" != before
+
+
+def test_a_design_that_cannot_be_built_leaves_its_controls_and_says_why() -> None:
+    app = arrive("architecture", net="teacher", widths="-".join(["1024"] * 12))
+    assert not app.metric
+    assert any("at most 64,000,000 can be built here" in each.value for each in app.error)
+    assert app.selectbox(key="net").value == "teacher"
+
+
+def test_where_torchinfo_counts_otherwise_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = dataclasses.replace(budget(StudentSpec()), mult_adds=7)
+    monkeypatch.setattr("explorer.architecture.budget.budget", lambda spec, size: wrong)
+    app = arrive("architecture")
+    assert any("99,060 parameters and 7 multiply-adds" in error.value for error in app.error)
+    assert not said(app, "torchinfo counts the same")
+
+
+def test_torchinfo_counts_the_same() -> None:
+    assert said(arrive("architecture"), "torchinfo counts the same")
