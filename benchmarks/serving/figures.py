@@ -190,7 +190,7 @@ def _training(turns: int = ROUNDS, edits: int = 4) -> Iterator[BenchFigure]:
     yield _seconds(
         "Stop until the page says that it has stopped", stops, 1.0, f"pressed after {CLASS} sessions had gone"
     )
-    peak = max(held, key=lambda each: each.pss)
+    peak = max(held, key=lambda each: each.size)
     yield _gigabytes(f"memory at the peak of {CLASS} sessions beside a training", peak, 1.3)
 
 
@@ -202,8 +202,8 @@ def _seconds(name: str, found: list[float], aim: float, how: str) -> BenchFigure
 
 
 def _gigabytes(name: str, held: memory.Resident, aim: float) -> BenchFigure:
-    size = held.pss / 1e9
-    how = f"all processes of the server, each page counted once (PSS): {held}"
+    size = held.size / 1e9
+    how = f"all processes of the server, each mapped file counted once: {held}"
     return BenchFigure(name, round(size, 3), "GB", f"at most {aim:g}", size <= aim, how)
 
 
@@ -272,12 +272,12 @@ def _memory(rounds: int = 20) -> Iterator[BenchFigure]:
             held.append(memory.resident(ours.pid))
     yield _gigabytes("memory after one visitor on every page", once, 1.0)
     # Streamlit keeps a session that has gone for two minutes, in case its browser comes back.
-    early, late = (statistics.median(each.pss for each in part) for part in (held[:5], held[-5:]))
+    early, late = (statistics.median(each.size for each in part) for part in (held[:5], held[-5:]))
     yield _ratio(
         f"memory over {rounds} rounds of {CLASS} sessions that come and go, the last five against the first five",
         late / early,
         1.05,
-        "medians, PSS; by round " + ", ".join(f"{each.pss / memory.MB:.0f}" for each in held) + " MB",
+        "medians; by round " + ", ".join(f"{each.size / memory.MB:.0f}" for each in held) + " MB",
         unit="times as much",
     )
     whole = _joined(every)

@@ -146,10 +146,14 @@ def test_memory_is_that_of_a_process_and_all_below_it(tmp_path: Path) -> None:
         folder = tmp_path / str(pid)
         folder.mkdir()
         (folder / "stat").write_text(f"{pid} (a ) name) S {parent} 1 1")
-        (folder / "smaps_rollup").write_text(f"head\nRss: {10 * pid} kB\nPss: {pid} kB\n")
+        (folder / "smaps").write_text(
+            f"1-2 r-xp 0 00:00 5   /lib/large file.so\nRss: {10 * pid} kB\nPss: {pid} kB\nAnonymous: 1 kB\n"
+            "VmFlags: rd ex\n3-4 rw-p 0 00:00 0\nRss: 20 kB\nPss: 20 kB\nAnonymous: 20 kB\n"
+        )
     assert tree(7, tmp_path) == [7, 8]
     held = resident(7, tmp_path)
-    assert (held.pss, held.rss, held.processes) == (15 * 1024, 150 * 1024, 2)
+    assert (held.pss, held.rss, held.processes) == ((15 + 40) * 1024, (150 + 40) * 1024, 2)
+    assert held.size == (2 * (20 + 1) + 80 - 1) * 1024  # the file once, as the larger process holds it
     with pytest.raises(ExplorerError, match="Linux"):
         resident(2, tmp_path)
 
