@@ -54,7 +54,7 @@ def answers_tab() -> None:
     # Built when pressed: drawing the figures takes a second or two.
     page.download_button(
         "Report as HTML",
-        lambda: to_html(document),
+        partial(ui.make_file, to_html, document),
         "report.html",
         "text/html",
         on_click="ignore",
@@ -65,7 +65,7 @@ def answers_tab() -> None:
     )
     text.download_button(
         "Report as Markdown",
-        lambda: to_zip(document),
+        partial(ui.make_file, to_zip, document),
         "report.zip",
         "application/zip",
         on_click="ignore",
@@ -75,7 +75,7 @@ def answers_tab() -> None:
     )
     values.download_button(
         "Numbers as JSON",
-        lambda: to_numbers(document),
+        partial(ui.make_file, to_numbers, document),
         "numbers.json",
         "application/json",
         on_click="ignore",

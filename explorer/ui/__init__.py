@@ -30,7 +30,7 @@ from explorer.ui.shared import (
     view_logits,
     workspace,
 )
-from explorer.ui.work import heavy_work, pace, prepare, start_worker, stopwatch
+from explorer.ui.work import heavy_work, make_file, pace, prepare, start_worker, stopwatch
 
 __all__ = [
     "COLUMNS",
@@ -45,6 +45,7 @@ __all__ = [
     "images",
     "kept",
     "logits_in_words",
+    "make_file",
     "networks",
     "networks_table",
     "origin_of_logits",

@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.measure import use_threads
 from explorer.ui import address
 from explorer.work.estimate import duration
-from explorer.work.progress import Update, follow, left_on_disk, without_work
+from explorer.work.progress import Update, follow, in_one_step, left_on_disk, without_work
 from explorer.work.queue import Queue
 from explorer.work.quiet import Quiet
 from explorer.work.results import Shelf
@@ -186,6 +186,22 @@ def _prepare(steps: Callable[..., Generator[Update, None, ResultType]], *argumen
         result = follow(worker().run(steps, *arguments), show)
     bar.empty()
     return result
+
+
+def make_file(function: Callable[..., ResultType], *arguments: object) -> ResultType:
+    """``function(*arguments)`` for a download, when it is pressed: in the worker, unless that has other work.
+
+    A download cannot show a queue, and a file takes seconds where a training takes minutes: then it is made here.
+    """
+    queue = _queue()
+    ticket = queue.join()
+    try:
+        if queue.ahead(ticket, 0.0):
+            return function(*arguments)
+        made: ResultType = follow(worker().run(in_one_step, function, *arguments), lambda _: None)
+        return made
+    finally:
+        queue.leave(ticket)
 
 
 def forget_prepared() -> None:

@@ -50,3 +50,9 @@ def left_on_disk(
 ) -> Generator[Update, None, None]:
     """Work whose result is on the disk afterwards, and not worth sending."""
     yield from steps(*arguments)
+
+
+def in_one_step(function: Callable[..., Result], *arguments: object) -> Generator[Update, None, Result]:
+    """``function(*arguments)`` as work that tells nothing of how far it is."""
+    yield from ()
+    return function(*arguments)

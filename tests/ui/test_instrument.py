@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer import ui
 from explorer.ui.instrument import results
-from explorer.ui.work import worker
+from explorer.ui.work import _queue, worker
 from explorer.work.identity import Identity
 from explorer.work.results import KeptResult
 from explorer.work.worker import Worker
@@ -31,7 +32,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     began, run = list[int](), Worker.run
 
     def noted(self: Worker, steps: Any, *arguments: Any) -> Generator[Any, None, Any]:
-        began.append(len(arguments[-1]))
+        last = arguments[-1]
+        began.append(len(last) if isinstance(last, tuple | str) else 0)
         return (yield from run(self, steps, *arguments))
 
     monkeypatch.setattr(Worker, "run", noted)
@@ -250,6 +252,17 @@ def test_what_is_prepared_is_prepared_once_for_all_in_the_worker(started: list[i
     first, second = AppTest.from_function(script).run(), AppTest.from_function(script).run()
     assert [app.markdown[0].value for app in (first, second)] == [f"ready {worker().pid}"] * 2
     assert len(started) == 1
+
+
+def test_a_file_for_a_download_is_made_in_the_worker_unless_that_has_other_work() -> None:
+    assert ui.make_file(os.getpid) == worker().pid
+    queue = _queue()
+    ticket = queue.join()
+    try:
+        assert ui.make_file(os.getpid) == os.getpid()
+    finally:
+        queue.leave(ticket)
+    assert ui.make_file(os.getpid) == worker().pid
 
 
 def test_the_estimate_follows_how_long_runs_of_these_weights_really_took() -> None:
