@@ -27,21 +27,23 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
                 scale=alt.Scale(domain=order, range=_shades(order)),
                 legend=alt.Legend(orient="top", title=None, columns=3 if len(order) <= 6 else 6),
             ),
-            order="position:Q",
+            order=alt.Order("position:Q"),
             tooltip=[
                 alt.Tooltip("part:N", title="Part"),
                 alt.Tooltip("parameters:Q", title="Parameters", format=","),
             ],
         )
     )
-    rule = alt.Chart(pd.DataFrame({"limit": [limit], "text": [f"limit {limit:,}"]})).encode(x="limit:Q")
+    rule = alt.Chart(pd.DataFrame({"limit": [limit], "text": [f"limit {limit:,}"]})).encode(
+        x=alt.X("limit:Q")
+    )
     # A pale rim, so that the line can be seen on a bar of any shade.
     rim = rule.mark_rule(color="white", strokeWidth=6)
     line = rule.mark_rule(color=palette.OVER, strokeWidth=3).encode(
         tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")]
     )
     text = rule.mark_text(color=palette.OVER, fontWeight="bold", baseline="bottom", y=-4).encode(
-        text="text:N"
+        text=alt.Text("text:N")
     )
     return alt.layer(bar, rim, line, text).properties(height=220)
 
@@ -148,12 +150,14 @@ def family_curve(
         color=_way_color(),
     )
     y = alt.Y("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
-    line = base.mark_line().encode(y=y, detail="kind:N", tooltip=_family_tooltip())
-    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line().encode(y=y, detail=alt.Detail("kind:N"), tooltip=_family_tooltip())
+    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     here = (
         alt.Chart(pd.DataFrame({"parameters": [params]}))
         .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE)
-        .encode(x="parameters:Q", tooltip=[alt.Tooltip("parameters:Q", title="This network", format=",")])
+        .encode(
+            x=alt.X("parameters:Q"), tooltip=[alt.Tooltip("parameters:Q", title="This network", format=",")]
+        )
     )
     points = base.mark_point(size=80, filled=True, opacity=1).encode(
         y=y,
@@ -185,7 +189,7 @@ def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     )
     axis = alt.Axis(format=".1%", tickCount=5, labelOverlap=True)
     x = alt.X("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=axis)
-    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(x="low:Q", x2="high:Q")
+    spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
     points = base.mark_point(size=80, filled=True, opacity=1).encode(x=x)
     return alt.layer(spread, points).properties(height=70 + 45 * rows["kind"].nunique())
 
@@ -214,6 +218,6 @@ def _floor(floor: float) -> alt.Chart:
     rule: alt.Chart = (
         alt.Chart(pd.DataFrame({"floor": [floor]}))
         .mark_rule(strokeDash=[2, 3], strokeWidth=2, color=palette.OVER)
-        .encode(y="floor:Q", tooltip=[alt.Tooltip("floor:Q", title="Asked for", format=".1%")])
+        .encode(y=alt.Y("floor:Q"), tooltip=[alt.Tooltip("floor:Q", title="Asked for", format=".1%")])
     )
     return rule

@@ -102,7 +102,7 @@ def _chosen_temperature_rule(temperature: float) -> alt.Chart:
     rule: alt.Chart = (
         alt.Chart(pd.DataFrame({"temperature": [temperature]}))
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
-        .encode(x="temperature:Q", tooltip=[alt.Tooltip("temperature:Q", title="Chosen T")])
+        .encode(x=alt.X("temperature:Q"), tooltip=[alt.Tooltip("temperature:Q", title="Chosen T")])
     )
     return rule
 
@@ -158,7 +158,7 @@ def decoupled_kl_areas(
             ],
         )
     )
-    rule = alt.Chart(pd.DataFrame({"limit": [limit]})).encode(y="limit:Q")
+    rule = alt.Chart(pd.DataFrame({"limit": [limit]})).encode(y=alt.Y("limit:Q"))
     # A pale rim, so that the line can be seen on the areas.
     rim = rule.mark_rule(strokeWidth=4, color="white", opacity=0.8)
     line = rule.mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE).encode(
@@ -239,8 +239,10 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         )
     )
     ink = alt.condition(f"abs(datum.difference) > {0.6 * span}", alt.value("#ffffff"), alt.value("#18212c"))
-    numbers = base.mark_text(fontSize=12, dy=-7, fontWeight="bold").encode(text="shown:N", color=ink)
-    spreads = base.mark_text(fontSize=10, dy=9).encode(text="half:N", color=ink)
+    numbers = base.mark_text(fontSize=12, dy=-7, fontWeight="bold").encode(
+        text=alt.Text("shown:N"), color=ink
+    )
+    spreads = base.mark_text(fontSize=10, dy=9).encode(text=alt.Text("half:N"), color=ink)
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 
@@ -251,7 +253,7 @@ def reliability_lines(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     diagonal = (
         alt.Chart(pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]}))
         .mark_line(strokeDash=[4, 4], color=palette.DENSE)
-        .encode(x="confidence:Q", y="accuracy:Q")
+        .encode(x=alt.X("confidence:Q"), y=alt.Y("accuracy:Q"))
     )
     base = alt.Chart(rows).encode(
         x=alt.X("confidence:Q", title="Mean confidence in the bin", scale=alt.Scale(domain=[0, 1])),
@@ -344,12 +346,12 @@ def gain_intervals(
             alt.Tooltip("high:Q", title="95 % to", format="+.2f"),
         ],
     )
-    intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2="high:Q")
+    intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2=alt.Y2("high:Q"))
     # Hollow where one cannot tell, so that it is not only read off the line of 0.
     points = base.mark_point(size=70, strokeWidth=2).encode(
-        y="change:Q",
+        y=alt.Y("change:Q"),
         fill=alt.Fill(f"{series}:N", scale=scale, legend=None),
         fillOpacity=alt.condition("datum.tells", alt.value(1), alt.value(0)),
     )
     zero = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(strokeDash=[6, 4], color=palette.DENSE)
-    return alt.layer(zero.encode(y="change:Q"), intervals, points).properties(height=340)
+    return alt.layer(zero.encode(y=alt.Y("change:Q")), intervals, points).properties(height=340)

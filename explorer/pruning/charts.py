@@ -93,11 +93,11 @@ def accuracy_curve(
     each is a diamond with its error as a line down or up to what was counted.
     """
     recoveries = [name for name in DASHES if name in set(rows["recovery"])]
-    base = alt.Chart(rows).encode(x=_across(across), color=_color(rows), detail="recovery:N")
+    base = alt.Chart(rows).encode(x=_across(across), color=_color(rows), detail=alt.Detail("recovery:N"))
     if across == "ratio":
-        spread = base.mark_area(opacity=0.18).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
+        spread = base.mark_area(opacity=0.18).encode(y=alt.Y("accuracy_low:Q"), y2=alt.Y2("accuracy_high:Q"))
     else:
-        spread = base.mark_rule(opacity=0.5).encode(y="accuracy_low:Q", y2="accuracy_high:Q")
+        spread = base.mark_rule(opacity=0.5).encode(y=alt.Y("accuracy_low:Q"), y2=alt.Y2("accuracy_high:Q"))
     line = base.mark_line(point=True).encode(
         y=alt.Y(
             "accuracy:Q",
@@ -105,7 +105,7 @@ def accuracy_curve(
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%"),
         ),
-        order="ratio:Q",
+        order=alt.Order("ratio:Q"),
         strokeDash=alt.StrokeDash(
             "recovery:N",
             sort=recoveries,
@@ -125,9 +125,11 @@ def _guesses(guesses: pd.DataFrame, rows: pd.DataFrame, across: str) -> list[alt
     columns = list(dict.fromkeys(["method", "ratio", across]))
     marked = guesses[["method", "ratio", "guess", "measured"]].merge(before[columns], on=["method", "ratio"])
     base = alt.Chart(marked).encode(x=_across(across))
-    error = base.mark_rule(color=palette.OVER, strokeWidth=2).encode(y="guess:Q", y2="measured:Q")
+    error = base.mark_rule(color=palette.OVER, strokeWidth=2).encode(
+        y=alt.Y("guess:Q"), y2=alt.Y2("measured:Q")
+    )
     point = base.mark_point(shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1).encode(
-        y="guess:Q",
+        y=alt.Y("guess:Q"),
         tooltip=[
             alt.Tooltip("method:N", title="Guess for"),
             alt.Tooltip("ratio:Q", title="Ratio", format=".0%"),
@@ -154,7 +156,7 @@ def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     same = (
         alt.Chart(pd.DataFrame({"speed_up": [1.0]}))
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
-        .encode(y="speed_up:Q")
+        .encode(y=alt.Y("speed_up:Q"))
     )
     return alt.layer(same, line).properties(height=_height(rows))
 
@@ -209,7 +211,7 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     same = (
         alt.Chart(pd.DataFrame({"share": [1.0]}))
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
-        .encode(x="share:Q")
+        .encode(x=alt.X("share:Q"))
     )
     return alt.layer(bars, same).properties(height=420)
 
@@ -272,11 +274,11 @@ def class_points(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetC
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%", labelOverlap=True),
         ),
-        x2="accuracy_high:Q",
+        x2=alt.X2("accuracy_high:Q"),
         color=_pair(pruned, names),
     )
     points = base.mark_point(filled=True, size=80, opacity=1).encode(
-        x="accuracy:Q", color=_pair(pruned, names)
+        x=alt.X("accuracy:Q"), color=_pair(pruned, names)
     )
     return alt.layer(spread, points).properties(height=420)
 

@@ -82,6 +82,6 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
     names = (
         base.transform_filter("datum.named")
         .mark_text(dy=-13, limit=150, color=palette.DENSE)
-        .encode(text="title:N")
+        .encode(text=alt.Text("title:N"))
     )
     return alt.layer(line, points, names).properties(height=420)

@@ -125,8 +125,16 @@ def bare_chart(figure: "partial[Any]", **settings: Any) -> None:
 
 def _finished(figure: "partial[Any]") -> dict[str, Any]:
     """A chart as it is sent to the browser, which puts on its own theme: light or dark, the chart is the same."""
+    unchecked: Any = _Unchecked(figure())
     # The same conversion as in st.altair_chart; in 1.67 it has no public name.
-    return dict(_convert_altair_to_vega_lite_spec(figure()))
+    return dict(_convert_altair_to_vega_lite_spec(unchecked))
+
+
+class _Unchecked:
+    """A chart that is not held against Vega-Lite's schema, which takes longer than making it: tests do that."""
+
+    def __init__(self, figure: Any) -> None:
+        self.to_dict = partial(figure.to_dict, validate=False)
 
 
 def picked(chart: str, selection: str) -> list[dict[str, Any]]:
