@@ -23,7 +23,8 @@ from explorer.pruning.removal import kept_channels
 from explorer.pruning.sweep import sweep, sweep_table
 
 SHIPPED = ("global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random")
-NEW = PruningMethod("new", "a new one", "mask", METHODS["random"].score, palette.MAGENTA, "It is new.")
+FREE = next(color for color in palette.METHOD_SLOTS if color not in {each.color for each in METHODS.values()})
+NEW = PruningMethod("new", "a new one", "mask", METHODS["random"].score, FREE, "It is new.")
 
 
 def student() -> StudentNet:
@@ -130,7 +131,8 @@ def test_nothing_of_an_entry_may_be_forgotten(field: str) -> None:
     ],
 )
 def test_what_an_entry_may_not_share_is_refused(change: dict[str, Any], sentence: str) -> None:
-    assert list(collect([NEW, *METHODS.values()])).index("new") == list(METHODS).index("random")
+    order = list(collect([NEW, *METHODS.values()]))
+    assert order.index("global-l1") < order.index("new") < order.index("random")
     with pytest.raises(ExplorerError, match=sentence):
         collect([*METHODS.values(), replace(NEW, **change)])
 
