@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 import torch
 
@@ -46,15 +47,15 @@ from explorer.workspace import Workspace
 def answers_tab() -> None:
     """Every answer with the seed report's beside it, and the report as files."""
     subject = _subject()
-    answers = answer_questions(subject)
+    answers = ui.kept(partial(answer_questions, subject))
     st.markdown(f"{ui.escape_markup(subject.first_line)} This is what the lessons now show: change it there.")
     today = datetime.now(UTC).date().isoformat()
     document = ReportDocument(subject.first_line, answers, today, str(torch.__version__), tuple(ui.pinned()))
     page, text, values = st.columns(3)
-    # Built when pressed: drawing the figures takes a second or two.
+    # Built when pressed, once for all visitors: drawing the figures takes a second or two.
     page.download_button(
         "Report as HTML",
-        partial(ui.make_file, to_html, document),
+        partial(ui.kept, partial(ui.make_file, to_html, document)),
         "report.html",
         "text/html",
         on_click="ignore",
@@ -65,7 +66,7 @@ def answers_tab() -> None:
     )
     text.download_button(
         "Report as Markdown",
-        partial(ui.make_file, to_zip, document),
+        partial(ui.kept, partial(ui.make_file, to_zip, document)),
         "report.zip",
         "application/zip",
         on_click="ignore",
@@ -195,9 +196,10 @@ def _draw_block(block: Block) -> None:
 
 
 def _draw_table(table: TableBlock) -> None:
-    # As text, the way the report prints it; alignment and sorting are the lessons' business.
-    columns: dict[str, Any] = dict(
-        zip(map(str, table.frame.columns), zip(*write_cells(table), strict=True), strict=True)
-    )
-    st.dataframe(columns, hide_index=True)
+    st.dataframe(ui.kept(partial(_as_text, table)), hide_index=True)
     st.caption(ui.escape_markup(table.caption))
+
+
+def _as_text(table: TableBlock) -> pd.DataFrame:
+    """As text, the way the report prints it; alignment and sorting are the lessons' business."""
+    return pd.DataFrame(write_cells(table), columns=[str(column) for column in table.frame.columns])

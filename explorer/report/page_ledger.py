@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -71,12 +72,7 @@ def _shipped_rows() -> Sequence[LedgerRow]:
 
 
 def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> None:
-    table = ledger.ledger_table(rows)
-    front = ledger.pareto_front(table, x, y)
-    # Where something is pinned only that is named, so that titles do not lie on each other.
-    table = table.assign(
-        front=front, named=table.index >= first_pinned if first_pinned < len(rows) else front
-    )
+    table = ui.kept(partial(_fronted, tuple(rows), first_pinned, x, y))
     known = table.dropna(subset=[x.column, y.column])
     titles = list(known[known["front"]]["title"])
     best = ", ".join(titles[:4]) or "none"
@@ -88,6 +84,14 @@ def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: 
         f"No other state is as good on both axes and better on one: **{ui.escape_markup(best)}** (joined by the dashed "
         f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",
     )
+
+
+def _fronted(rows: tuple[LedgerRow, ...], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> pd.DataFrame:
+    """The table with the columns that the chart needs."""
+    table = ledger.ledger_table(rows)
+    front = ledger.pareto_front(table, x, y)
+    # Where something is pinned only that is named, so that titles do not lie on each other.
+    return table.assign(front=front, named=table.index >= first_pinned if first_pinned < len(rows) else front)
 
 
 def _edit_pinned(pinned: list[LedgerRow]) -> None:
@@ -127,7 +131,7 @@ def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
     """Downloads, the link, and a file to open."""
     csv, saved, clear = st.columns(3)
     with csv:
-        ui.download("Ledger as CSV", ledger.ledger_table(rows), "ledger.csv")
+        ui.download("Ledger as CSV", partial(ledger.ledger_table, rows), "ledger.csv")
     saved.download_button(
         "Ledger as JSON",
         ledger.to_json(pinned),

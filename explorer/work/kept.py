@@ -1,12 +1,15 @@
 """Results of pure functions, kept under what they were called with: made once for all visitors."""
 
+import copyreg
 import hashlib
 import pickle
+import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from typing import Any, Generic, TypeVar
 
 ResultType = TypeVar("ResultType")
@@ -38,6 +41,22 @@ class Keyed(Generic[ValueType]):
         return Keyed, (self.key, None)
 
 
+def _content(call: "partial[Any]") -> bytes:
+    """All that a call holds."""
+    buffer = BytesIO()
+    pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
+    if (torch := sys.modules.get("torch")) is not None:  # else no argument is a tensor
+        pickler.dispatch_table = {**copyreg.dispatch_table, torch.Tensor: _reduced}
+    pickler.dump(call)
+    return buffer.getvalue()
+
+
+def _reduced(tensor: Any) -> tuple[type[bytes], tuple[bytes], str]:
+    # As torch itself pickles one, it also says where it lies in memory: equal ones would be told apart.
+    numbers = tensor.detach().contiguous().flatten().view(sys.modules["torch"].uint8).numpy()
+    return bytes, (numbers.tobytes(),), f"{tensor.dtype} {tuple(tensor.shape)}"
+
+
 class Kept:
     """Results by the calls that brought them; at most so many bytes, the one not used for longest dropped first.
 
@@ -58,7 +77,7 @@ class Kept:
 
         Where another thread is just making the same call, its result is waited for.
         """
-        key = hashlib.blake2b(pickle.dumps(call, pickle.HIGHEST_PROTOCOL), digest_size=32).digest()
+        key = hashlib.blake2b(_content(call), digest_size=32).digest()
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)

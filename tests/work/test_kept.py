@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 import pytest
+import torch
 
 from explorer.work.kept import Kept, Keyed
 
@@ -120,6 +121,28 @@ def test_a_failure_is_not_kept() -> None:
     with pytest.raises(KeyError):
         kept.of(partial(total, pd.DataFrame()))
     assert (len(calls), len(kept)) == (2, 0)
+
+
+def highest(values: torch.Tensor) -> float:
+    calls.append("highest")
+    return float(values.max())
+
+
+def test_equal_tensors_are_the_same_and_others_are_not() -> None:
+    kept = Kept(10_000)
+    for values in (
+        torch.zeros(2, 3),
+        torch.zeros(3, 2).T.contiguous(),
+        torch.zeros(2, 3),
+        torch.zeros(4, 3)[::2],
+    ):
+        kept.of(partial(highest, values))
+    assert len(calls) == 1
+    for other in (torch.zeros(3, 2), torch.zeros(2, 3).double(), torch.zeros(2, 3).int(), torch.ones(2, 3)):
+        kept.of(partial(highest, other))
+    assert len(calls) == 5
+    kept.of(partial(highest, torch.tensor(1.0, dtype=torch.bfloat16)))
+    assert len(calls) == 6
 
 
 def length(thing: Keyed[list[int]], more: int = 0) -> int:
