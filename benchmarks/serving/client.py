@@ -55,11 +55,13 @@ class Screen:
         shown: the elements by their place.
         pages: the hash of each page's script, by the last part of its path; "" is the first page's.
         errors: messages of exceptions that the page has shown since it was opened.
+        address: what the page has written behind the question mark of the browser's address.
     """
 
     shown: dict[Path, _Shown] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    address: str = ""
     page_hash: str = ""
     session_id: str = ""
     _run: int = 0
@@ -106,6 +108,9 @@ class Screen:
             for below in [each for each in self.shown if each[: len(path)] == path]:
                 del self.shown[below]
             self.shown[path] = _Shown(delta.new_element, delta.fragment_id, self._run)
+            if delta.new_element.bidi_component.component_name == "address":
+                # The browser keeps it also while the next run has not yet written another.
+                self.address = str(json.loads(delta.new_element.bidi_component.json)["query"])
             if delta.new_element.WhichOneof("type") == "exception":
                 self.errors.append(delta.new_element.exception.message)
         elif kind == "add_block":
@@ -139,12 +144,6 @@ class Screen:
     def metric(self, label: str) -> str | None:
         """The text of the metric with this label; None where it is not shown."""
         return next((each.body for each in self.elements("metric") if each.label == label), None)
-
-    @property
-    def address(self) -> str:
-        """What the page has written behind the question mark of the browser's address."""
-        data = [each.json for each in self.elements("bidi_component") if each.component_name == "address"]
-        return str(json.loads(data[-1])["query"]) if data else ""
 
     def texts(self) -> list[str]:
         """Every text and title shown, from top to bottom."""

@@ -145,7 +145,7 @@ async def classroom(
     seen = Seen()
 
     async def work(visitor: Visitor, chance: random.Random) -> None:
-        last: int | None = None
+        may_show = {load.OURS.shown(visitor.screen)}
         try:
             for value in chance.sample(list(load.OURS.values), edits):
                 await asyncio.sleep(chance.uniform(0, 2 * thought))
@@ -153,9 +153,9 @@ async def classroom(
                     await load.edit(visitor, load.OURS, value, seen.times)
                 except Cut:
                     # The edit was lost with the connection, or had come with it: either is what the page may hold.
-                    await _return(visitor, seen, {last, value})
+                    await _return(visitor, seen, may_show | {load.OURS.right(value)})
                     await load.edit(visitor, load.OURS, value, seen.times)
-                last = value
+                may_show = {load.OURS.right(value)}
         except Cut as error:
             seen.times.cut.append(str(error))
 
@@ -174,14 +174,13 @@ async def classroom(
     return seen
 
 
-async def _return(visitor: Visitor, seen: Seen, may_show: set[int | None]) -> None:
+async def _return(visitor: Visitor, seen: Seen, may_show: set[str | None]) -> None:
     before = visitor.cookies.get(COOKIE)
     seen.back.append(await visitor.come_back())
     seen.moved += visitor.cookies.get(COOKIE) != before
-    right = {load.OURS.right(each) for each in may_show if each is not None}
     shown = load.OURS.shown(visitor.screen)
-    if right and shown not in right:
-        seen.forgot.append(f"{shown} after the return, must be {' or '.join(sorted(right))}")
+    if shown not in may_show:
+        seen.forgot.append(f"{shown} after the return, must be {' or '.join(map(str, may_show))}")
 
 
 # --- The figures --------------------------------------------------------------------------------------------
