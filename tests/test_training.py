@@ -1,4 +1,5 @@
 import os
+import resource
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def test_without_held_out_images_it_is_the_same_training(shard: ImageSet) -> Non
     assert {progress.validation_accuracy for progress in steps} == {None}
     for key, tensor in counted.state_dict().items():
         assert torch.equal(tensor, silent.state_dict()[key]), key
+
+
+def test_no_set_of_images_is_made_into_inputs_at_once(
+    shard: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5,000 images at 64 pixels are 245 MB, and a lesson trains two networks in turn."""
+    monkeypatch.setattr(ImageSet, "inputs", lambda self: pytest.fail("all at once"))
+    assert run(fresh(), shard)[-1].validation_accuracy is not None
 
 
 def test_an_interrupted_run_ends_with_the_weights_it_would_have_had(shard: ImageSet, tmp_path: Path) -> None:
@@ -155,3 +164,25 @@ def test_fewer_images_than_a_batch_are_refused(shard: ImageSet) -> None:
 def test_an_impossible_recipe_is_refused(values: dict) -> None:
     with pytest.raises(ExplorerError):
         Recipe(**values)
+
+
+def test_a_disk_that_is_full_ends_a_training_in_a_sentence_and_keeps_the_epochs_before(
+    shard: ImageSet, tmp_path: Path
+) -> None:
+    state = tmp_path / "run.resume.pt"
+    steps = train(fresh(), shard.select(slice(96)), None, RECIPE, plain, resume=state)
+    for _ in range(4):
+        next(steps)
+    kept, before = state.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(
+            ExplorerError, match=r"run\.resume\.pt cannot be written \(File too large\): make room"
+        ):
+            list(steps)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert state.read_bytes() == kept
+    assert list(tmp_path.iterdir()) == [state]
+    again = list(train(fresh(), shard.select(slice(96)), None, RECIPE, plain, resume=state))
+    assert again[0].epoch == 2, "it goes on after the epoch that was kept"

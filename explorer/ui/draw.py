@@ -19,11 +19,13 @@ from explorer.markup import escape_markup
 from explorer.ui import address
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
-from explorer.ui.work import quiet_pages
+from explorer.ui.work import pace, quiet_pages
 from explorer.work.kept import Kept, Keyed
+from explorer.work.worker import return_freed_memory
 
 ResultType = TypeVar("ResultType")
 _KEPT = Kept(64 * 1024**2)
+_may_tidy = pace(5)
 
 _BADGES = {
     "measured": ":green-badge[:material/timer: measured here]",
@@ -76,6 +78,8 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
         address.write()
         for sentence in session().address.notices:
             notice.warning(escape_markup(sentence), icon=":material/link_off:")
+    if _may_tidy():
+        return_freed_memory()
 
 
 def networks_table() -> None:

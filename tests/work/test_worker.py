@@ -15,7 +15,7 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.work.progress import Update
 from explorer.work.quiet import Quiet, quiet
-from explorer.work.worker import Worker, WorkerDiedError
+from explorer.work.worker import Worker, WorkerDiedError, return_freed_memory
 
 ROOT = Path(__file__).parents[2]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -247,3 +247,19 @@ def test_outside_of_a_worker_quiet_does_nothing() -> None:
 
 def test_what_is_sent_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(WorkerDiedError("ended"))).args == ("ended",)  # noqa: S301
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_what_is_freed_is_given_back_to_the_system() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    pieces = [
+        bytearray(b"x" * 50_000) for _ in range(2_000)
+    ]  # too small for the system to hand out one by one
+    last = bytearray(b"x" * 50_000)  # lies above them, so that they are a hole
+    full = resident()
+    del pieces
+    return_freed_memory()
+    assert full - resident() > 80_000_000
+    assert len(last) == 50_000
