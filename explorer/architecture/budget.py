@@ -147,8 +147,12 @@ class Budget:
 
     def part_table(self) -> pd.DataFrame:
         """What each part of the network costs, in order: columns part, parameters, mult-adds."""
-        rows = self.layer_table().assign(part=[layer.part for layer in self.layers])
-        return rows.groupby("part", sort=False)[["parameters", "mult-adds"]].sum().reset_index()
+        totals = {layer.part: [0, 0] for layer in self.layers}
+        for layer in self.layers:
+            totals[layer.part][0] += layer.params
+            totals[layer.part][1] += layer.mult_adds
+        rows = [(part, *total) for part, total in totals.items()]
+        return pd.DataFrame(rows, columns=["part", "parameters", "mult-adds"])
 
     def _as_table(self, rows: tuple[LayerRow, ...]) -> pd.DataFrame:
         return pd.DataFrame(

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import floor, nan
 from typing import TypeVar
 
@@ -97,6 +98,22 @@ def grow_to_limit(spec: Spec, limit: int) -> Spec:
         if following is None:
             return spec.with_channels(widths)
         widths = following
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """The network that uses a limit best, in about the same proportions; or the same one, and why there is none."""
+
+    spec: NetworkSpec
+    refusal: str = ""
+
+
+def way_out(spec: NetworkSpec, limit: int) -> WayOut:
+    """What to make of a network: fitted to the limit if it is over it, else widened until no channel more fits."""
+    try:
+        return WayOut(grow_to_limit(spec, limit) if params_of(spec) <= limit else fit_to_limit(spec, limit))
+    except ExplorerError as error:
+        return WayOut(spec, str(error))
 
 
 def width_steps(spec: NetworkSpec, size: int = 224, step: int = 8) -> pd.DataFrame:

@@ -9,11 +9,12 @@ import streamlit as st
 from explorer import ui
 from explorer.architecture import charts, page_detail
 from explorer.architecture.budget import Budget, budget
-from explorer.architecture.fit import fit_to_limit, grow_to_limit, width_steps
+from explorer.architecture.fit import WayOut, way_out, width_steps
 from explorer.architecture.page_controls import asked_course, take
 from explorer.architecture.page_detail import Design
 from explorer.architecture.page_verdict import answered, check
 from explorer.architecture.presets import Course, passing
+from explorer.architecture.state import ArchitectureState
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import design_row
@@ -35,28 +36,38 @@ def main() -> None:
         "How many parameters does a network have, where do they sit, and does it fit the limit? Edit the widths of "
         "any network; it opens with the report's own **StudentNet**."
     )
-    view, answer = answered()
+    view, answer = answered(_follow)
     if isinstance(answer, ExplorerError):
         raise answer
     state, said = answer
     spec, size, limit = state.spec, state.size, state.limit
     ui.session().design = spec  # the distillation lesson trains it
+    costs, out, steps = _follow(state)
     with view:
-        costs = _budget(spec, size, limit)
+        _budget(costs, limit)
         _floor(asked_course())
-        _ways_out(spec, limit)
+        _ways_out(spec, limit, out)
         check(said, costs)
         ui.pin("architecture", lambda: design_row(spec, size))
-        _steps(spec, size)
+        _steps(steps)
     design = Design(spec, size, costs)
     for name, tab in address.tabs("architecture_tab", tuple(TABS)):
         with tab:
             TABS[name](design)
 
 
-def _budget(spec: NetworkSpec, size: int, limit: int) -> Budget:
+def _follow(state: ArchitectureState) -> tuple[Budget, WayOut, pd.DataFrame]:
+    """What is computed for the page under the verdict: torchinfo's count, the way out, the steps."""
+    spec, size = state.spec, state.size
+    return (
+        ui.kept(partial(budget, spec, size)),
+        ui.kept(partial(way_out, spec, state.limit)),
+        ui.kept(partial(width_steps, spec, size)),
+    )
+
+
+def _budget(costs: Budget, limit: int) -> None:
     """The parts against the limit, as torchinfo counts them."""
-    costs = budget(spec, size)
     parts = costs.part_table()
     ui.chart(
         partial(charts.budget_bar, parts, limit),
@@ -64,7 +75,6 @@ def _budget(spec: NetworkSpec, size: int, limit: int) -> Budget:
         + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
         f"The total, part by part, against the limit of {limit:,} (red line).",
     )
-    return costs
 
 
 def _floor(course: Course | None) -> None:
@@ -83,12 +93,8 @@ def _floor(course: Course | None) -> None:
     ui.provenance("precomputed", f"{BUNDLED.describe('test')}, from the cards.")
 
 
-def _ways_out(spec: NetworkSpec, limit: int) -> None:
-    within, refusal = params_of(spec) <= limit, ""
-    try:
-        other = grow_to_limit(spec, limit) if within else fit_to_limit(spec, limit)
-    except ExplorerError as error:
-        other, refusal = spec, str(error)
+def _ways_out(spec: NetworkSpec, limit: int, out: WayOut) -> None:
+    within, other, refusal = params_of(spec) <= limit, out.spec, out.refusal
     left, right = st.columns(2)
     left.button(
         f"Fit to {limit:,}",
@@ -114,9 +120,8 @@ def _ways_out(spec: NetworkSpec, limit: int) -> None:
         st.caption(refusal)
 
 
-def _steps(spec: NetworkSpec, size: int) -> None:
+def _steps(rows: pd.DataFrame) -> None:
     """What 8 channels more or less cost in each place."""
-    rows = width_steps(spec, size)
     if rows.empty:
         return
     numbers = [name for name in rows.columns if ":" in name]

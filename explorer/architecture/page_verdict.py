@@ -2,7 +2,8 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -14,21 +15,28 @@ from explorer.architecture.page_controls import coming, controls
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 
-PAUSE = 0.04  # seconds
+PAUSE = 0.015  # seconds
 
 
-def answered() -> tuple[DeltaGenerator, tuple[ArchitectureState, Verdict] | ExplorerError]:
+def answered(
+    follow: Callable[[ArchitectureState], object],
+) -> tuple[DeltaGenerator, tuple[ArchitectureState, Verdict] | ExplorerError]:
     """Draw the verdict and the controls.
+
+    Args:
+        follow: makes what takes longest in the rest of the page, to be kept, while the browser draws the verdict.
 
     Returns:
         Where to draw more under the verdict, and the design with its verdict, or why there is none.
     """
-    drawn: tuple[DeltaGenerator, Any] = _answered(itertools.count())
+    drawn: tuple[DeltaGenerator, Any] = _answered(follow, itertools.count())
     return drawn
 
 
 @st.fragment
-def _answered(runs: Iterator[int]) -> tuple[DeltaGenerator, Any]:
+def _answered(
+    follow: Callable[[ArchitectureState], object], runs: Iterator[int]
+) -> tuple[DeltaGenerator, Any]:
     """The same. When a control is moved Streamlit runs this alone, with the arguments of the page's last run.
 
     So the browser has a handful of elements to draw before it draws the whole page, and the verdict is seen at once.
@@ -45,6 +53,9 @@ def _answered(runs: Iterator[int]) -> tuple[DeltaGenerator, Any]:
     if moved:
         # The browser draws together what comes within some milliseconds: the page must not catch up with the verdict.
         time.sleep(PAUSE)
+        if not isinstance(answer, ExplorerError):
+            with suppress(ExplorerError):  # the page says it
+                follow(answer[0])
         st.rerun()
     with side:
         controls()

@@ -7,7 +7,7 @@ import pytest
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
-from explorer.architecture.budget import budget, verdict
+from explorer.architecture.budget import Budget, budget, verdict
 from explorer.architecture.presets import presets
 from explorer.networks import NetworkSpec, StudentSpec, params_of
 from explorer.networks.resnet import ResNetSpec
@@ -64,7 +64,10 @@ def page() -> None:
 
     from explorer.architecture import page_verdict
 
-    page_verdict._answered(itertools.count(1 if st.session_state.pop("alone", False) else 0))
+    page_verdict._answered(
+        lambda state: st.session_state.update(followed=state.spec.stem),
+        itertools.count(1 if st.session_state.pop("alone", False) else 0),
+    )
 
 
 def test_a_moved_control_brings_the_verdict_alone_and_then_the_page(sent: list[str]) -> None:
@@ -77,6 +80,7 @@ def test_a_moved_control_brings_the_verdict_alone_and_then_the_page(sent: list[s
     drawn = [kind for kind in sent if kind != "empty"]
     assert drawn[:4] == drawn[4:8] == verdicts
     assert sent.count("number_input") == 7
+    assert app.session_state["followed"] == 41
     assert params(app) == f"{params_of(StudentSpec(stem=41)):,}" != before
 
 
@@ -87,9 +91,12 @@ def test_a_design_that_cannot_be_built_leaves_its_controls_and_says_why() -> Non
     assert app.selectbox(key="net").value == "teacher"
 
 
+def miscounted(spec: NetworkSpec, size: int) -> Budget:
+    return dataclasses.replace(budget(spec, size), mult_adds=7)
+
+
 def test_where_torchinfo_counts_otherwise_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = dataclasses.replace(budget(StudentSpec()), mult_adds=7)
-    monkeypatch.setattr("explorer.architecture.budget.budget", lambda spec, size: wrong)
+    monkeypatch.setattr("explorer.architecture.budget.budget", miscounted)
     app = arrive("architecture")
     assert any("99,060 parameters and 7 multiply-adds" in error.value for error in app.error)
     assert not said(app, "torchinfo counts the same")
