@@ -53,8 +53,7 @@ def _bring_in() -> None:
         for name in house():
             importlib.import_module(name)
     finally:
-        gc.collect()  # what is garbage now would else stay for ever
-        gc.freeze()
+        gc.freeze()  # with some thousand objects that are garbage: finding them would hold the first page up
         gc.enable()
     # The next full collection comes when what has survived has grown by a quarter, since the last one, of what that
     # one has looked through: from here on that is next to nothing, and what sessions leave is collected early.

@@ -14,7 +14,9 @@ from benchmarks.serving import load, memory, replicas
 from benchmarks.serving.browser import chromium, felt, first_seen
 from benchmarks.serving.client import KEEPALIVE, Screen, visit
 from benchmarks.serving.load import CLASS, THOUGHT, Times, percentile, ratio
+from explorer.manifest import read_manifest
 from explorer.networks import StudentSpec, params_of
+from explorer.places import CHECKPOINTS
 
 PAGES = ("start", "architecture", "distillation", "pruning", "report", "your-data")
 ROUNDS = 2
@@ -208,22 +210,28 @@ def _gigabytes(name: str, held: memory.Resident, aim: float) -> BenchFigure:
 
 
 def _cold(rounds: int = 3) -> Iterator[BenchFigure]:
-    number = f"{params_of(StudentSpec()):,}"
-    asked = {"ours": (APP, ("Compression Explorer", number)), "bare": (BARE, ("shown 50", "shown 50"))}
+    # The page's first number is the smallest network's, from its card; the first that is computed comes later.
+    number = f"{min(entry['params'] for entry in read_manifest(CHECKPOINTS)):,}"
+    computed = f"{params_of(StudentSpec()):,}"
+    asked = {
+        "ours": (APP, ("Compression Explorer", number, computed)),
+        "bare": (BARE, ("shown 50", "shown 50", "shown 50")),
+    }
     by_protocol = _starts(asked, rounds, _first_by_protocol)
     with chromium() as window:
         in_chromium = _starts(asked, rounds, partial(first_seen, window))
     for way, times in (("by protocol", by_protocol), ("in Chromium", in_chromium)):
-        text, first, bare = (
+        text, first, later, bare = (
             statistics.median(each[which] for each in times[name])
-            for name, which in (("ours", 0), ("ours", 1), ("bare", 1))
+            for name, which in (("ours", 0), ("ours", 1), ("ours", 2), ("bare", 1))
         )
         yield _ratio(
             f"cold start {way}: the first number of the first page against a bare app's",
             ratio(first, bare),
             1.1,
             f"medians of {rounds} starts in turn, from the start of the process: {first:.2f} s (each "
-            f"{_each(times['ours'], 1)}; its title after {text:.2f} s) and {bare:.2f} s ({_each(times['bare'], 1)})",
+            f"{_each(times['ours'], 1)}; its title after {text:.2f} s, its first computed number "
+            f"after {later:.2f} s) and {bare:.2f} s ({_each(times['bare'], 1)})",
         )
 
 

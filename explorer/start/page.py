@@ -35,7 +35,7 @@ def draw_start_page() -> None:
 
 
 def _draw_architecture() -> None:
-    costs = budget(StudentSpec())
+    costs = ui.kept(partial(budget, StudentSpec()))
     over = costs.total_params - LIMIT
     st.markdown(
         f"The report gives “{CLAIM}” as its network's parameters. It has **{costs.total_params:,}**, "
