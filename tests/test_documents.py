@@ -5,7 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from docs.screenshots import SHOTS, WIDTH
 from explorer import app
 
 ROOT = Path(__file__).parents[1]
@@ -57,3 +59,14 @@ def test_every_command_that_serves_is_taken(path: Path, monkeypatch: pytest.Monk
             if not arguments or arguments[0].startswith("-"):
                 monkeypatch.setattr("sys.argv", [app.PROGRAM])
                 assert app.main(arguments) == 0, line
+
+
+def test_the_readme_shows_the_pictures_that_the_script_takes_and_they_are_small() -> None:
+    shown = re.findall(r"!\[(.+)\]\((docs/\w+\.webp)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert [ROOT / file for _, file in shown] == [shot.file for shot in SHOTS]
+    assert all(len(words) > 20 for words, _ in shown)  # for those who cannot see them
+    assert sum(shot.file.stat().st_size for shot in SHOTS) < 1_000_000
+    assert {path.stem for path in (ROOT / "docs").glob("*.webp")} == {shot.name for shot in SHOTS}
+    for shot in SHOTS:
+        with Image.open(shot.file) as picture:
+            assert picture.size == (WIDTH, shot.height)
