@@ -17,8 +17,9 @@ class Resident:
     """Bytes in memory.
 
     Attributes:
-        size: what the processes hold of their own, and each file that they have mapped once, by whichever of them
-            holds most of it: the figure that counts.
+        size: what the processes hold of their own (pages that a process still shares with the one it was forked from
+            once), and each file that they have mapped once, by whichever of them holds most of it: the figure that
+            counts.
         pss: as the kernel shares pages out, also among strangers who have mapped the same files, so that it falls
             when another program imports torch.
         rss: each process's own count, summed, in which a page that two of them share counts twice.
@@ -64,9 +65,10 @@ def resident(pid: int, proc: Path = PROC) -> Resident:
         with suppress(OSError):  # it has ended meanwhile
             for name, kept in _mappings((proc / str(each) / "smaps").read_text()):
                 # Of a file, a page that was written to is the process's own.
-                own += kept["Anonymous"]
                 mapped[name] = mapped.get(name, 0) + kept["Rss"] - kept["Anonymous"]
                 pss, rss = pss + kept["Pss"], rss + kept["Rss"]
+            (whole,) = (kept for _, kept in _mappings((proc / str(each) / "smaps_rollup").read_text()))
+            own += whole["Pss_Anon"]
             found += 1
         files |= {name: max(size, files.get(name, 0)) for name, size in mapped.items()}
     if not found:

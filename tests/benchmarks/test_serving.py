@@ -146,6 +146,7 @@ def test_memory_is_that_of_a_process_and_all_below_it(tmp_path: Path) -> None:
         folder = tmp_path / str(pid)
         folder.mkdir()
         (folder / "stat").write_text(f"{pid} (a ) name) S {parent} 1 1")
+        (folder / "smaps_rollup").write_text("1-4 ---p 0 00:00 0 [rollup]\nRss: 99 kB\nPss_Anon: 21 kB\n")
         (folder / "smaps").write_text(
             f"1-2 r-xp 0 00:00 5   /lib/large file.so\nRss: {10 * pid} kB\nPss: {pid} kB\nAnonymous: 1 kB\n"
             "VmFlags: rd ex\n3-4 rw-p 0 00:00 0\nRss: 20 kB\nPss: 20 kB\nAnonymous: 20 kB\n"
