@@ -71,8 +71,9 @@ def worker() -> Worker:
     return made
 
 
+@st.cache_resource(show_spinner=False)
 def start_worker() -> None:
-    """Have the worker ready before there is work for it; at once back."""
+    """Have the worker ready before there is work for the first time; at once back, and no more than that afterwards."""
     worker().start()
 
 

@@ -33,6 +33,7 @@ ResultType = TypeVar("ResultType")
 Kind = Literal["ready", "step", "result", "error", "failed", "quiet", "loud", "dead"]
 Message = tuple[Kind, bytes]
 
+IDLE = 120.0  # seconds
 HEARTBEAT = 0.2  # seconds after which ``run`` yields None if there is nothing else
 GRACE = 0.7  # seconds in which a work that is stopped must end by itself
 UPDATES_EVERY = 0.1  # seconds; a training has a thousand steps in that time
@@ -55,10 +56,12 @@ class Worker:
     Args:
         setup: called in the process before its first work; can be pickled. What it imports need not be imported then.
         quiet: the pages of this server, which hold still while the clock is read in the process.
+        idle: seconds without work after which the process is ended: it holds 400 MB. The next work starts another.
     """
 
-    def __init__(self, setup: Callable[[], object], quiet: Quiet | None = None) -> None:
-        self._setup, self._quiet = setup, quiet or Quiet()
+    def __init__(self, setup: Callable[[], object], quiet: Quiet | None = None, idle: float = IDLE) -> None:
+        self._setup, self._quiet, self._idle = setup, quiet or Quiet(), idle
+        self._works = 0
         self._process: _Process | None = None
         self._lock = threading.Lock()
         self._busy = threading.Lock()
@@ -74,6 +77,7 @@ class Worker:
         with self._lock:
             if self.pid is None:
                 self._process = _Process(self._setup)
+                self._end_when_idle()
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -111,7 +115,7 @@ class Worker:
             ExplorerError: as ``steps`` raised it; or one sentence on another exception, which is logged whole.
             WorkerDiedError: the process has ended; the next run starts another.
         """
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(timeout=1):  # an idle process is just let go of
             raise RuntimeError("the worker does one work at a time: hold the turn while it runs")
         process: _Process | None = None
         over = False
@@ -133,7 +137,24 @@ class Worker:
             self._quiet.end()
             if process is not None and not over:
                 self._stop(process)
+            self._works += 1
             self._busy.release()
+            self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        """End the process after a while, unless there has been work again by then."""
+        timer = threading.Timer(self._idle, self._end_if_idle, (self._works,))
+        timer.daemon = True
+        timer.start()
+
+    def _end_if_idle(self, works: int) -> None:
+        if self._works != works or not self._busy.acquire(blocking=False):
+            return
+        with self._lock:
+            process, self._process = self._process, None
+        self._busy.release()
+        if process is not None:
+            process.close()
 
     def _understand(self, process: "_Process", message: Message | None) -> Any:
         """What a message holds, if it is a step or a result; an error is raised."""

@@ -263,3 +263,17 @@ def test_what_is_freed_is_given_back_to_the_system() -> None:
     return_freed_memory()
     assert full - resident() > 80_000_000
     assert len(last) == 50_000
+
+
+def test_a_process_without_work_is_ended_and_the_next_work_starts_another() -> None:
+    worker = Worker(nothing, idle=0.5)
+    try:
+        (_, first), pid = steps_of(worker.run(counted, 1)), worker.pid
+        assert soon(lambda: worker.pid is None)
+        assert first == f"process {pid}"
+        assert soon(lambda: not runs(pid or 0))
+        steps, second = steps_of(worker.run(counted, 8, 0.2))
+        assert len(steps) == 8, "which takes longer than it may be idle"
+        assert second != first
+    finally:
+        worker.close()
