@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from benchmarks.figure import free_port, wait_for
 from benchmarks.serving.client import Screen, visit
 from benchmarks.serving.load import OURS, TRAINING, Times, edit, is_training, start_training
+from tests.coroutine import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,8 +84,6 @@ def test_who_leaves_frees_the_turn_and_a_server_that_is_ended_takes_its_worker_a
                 await asyncio.sleep(0.05)
             assert not Path(f"/proc/{worker}").exists()
 
-    # In a thread of its own: the tests with a browser leave a loop running in this one.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, people()).result()
+    run(people())
     assert process.wait(30) in (0, -signal.SIGTERM)
     assert "Traceback" not in log.read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """The wheel, built and installed away from the checkout, serves the app and runs its commands from an empty folder."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from benchmarks.figure import free_port, wait_for
 from benchmarks.serving.client import Screen, visit
 from explorer.checkpoints import catalogue
 from explorer.networks import StudentSpec, params_of
+from tests.coroutine import run
 from tests.test_deployment import health, ignored
 
 ROOT = Path(__file__).parents[1]
@@ -122,7 +122,7 @@ async def look(address: str) -> tuple[Themed, set[str]]:
 
 def test_the_installed_app_computes_finds_its_networks_and_looks_as_in_the_checkout(installed: Path) -> None:
     with serving(installed) as (address, log):
-        screen, offered = asyncio.run(look(address))
+        screen, offered = run(look(address))
         assert health(int(address.rpartition(":")[2])).returncode == 0
     assert screen.metric("Parameters") == f"{params_of(StudentSpec(40)):,}"
     shipped = {card.title for card in catalogue().values()}

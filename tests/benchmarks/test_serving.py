@@ -1,6 +1,5 @@
 """The clients that measure serving: what they make of messages, times and memory; and one real answer."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from benchmarks.serving.client import Answer, Screen, Visitor, state_of, visit
 from benchmarks.serving.load import OURS, Times, edit, is_training, percentile, ratio
 from benchmarks.serving.memory import resident, tree
 from explorer.errors import ExplorerError
+from tests.coroutine import run
 
 
 def _begin(*fragments: str) -> ForwardMsg:
@@ -136,7 +136,7 @@ def test_a_wrong_answer_is_counted() -> None:
             return Answer(2.0, 1.0)
 
     times = Times()
-    asyncio.run(edit(Wrong("http://127.0.0.1:1"), OURS, 12, times))
+    run(edit(Wrong("http://127.0.0.1:1"), OURS, 12, times))
     assert times.drawn == [2.0]
     assert times.wrong == [f"stem = 12: stem 12, must be {OURS.right(12)}"]
 
@@ -169,7 +169,7 @@ def test_a_client_gets_the_right_number_from_the_served_app() -> None:
         return times, opened
 
     with served(APP) as server:
-        times, opened = asyncio.run(asked(server.address))
+        times, opened = run(asked(server.address))
     assert opened == OURS.right(20)
     assert not times.wrong
     assert len(times.drawn) == 1

@@ -5,11 +5,9 @@ import io
 import os
 import re
 import signal
-from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,15 +22,9 @@ from explorer.checkpoints import MAX_MEGABYTES
 from explorer.networks import StudentSpec
 from explorer.networks.studentnet import StudentNet
 from tests.browser.conftest import Visit
+from tests.coroutine import run
 
 UPLOADER = "upload"
-Result = TypeVar("Result")
-
-
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """In a thread of its own: Playwright keeps an event loop running in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="module")
