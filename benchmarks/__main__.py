@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -54,4 +55,6 @@ def _measure(only: str | None, *, as_json: bool) -> int:
 
 
 if __name__ == "__main__":
+    # As Ctrl+C does, it ends the servers that were started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
