@@ -129,7 +129,9 @@ def _take_uploads() -> None:
         "torchvision's, under whatever keys: what its shapes do not tell is assumed, and said. No code in it is run, "
         "and it is kept for this session only.",
     )
-    for sentence in dict.fromkeys(ui.session().refused_uploads.values()):
+    listed = {file.file_id for file in st.session_state["upload"]}  # empty again after another page
+    refused = [said for number, said in ui.session().refused_uploads.items() if number in listed]
+    for sentence in dict.fromkeys(refused):
         st.error(ui.escape_markup(sentence), icon=":material/block:")
     workspace = ui.workspace()
     for sentence in dict.fromkeys(file.sentence for file in workspace.refused):
