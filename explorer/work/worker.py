@@ -37,7 +37,7 @@ IDLE = 120.0  # seconds
 HEARTBEAT = 0.2  # seconds after which ``run`` yields None if there is nothing else
 GRACE = 0.7  # seconds in which a work that is stopped must end by itself
 UPDATES_EVERY = 0.1  # seconds; a training has a thousand steps in that time
-NICE = 5  # how far behind the server's own threads the worker stands in the queue for a processor
+NICE = 2  # how far behind the pages it stands: more would starve it on a machine that others use too
 # The child imports nothing before it knows where the server found its modules.
 _CHILD = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
