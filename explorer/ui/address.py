@@ -188,7 +188,7 @@ def arrive(page: str, pages: Sequence[str]) -> None:
         pages: those of all pages.
     """
     state = session().address
-    state.pages, state.slot, state.writes = list(pages), st.empty(), 0
+    state.pages, state.slot, state.writes, state.behind = list(pages), st.empty(), 0, False
     first, moved, history = state.page is None, state.page != page, _is_history_navigation()
     state.page = page
     _come_back()
@@ -272,6 +272,16 @@ def write() -> None:
                 "held": session().held(),
             },
         )
+
+
+def catch_up() -> None:
+    """Run the page again where a control was set further than the address said, at the end of a page.
+
+    So it is when a process is gone before it has answered an edit: the browser brings the edit to the next one, whose
+    page has drawn from the address what stands above the control.
+    """
+    if session().address.behind:
+        st.rerun()
 
 
 @st.cache_resource(show_spinner=False)
@@ -454,9 +464,10 @@ def _control(entry: Key, draw: Callable[..., Any], begins: Callable[[Any], dict[
         if moves or new:
             st.session_state[key] = setting
         settings = {}
-    setting = draw(key=key, **settings)
-    _record(entry, setting)
-    return setting
+    drawn = draw(key=key, **settings)
+    state.behind = state.behind or (asked and new and drawn != setting)
+    _record(entry, drawn)
+    return drawn
 
 
 def integer_input(

@@ -78,6 +78,7 @@ def page(name: str, pages: Sequence[str]) -> Iterator[None]:
         address.write()
         for sentence in session().address.notices:
             notice.warning(escape_markup(sentence), icon=":material/link_off:")
+        address.catch_up()
     if _may_tidy():
         return_freed_memory()
 

@@ -32,6 +32,7 @@ class AddressState:
         notices: sentences on what could not be opened as asked for.
         written: the query that was last sent to the browser; None after the browser's has been read.
         writes: how often it was sent in this run.
+        behind: whether a control of this run was set further than the address said.
         pages: the last parts of the paths of all pages.
         slot: the element that sends it.
     """
@@ -46,6 +47,7 @@ class AddressState:
         self.notices: tuple[str, ...] = ()
         self.written: str | None = None
         self.writes = 0
+        self.behind = False
         self.pages: list[str] = []
         self.slot = DeltaGenerator()
 

@@ -227,6 +227,30 @@ def test_a_control_that_disappears_keeps_its_value_for_when_it_comes_back() -> N
     assert app.session_state["own_limit"] == 70_000
 
 
+def test_an_edit_that_a_process_left_unanswered_is_answered_by_the_next_one() -> None:
+    """The browser brings the edit, and an address without it; the verdict is drawn from the address."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from explorer import ui
+        from explorer.ui import address
+
+        with ui.page("architecture", ["architecture"]):
+            st.text(address.peek("stem"))
+            address.integer_input("stem", "Stem")
+
+    before, after = (AppTest.from_function(script, default_timeout=60) for _ in range(2))
+    for app in (before, after):
+        app.query_params["stem"] = "32"
+    before.run()
+    before.number_input(key="stem").set_value(40)
+    after._run(before._tree.get_widget_states())
+    assert not after.exception
+    assert (after.text[0].value, after.number_input(key="stem").value) == ("40", 40)
+    assert address(after).written == "stem=40"
+
+
 def test_a_key_outside_the_table_is_an_error() -> None:
     def script() -> None:
         from explorer.ui import address
