@@ -10,13 +10,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
+from explorer.data import DataSet
 from explorer.errors import ExplorerError
 from explorer.ledger import AXES, MOST_BYTES, LedgerAxis, LedgerRow
 from explorer.report import charts
+from explorer.report.rebuild import card_row
 from explorer.report.receipt import receipt, why_no_receipt
-from explorer.report.recount import COUNT_NETWORKS, RECOUNT, count_spec, recount_spec
+from explorer.report.recount import RECOUNT, recount_spec
 from explorer.ui import address
 from explorer.ui.instrument import Panel
+from explorer.work.kept import Keyed
+from explorer.workspace import NetworkSource
 
 BY_COLUMN = {axis.column: axis for axis in AXES}
 
@@ -63,12 +67,18 @@ def _choose_axis(key: str, label: str, column: DeltaGenerator, default: LedgerAx
 
 
 def _shipped_rows() -> Sequence[LedgerRow]:
-    """The networks that ship as rows: counted once in this process, by itself."""
+    """The networks that ship as rows: counted once in this process."""
     workspace = ui.shipped()
     sources = tuple(source for source in workspace.sources.values() if source.card.measured)
-    panel = Panel(COUNT_NETWORKS, count_spec(sources, workspace.data), starts_itself=True)
-    shown = panel.result(lambda spec, rows: "counted here, test accuracies from their cards.")
-    return shown.parts if shown else ()
+    with st.spinner("Counting the networks that ship"):
+        return ui.kept(
+            partial(_count, Keyed(tuple(each.card.sha256 for each in sources), sources), workspace.data)
+        )
+
+
+def _count(sources: Keyed[tuple[NetworkSource, ...]], data: DataSet) -> tuple[LedgerRow, ...]:
+    # Not in the worker: it takes two seconds, nearly all of them in zlib, which lets other pages go on meanwhile.
+    return tuple(card_row(source, data) for source in sources.value)
 
 
 def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> None:

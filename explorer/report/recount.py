@@ -1,4 +1,4 @@
-"""The report's instruments: rows of the ledger recomputed, and the networks of a catalogue counted."""
+"""The report's instrument: rows of the ledger recomputed."""
 
 import hashlib
 from collections.abc import Generator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from explorer.data import BUNDLED, DataSet
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json, to_json
-from explorer.report.rebuild import card_row, recompute
+from explorer.report.rebuild import recompute
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec, SeveralNetworks
 from explorer.work.progress import Update
@@ -80,53 +80,17 @@ def recount_spec(
     return InstrumentSpec(SeveralNetworks(tuple(sources)), data, "test", images, RecountSettings(text))
 
 
-@dataclass(frozen=True)
-class CountSettings:
-    """Counting has no settings."""
-
-
-class CountNetworks(Instrument[CountSettings, LedgerRow]):
-    """Makes a row of each network whose card has a test accuracy: counts and bytes from its weights."""
-
-    key, title, unit = "count", "the networks that ship", "networks"
-
-    def steps(self, spec: InstrumentSpec[CountSettings]) -> int:
-        """One part for each network."""
-        return len(_networks(spec))
-
-    def work(self, spec: InstrumentSpec[CountSettings]) -> float:
-        """Nearly all of it is compressing the weights."""
-        return float(sum(PER_PARAMETER * source.card.params for source in _networks(spec)))
-
-    def run(
-        self, spec: InstrumentSpec[CountSettings], done: Sequence[LedgerRow] = ()
-    ) -> Generator[Update | LedgerRow, None, None]:
-        """Each network in turn."""
-        del done
-        for source in _networks(spec):
-            yield card_row(source, _data_sets(spec)[0])
-
-    def describe(self, part: LedgerRow) -> str:
-        """Its title."""
-        return part.title
-
-
-def count_spec(sources: Sequence[NetworkSource], data: DataSet) -> InstrumentSpec[CountSettings]:
-    """What counts these networks, whose cards were measured on a data set's test images."""
-    return InstrumentSpec(SeveralNetworks(tuple(sources)), data, "test", data.key_of("test"), CountSettings())
-
-
-RECOUNT, COUNT_NETWORKS = Recount(), CountNetworks()
+RECOUNT = Recount()
 
 
 def _networks(
-    spec: InstrumentSpec[RecountSettings] | InstrumentSpec[CountSettings],
+    spec: InstrumentSpec[RecountSettings],
 ) -> tuple[NetworkSource, ...]:
     assert isinstance(spec.network, SeveralNetworks)
     return spec.network.networks
 
 
-def _data_sets(spec: InstrumentSpec[RecountSettings] | InstrumentSpec[CountSettings]) -> tuple[DataSet, ...]:
+def _data_sets(spec: InstrumentSpec[RecountSettings]) -> tuple[DataSet, ...]:
     """The spec's data set, and the one that every copy of the explorer has."""
     assert isinstance(spec.data, DataSet)
     return tuple(dict.fromkeys((spec.data, BUNDLED)))

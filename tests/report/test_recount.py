@@ -1,14 +1,10 @@
 """The report's instruments: what they bring, that they go on where they were stopped, and whom a result belongs to."""
 
 import pickle
-from dataclasses import replace
-
-import pytest
 
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
-from explorer.report.rebuild import card_row
-from explorer.report.recount import COUNT_NETWORKS, RECOUNT, count_spec, recount_spec
+from explorer.report.recount import RECOUNT, recount_spec
 from explorer.work.identity import differences
 from explorer.work.instrument import measure
 from explorer.workspace import open_workspace
@@ -46,13 +42,3 @@ def test_a_recount_is_of_these_rows_and_of_the_networks_at_hand() -> None:
     (difference,) = differences(specs[0].settings, specs[2].settings)
     assert str(difference) == "rows: shown 1, asked 2"
     assert RECOUNT.work(specs[2]) > RECOUNT.work(specs[0]) > 0
-
-
-def test_networks_that_ship_are_counted_one_by_one() -> None:
-    spec = count_spec(SOURCES, BUNDLED)
-    assert measure(COUNT_NETWORKS, spec) == tuple(card_row(source, BUNDLED) for source in SOURCES)
-    assert COUNT_NETWORKS.steps(spec) == 2
-    fewer = count_spec(SOURCES[:1], BUNDLED)
-    assert COUNT_NETWORKS.identity(fewer) != COUNT_NETWORKS.identity(spec)
-    assert COUNT_NETWORKS.work(spec) == pytest.approx(2 * COUNT_NETWORKS.work(fewer))
-    assert replace(spec) == spec
