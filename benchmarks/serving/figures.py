@@ -21,6 +21,8 @@ from explorer.places import CHECKPOINTS
 PAGES = ("start", "architecture", "distillation", "pruning", "report", "your-data")
 ROUNDS = 2
 """How often ours and the bare app take turns."""
+REST = 130
+"""Seconds after which a worker without work has ended, and a session that has gone is forgotten."""
 
 
 def figures() -> Iterator[BenchFigure]:
@@ -275,10 +277,13 @@ def _memory(rounds: int = 20) -> Iterator[BenchFigure]:
 
     with served(APP) as ours:
         once = asyncio.run(visited(ours))
+        time.sleep(REST)
+        rested = memory.resident(ours.pid)
         for turn in range(rounds):
             every.append(asyncio.run(load.round_of(ours.address, paths, seed=CLASS * turn)))
             held.append(memory.resident(ours.pid))
-    yield _gigabytes("memory after one visitor on every page", once, 1.0)
+    yield _gigabytes("memory after one visitor on every page, at once", once, 1.0)
+    yield _gigabytes(f"memory after one visitor on every page, {REST} s later", rested, 1.0)
     # Streamlit keeps a session that has gone for two minutes, in case its browser comes back.
     early, late = (statistics.median(each.size for each in part) for part in (held[:5], held[-5:]))
     yield _ratio(
