@@ -21,6 +21,7 @@ def test_a_stopped_run_is_kept_goes_on_and_is_there_after_a_reload(visit: Visit)
             """most => [...document.querySelectorAll('[data-testid="stProgress"]')].some(
                 bar => Number((bar.innerText.match(/^(\\d+) of/) || [0, 0])[1]) >= most)""",
             arg=cells,
+            timeout=90_000,  # the first run also starts the worker
         )
         bar = page.get_by_test_id("stProgress")
         assert re.search(r"about .* left", bar.inner_text())
