@@ -50,7 +50,7 @@ def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
     left, middle, right = st.columns(3)
     left.download_button(
         f"{name}.safetensors",
-        content,
+        lambda: content,  # given as it is, megabytes would be hashed and kept for every visitor at every run
         f"{name}.safetensors",
         on_click="ignore",
         icon=":material/download:",
