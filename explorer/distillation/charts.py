@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from explorer import palette
+from explorer.distillation.grid import LEVEL
 
 
 def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -204,15 +205,14 @@ def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Mean validation accuracy over alpha and T, coloured by the difference from labels alone.
 
-    Cells that differ from labels alone by more than the seeds do carry a triangle.
+    Cells that Dunnett's test tells apart from labels alone, at ``LEVEL``, carry a triangle.
     """
     signs = {True: " ▲", False: " ▼"}
     data = rows.assign(
         shown=[
-            f"{100 * mean:.2f}" + (signs[difference > 0] if apart else "")
-            for mean, difference, apart in zip(rows["mean"], rows["difference"], rows["apart"], strict=True)
+            f"{100 * mean:.2f}" + (signs[difference > 0] if chance < LEVEL else "")
+            for mean, difference, chance in zip(rows["mean"], rows["difference"], rows["chance"], strict=True)
         ],
-        half=(50 * (rows["high"] - rows["low"])).map("± {:.2f}".format),
         spread=[
             f"{100 * low:.2f} to {100 * high:.2f}"
             for low, high in zip(rows["low"], rows["high"], strict=True)
@@ -229,6 +229,7 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             alt.Tooltip("spread:N", title="Lowest to highest seed, %"),
             alt.Tooltip("difference:Q", title="From labels alone, points", format="+.2f"),
             alt.Tooltip("seeds:Q", title="Seeds"),
+            alt.Tooltip("chance:Q", title="p, Dunnett", format=".2g"),
         ],
     )
     cells = base.mark_rect().encode(
@@ -242,7 +243,7 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     numbers = base.mark_text(fontSize=12, dy=-7, fontWeight="bold").encode(
         text=alt.Text("shown:N"), color=ink
     )
-    spreads = base.mark_text(fontSize=10, dy=9).encode(text=alt.Text("half:N"), color=ink)
+    spreads = base.mark_text(fontSize=10, dy=9).encode(text=alt.Text("spread:N"), color=ink)
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 

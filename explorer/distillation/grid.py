@@ -4,6 +4,7 @@ The trainings are independent: ``trainings`` runs them beside each other and kee
 """
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -25,6 +27,7 @@ from explorer.work.progress import follow
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
+LEVEL = 0.05  # a p-value below it tells a cell apart from labels alone
 
 
 @dataclass(frozen=True)
@@ -223,9 +226,11 @@ def run_grid(
     )
 
 
-def grid_verdict(results: Sequence[GridResult]) -> str:
-    """Sentences: the best cell against labels alone, and which cells differ by more than the seeds do."""
-    rows = summarise_grid(results)
+def grid_verdict(results: Sequence[GridResult], rows: pd.DataFrame) -> str:
+    """Sentences: the best cell against labels alone, and which cells can be told apart from it.
+
+    ``rows`` are those of ``summarise_grid``.
+    """
     plain, taught = rows[rows["alpha"] == 0], rows[rows["alpha"] > 0]
     if plain.empty or taught.empty:
         return "There is no run with labels alone to compare with."
@@ -236,15 +241,20 @@ def grid_verdict(results: Sequence[GridResult]) -> str:
     )
     if rows["seeds"].max() < 2:
         return f"{text} With one seed a cell, nothing tells how much of that is chance."
-    text = (
-        f"{text} Seeds of one cell differ by up to {seed_noise(rows):.2f} points: {(~taught['apart']).sum()} of the "
-        f"{len(taught)} distilled cells are within that and not told apart from labels alone."
+    apart = taught["chance"] < LEVEL
+    text += (
+        f" The seeds of a cell have a standard deviation of {100 * seed_deviation(results):.2f} points, pooled over "
+        f"all cells. By Dunnett's test, which allows for {len(taught)} cells being compared with the same runs, "
+        f"{(~apart).sum()} of them cannot be told apart from labels alone (p of {LEVEL:g} or more)."
     )
     for word, sign in (("better", 1), ("worse", -1)):
-        cells = taught[taught["apart"] & (sign * taught["difference"] > 0)]
+        cells = taught[apart & (sign * taught["difference"] > 0)]
         if len(cells):
-            listed = "; ".join(f"{_cell(row)} ({row['difference']:+.2f})" for _, row in cells.iterrows())
-            text += f" More than that {word}: {listed}."
+            listed = "; ".join(
+                f"{_cell(row)} ({row['difference']:+.2f}, p = {row['chance']:.2g})"
+                for _, row in cells.iterrows()
+            )
+            text += f" Really {word}: {listed}."
     return text
 
 
@@ -252,33 +262,51 @@ def _cell(row: "pd.Series[Any]") -> str:
     return f"alpha {row['alpha']:g} at T {row['temperature']:g}"
 
 
-def seed_noise(rows: pd.DataFrame) -> float:
-    """By how many points the seeds of one cell of ``summarise_grid`` differ, at most."""
-    return float(100 * (rows["high"] - rows["low"]).max())
+def seed_deviation(results: Sequence[GridResult]) -> float:
+    """The standard deviation of the validation accuracy over the seeds of a cell, pooled over all cells.
+
+    nan where no cell has two seeds.
+    """
+    cells = _frame(results).groupby(["alpha", "temperature"], dropna=False)["validation_accuracy"]
+    freedom = (cells.size() - 1).sum()
+    squares = (cells.var(ddof=0) * cells.size()).sum()
+    return math.sqrt(squares / freedom) if freedom else math.nan
 
 
 def summarise_grid(results: Sequence[GridResult]) -> pd.DataFrame:
-    """Mean and spread over the seeds of each cell.
+    """Mean and spread over the seeds of each cell, and Dunnett's test of each against labels alone.
 
     Columns alpha, temperature, mean, low, high, seeds, difference (of the mean from that of labels
-    alone, in points) and apart (whether that is more than the seeds of any cell differ). A run at
+    alone, in points) and chance (the p-value: how often the cell furthest from labels alone would be as far
+    from it as this one if no cell differed; nan where nothing tells how far seeds differ). A run at
     alpha = 0 stands in every temperature's cell, since T has no influence on it.
+    Source: Dunnett 1955, J. Am. Stat. Assoc. 50, by scipy.
     """
-    frame = pd.DataFrame(
-        [asdict(result.point) | {"validation_accuracy": result.validation_accuracy} for result in results]
-    )
+    frame = _frame(results)
     without = frame[frame["temperature"].isna()]  # at alpha = 0
-    parts = [frame[frame["temperature"].notna()]]
-    parts += [
-        without.assign(temperature=temperature) for temperature in sorted(parts[0]["temperature"].unique())
-    ]
-    rows = (
-        pd.concat([part for part in parts if len(part)])
-        .groupby(["alpha", "temperature"])["validation_accuracy"]
-        .agg(mean="mean", low="min", high="max", seeds="size")
-        .reset_index()
-    )
+    taught = frame[frame["temperature"].notna()]
+    everywhere = [without.assign(temperature=each) for each in sorted(taught["temperature"].unique())]
+    cells = pd.concat([part for part in (taught, *everywhere) if len(part)]).groupby(["alpha", "temperature"])
+    rows = cells["validation_accuracy"].agg(mean="mean", low="min", high="max", seeds="size").reset_index()
     reference = without["validation_accuracy"].mean()
     rows["difference"] = 100 * (rows["mean"] - reference)
-    rows["apart"] = (rows["difference"].abs() > seed_noise(rows)) & (rows["seeds"].max() > 1)
+    rows["chance"] = math.nan
+    groups = taught.groupby(["alpha", "temperature"])["validation_accuracy"]
+    if len(without) and len(groups) and rows["seeds"].max() > 1:
+        from scipy.stats import dunnett  # here: it takes a second to import, and few pages ask for it
+
+        # The test integrates with random points: with the same ones, the same grid has the same p-values.
+        test = dunnett(
+            *(group.to_numpy() for _, group in groups),
+            control=without["validation_accuracy"].to_numpy(),
+            rng=np.random.default_rng(0),
+        )
+        # Both are ordered by alpha and T, and the rows of labels alone keep their nan.
+        rows.loc[rows["alpha"] > 0, "chance"] = test.pvalue
     return rows
+
+
+def _frame(results: Sequence[GridResult]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [asdict(result.point) | {"validation_accuracy": result.validation_accuracy} for result in results]
+    )

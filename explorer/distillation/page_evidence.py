@@ -74,7 +74,8 @@ def show_evidence(selection: DistillationSelection) -> None:
 
 
 def _grid(results: Sequence[grid.GridResult]) -> tuple[pd.DataFrame, str]:
-    return grid.summarise_grid(results), grid.grid_verdict(results)
+    rows = grid.summarise_grid(results)
+    return rows, grid.grid_verdict(results, rows)
 
 
 def _show_grid(results: Sequence[grid.GridResult]) -> None:
@@ -83,9 +84,8 @@ def _show_grid(results: Sequence[grid.GridResult]) -> None:
     ui.chart(
         partial(charts.grid_map, rows),
         f"Mean validation accuracy over alpha and T; {verdict}",
-        f"Mean validation accuracy in %, under it half the distance from the lowest to the highest seed. Colour: "
-        f"the difference from labels alone, the bottom row, which T does not touch; with a triangle where it is more "
-        f"than seeds differ. {verdict}",
+        f"Mean validation accuracy in %, under it the lowest and the highest seed. Colour: the difference from labels "
+        f"alone, the bottom row, which T does not touch; with a triangle where the two can be told apart. {verdict}",
     )
     settings = results[0].settings
     images = f"the first {settings.images:,}" if settings.images else "all"

@@ -98,18 +98,17 @@ def test_the_grid_has_t_across_alpha_up_and_the_difference_in_its_colour() -> No
         low=[0.905, 0.92],
         high=[0.915, 0.94],
         difference=[-0.25, 2.0],
-        apart=[True, True],
+        chance=[0.04, 0.06],
         seeds=[2, 2],
     )
     spec = spec_of(charts.grid_map(rows))
     cells, numbers, spreads = spec["layer"]
     assert fields(cells) == {"x": "temperature", "y": "alpha", "color": "difference"}
-    assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "half")
+    assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "spread")
     assert cells["encoding"]["y"]["sort"] == "descending"
     assert colors(cells) == {"domain": [-2.0, 0, 2.0], "range": [palette.HARD, "#f1f4f7", palette.SOFT]}
     drawn = data_of(spec, cells)
-    assert [row["shown"] for row in drawn] == ["91.00 ▼", "93.00 ▲"]
-    assert [row["half"] for row in drawn] == ["± 0.50", "± 1.00"]
+    assert [row["shown"] for row in drawn] == ["91.00 ▼", "93.00"]
     assert [row["spread"] for row in drawn] == ["90.50 to 91.50", "92.00 to 94.00"]
 
 

@@ -1,10 +1,13 @@
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import ttest_ind
 from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
@@ -45,7 +48,7 @@ def test_a_grid_runs_every_point_once_keeps_each_and_resumes(
     list(grid.run_grid(points, plan, jobs=1, backend="threading"))
     assert len(trained) == 2, "only the missing points are run"
     rows = grid.summarise_grid(first)
-    assert {"alpha", "temperature", "mean", "low", "high", "seeds", "difference", "apart"} == set(
+    assert {"alpha", "temperature", "mean", "low", "high", "seeds", "difference", "chance"} == set(
         rows.columns
     )
 
@@ -73,24 +76,46 @@ def test_the_results_of_another_plan_are_refused(plan: grid.GridPlan) -> None:
         list(grid.run_grid(points, longer, jobs=1, backend="threading"))
 
 
+def verdict(results: list[grid.GridResult]) -> str:
+    return grid.grid_verdict(results, grid.summarise_grid(results))
+
+
 def test_a_run_at_alpha_0_stands_in_every_temperature_and_the_verdict_knows_the_noise() -> None:
     def result(alpha: float, temperature: float | None, seed: int, accuracy: float) -> grid.GridResult:
         return grid.GridResult(grid.GridPoint(alpha, temperature, seed), accuracy, 1.0, SETTINGS)
 
     results = [result(0.0, None, 1, 0.900), result(0.0, None, 2, 0.902)]
-    results += [result(0.5, 1.0, 1, 0.901), result(0.5, 1.0, 2, 0.901), result(0.5, 4.0, 1, 0.93)]
+    results += [result(0.5, 1.0, 1, 0.901), result(0.5, 1.0, 2, 0.902), result(0.5, 4.0, 1, 0.93)]
     rows = grid.summarise_grid(results).set_index(["alpha", "temperature"])
     assert rows.loc[(0.0, 4.0), "mean"] == pytest.approx(0.901)
     assert rows.loc[(0.0, 1.0), "seeds"] == 2
-    text = grid.grid_verdict(results)
+    text = verdict(results)
     assert rows.loc[(0.5, 4.0), "difference"] == pytest.approx(2.9)
-    assert rows["apart"].tolist() == [False, False, False, True]
+    assert rows["chance"].isna().tolist() == [True, True, False, False]
+    assert rows.loc[(0.5, 1.0), "chance"] > 0.5
+    assert rows.loc[(0.5, 4.0), "chance"] < 0.01
     assert "alpha 0.5 at T 4, is +2.90 points" in text
-    assert "1 of the 2 distilled cells" in text
-    assert "More than that better: alpha 0.5 at T 4 (+2.90)." in text
+    assert "1 of them cannot be told apart" in text
+    assert "Really better: alpha 0.5 at T 4 (+2.90, p = " in text
+    # Three cells of 2, 2 and 1 seeds: squares of (0.1, 0.1), (0.05, 0.05) points over 2 degrees of freedom.
+    assert grid.seed_deviation(results) == pytest.approx(math.sqrt((2e-6 + 0.5e-6) / 2))
     assert "worse" not in text
-    assert "With one seed a cell, nothing tells" in grid.grid_verdict([results[0], results[2], results[4]])
-    assert grid.grid_verdict(results[2:]) == "There is no run with labels alone to compare with."
+    assert "With one seed a cell, nothing tells" in verdict([results[0], results[2], results[4]])
+    assert verdict(results[2:]) == "There is no run with labels alone to compare with."
+
+
+def test_the_p_values_are_those_of_the_normal_theory_and_the_same_every_time() -> None:
+    """With one cell Dunnett's test is Student's, whose p-value scipy gives in another way."""
+    chance = np.random.default_rng(1)
+    plain, taught = chance.normal(0.90, 0.002, 4), chance.normal(0.903, 0.002, 4)
+    results = [
+        grid.GridResult(grid.GridPoint(alpha, None if alpha == 0 else 4.0, seed), float(value), 1.0, SETTINGS)
+        for alpha, values in ((0.0, plain), (0.5, taught))
+        for seed, value in enumerate(values)
+    ]
+    (first, second) = (grid.summarise_grid(results)["chance"].iloc[-1] for _ in range(2))
+    assert first == second
+    assert first == pytest.approx(ttest_ind(taught, plain).pvalue, abs=1e-3)
 
 
 def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
@@ -115,7 +140,7 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
     assert any("Students trained over alpha and T" in title.value for title in app.subheader)
     chart = app.get("vega_lite_chart")[0].proto
     assert "labels alone" in chart.spec
-    assert '"half"' in chart.spec, "the spread stands in every cell"
+    assert '"spread"' in chart.spec, "the spread stands in every cell"
     assert any("Labels alone reach" in text.value for text in app.caption)
     assert any("6 trainings, 1 epochs each" in text.value for text in app.markdown)
 
