@@ -1,11 +1,13 @@
 """The trained family: accuracy against parameters of every trained student, from the cards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from explorer.checkpoints import Card
-from explorer.measure import Paired
+from explorer.checkpoints.evidence import LOGITS, find_tensor
+from explorer.data import BUNDLED
+from explorer.measure import LEVEL, Paired, paired
 from explorer.networks import builder_of
 
 WAYS = ("labels alone", "distilled")
@@ -45,18 +47,41 @@ def neighbours(rows: pd.DataFrame, params: int, kind: str) -> str:
     return f"Around its size, {whose} of {' and one of '.join(parts)}." if parts else ""
 
 
-def overlap(rows: pd.DataFrame) -> str:
-    """One sentence: how often distilling helped, and where the intervals of both ways of training are apart."""
+def twins(rows: pd.DataFrame) -> dict[int, tuple[str, str]]:
+    """Of each design that was trained both ways, by its parameters, the names with labels alone and distilled."""
     plain, taught = (rows[rows["way"] == way] for way in WAYS)
     both = plain.merge(taught, on=["kind", "parameters"], suffixes=("_plain", "_taught"))
-    if both.empty:
+    return {row["parameters"]: (row["name_plain"], row["name_taught"]) for _, row in both.iterrows()}
+
+
+def compared(plain: Card, taught: Card) -> Paired | None:
+    """Two shipped networks' stored answers to all validation images; None where they are not stored."""
+    images = BUNDLED.load("validation")
+    scores = [find_tensor(LOGITS, card.sha256, images) for card in (plain, taught)]
+    if scores[0] is None or scores[1] is None:
+        return None
+    return paired(scores[0], scores[1], images.targets())
+
+
+def helped(pairs: Mapping[int, Paired]) -> str:
+    """Sentences: how often distilling helped, and whether McNemar's test tells the two networks of a design apart.
+
+    Args:
+        pairs: for each design, by its parameters, the network with labels alone against the distilled one.
+    """
+    if not pairs:
         return ""
-    better = int((both["accuracy_taught"] > both["accuracy_plain"]).sum())
-    apart = both[(both["low_plain"] > both["high_taught"]) | (both["low_taught"] > both["high_plain"])]
-    where = ", ".join(f"{params:,}" for params in apart["parameters"]) or "none of them"
+    total = next(iter(pairs.values())).total
+    better = sum(pair.second > pair.first for pair in pairs.values())
+    told_apart = [
+        f"{params:,} parameters ({WAYS[pair.second > pair.first]} ahead, p = {pair.chance:.2g})"
+        for params, pair in pairs.items()
+        if pair.chance < LEVEL
+    ]
     return (
-        f"Of {len(both)} designs trained both ways, {better} reach more distilled; the intervals are apart at "
-        f"{where}."
+        f"Of {len(pairs)} {'design' if len(pairs) == 1 else 'designs'} trained both ways, {better} "
+        f"{'gets' if better == 1 else 'get'} more of the same {total:,} validation images right when distilled. "
+        f"McNemar's test tells the two ways apart at {', '.join(told_apart) or 'none'}."
     )
 
 

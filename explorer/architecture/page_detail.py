@@ -11,13 +11,21 @@ from explorer import ui
 from explorer.architecture import charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
-from explorer.architecture.family import best_two, equal_size, family, neighbours, overlap, side_by_side, told
+from explorer.architecture.family import (
+    best_two,
+    compared,
+    equal_size,
+    family,
+    helped,
+    neighbours,
+    side_by_side,
+    told,
+    twins,
+)
 from explorer.architecture.page_controls import asked_course
 from explorer.architecture.separable import against_standard
 from explorer.checkpoints import Card
-from explorer.checkpoints.evidence import LOGITS, find_tensor
 from explorer.data import BUNDLED
-from explorer.measure import paired
 from explorer.networks import NetworkSpec, builder_of, source_of_spec
 
 
@@ -108,12 +116,19 @@ def trained(design: Design) -> None:
         partial(charts.family_curve, rows, params, floor),
         f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
         f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
-        f"{neighbours(rows, params, kind)} {overlap(rows)}"
+        f"{neighbours(rows, params, kind)}"
         + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
     )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."
     )
+    both = {
+        params: ui.kept(partial(compared, cards[plain], cards[taught]))
+        for params, (plain, taught) in twins(rows).items()
+    }
+    if said := helped({params: pair for params, pair in both.items() if pair is not None}):
+        st.caption(said)
+        ui.provenance("precomputed", f"logits on {BUNDLED.describe('validation')}, one seed each.")
     equal = equal_size(rows)
     if len(equal):
         _equal(equal, cards)
@@ -130,10 +145,8 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
     )
     if (two := best_two(equal)) is None:
         return
-    images = BUNDLED.load("validation")
-    scores = [find_tensor(LOGITS, cards[name].sha256, images) for name in two]
-    if scores[0] is not None and scores[1] is not None:
-        pair = paired(scores[0], scores[1], images.targets())
+    pair = ui.kept(partial(compared, cards[two[0]], cards[two[1]]))
+    if pair is not None:
         st.caption(side_by_side(cards[two[0]].title, cards[two[1]].title, pair))
         ui.provenance("precomputed", f"logits on {BUNDLED.describe('validation')}.")
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from explorer import palette
-from explorer.distillation.grid import LEVEL
+from explorer.measure import LEVEL
 
 
 def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

@@ -21,13 +21,13 @@ from explorer.data import BUNDLED
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.distillation.trainings import keep, run_trainings
 from explorer.errors import ExplorerError
+from explorer.measure import LEVEL
 from explorer.networks import StudentSpec
 from explorer.training import Recipe, train
 from explorer.work.progress import follow
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
-LEVEL = 0.05  # a p-value below it tells a cell apart from labels alone
 
 
 @dataclass(frozen=True)

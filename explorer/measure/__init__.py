@@ -4,7 +4,7 @@ Every figure says how it was got: accuracies are counts of real predictions on r
 latencies are clock readings.
 """
 
-from explorer.measure.accuracy import Accuracy, Paired, accuracy, paired
+from explorer.measure.accuracy import LEVEL, Accuracy, Paired, accuracy, paired
 from explorer.measure.clock import (
     BUSY,
     PATIENCE,
@@ -23,6 +23,7 @@ from explorer.measure.speed import forward_speed
 __all__ = [
     "BATCH",
     "BUSY",
+    "LEVEL",
     "PATIENCE",
     "Accuracy",
     "Latency",

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+LEVEL = 0.05
+"""A p-value below it tells two things apart."""
+
 
 @dataclass(frozen=True)
 class Accuracy:
