@@ -15,7 +15,7 @@ from explorer.architecture.page_controls import coming, controls
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
 
-PAUSE = 0.015  # seconds
+PAUSE = 0.022  # seconds between the verdict and the page, so that the browser draws them one after the other
 
 
 def answered(
@@ -51,11 +51,12 @@ def _answered(
     except ExplorerError as error:
         answer = error
     if moved:
-        # The browser draws together what comes within some milliseconds: the page must not catch up with the verdict.
-        time.sleep(PAUSE)
+        page_due = time.monotonic() + PAUSE
+        time.sleep(0.003)  # or the thread that sends the verdict would wait for the interpreter's lock
         if not isinstance(answer, ExplorerError):
             with suppress(ExplorerError):  # the page says it
                 follow(answer[0])
+        time.sleep(max(0.0, page_due - time.monotonic()))
         st.rerun()
     with side:
         controls()
