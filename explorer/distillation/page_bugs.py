@@ -34,6 +34,7 @@ def show_mistakes(selection: DistillationSelection) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        height="content",
         column_config={name: st.column_config.TextColumn(alignment="right") for name in table.columns[1:]},
     )
     st.caption(
