@@ -336,13 +336,15 @@ def test_the_mistakes_are_made_on_the_links_batch_and_the_file_holds_its_logits(
     kl = Asked(asked.student, 0, asked.alpha, asked.temperature).kl(asked.z[batch], asked.v[batch]).mean()
     hard = functional.cross_entropy(asked.z[batch], labels[batch])
     loss = asked.alpha * asked.temperature**2 * kl + (1 - asked.alpha) * hard
-    right = app.dataframe[0].value.set_index("version").loc["correct"]
-    assert float(right["KL"]) == pytest.approx(kl.item(), abs=2e-5)
-    assert float(right["loss"]) == pytest.approx(loss.item(), abs=2e-5)
+    rows = app.dataframe[0].value.set_index("version")
+    assert float(rows.loc["correct", "loss"]) == pytest.approx(loss.item(), abs=2e-5)
+    weak = asked.alpha * kl + (1 - asked.alpha) * hard
+    assert float(rows.loc["T squared left out", "loss"]) == pytest.approx(weak.item(), abs=2e-5)
+    assert rows.loc["correct", "gradient off by"] == "0.0%"
     text = next(code.value for code in app.code if "my_loss" in code.value)
     numbers = re.findall(r"^        \[(.*)\],$", text, re.MULTILINE)
-    rows = torch.tensor([[float(number) for number in row.split(", ")] for row in numbers])
-    assert torch.allclose(rows, torch.cat([asked.z[:8], asked.v[:8]]), atol=6e-4)
+    logits = torch.tensor([[float(number) for number in row.split(", ")] for row in numbers])
+    assert torch.allclose(logits, torch.cat([asked.z[:8], asked.v[:8]]), atol=6e-4)
     assert f"LABELS = torch.tensor({labels[:8].tolist()})" in text
 
 
@@ -388,7 +390,7 @@ def test_the_grid_shows_the_stored_trainings_by_alpha_and_t() -> None:
     grid = charts(opened(FIRST, "Evidence"))[0]
     assert layers(grid) == [
         {"x": "temperature", "y": "alpha", shown: column}
-        for shown, column in (("color", "difference"), ("text", "shown"), ("text", "half"))
+        for shown, column in (("color", "difference"), ("text", "shown"), ("text", "spread"))
     ]
     assert len(chart_rows(grid)) == 25
 
