@@ -107,10 +107,14 @@ def served(script: Path, *, wait: bool = True) -> Iterator[Server]:
 def wait_for(address: str, pause: float = 0.25) -> None:
     """Wait until a server answers, 60 s at most."""
     until = time.perf_counter() + 60
-    while time.perf_counter() < until:
-        try:
-            urlopen(f"{address}/_stcore/health", timeout=1).close()  # noqa: S310 (a server of our own)
-        except OSError:
-            time.sleep(pause)
-        else:
-            return
+    while time.perf_counter() < until and not answers(address):
+        time.sleep(pause)
+
+
+def answers(address: str) -> bool:
+    """Whether a server is there and well."""
+    try:
+        urlopen(f"{address}/_stcore/health", timeout=1).close()  # noqa: S310 (a server of our own)
+    except OSError:
+        return False
+    return True

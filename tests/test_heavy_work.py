@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figure import free_port, wait_for
 from benchmarks.serving.client import Screen, visit
 from benchmarks.serving.load import OURS, TRAINING, Times, edit, is_training, start_training
 from tests.coroutine import run
+from tests.served import serving
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,16 +26,8 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Its address and process."""
-    port = free_port()
-    with log.open("w") as output:
-        command = [sys.executable, "-m", "explorer.app", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_for(f"http://127.0.0.1:{port}")
-            yield f"http://127.0.0.1:{port}", process
-        finally:
-            process.kill()
-            process.wait(30)
+    with serving([sys.executable, "-m", "explorer.app"], log, cwd=ROOT) as started:
+        yield started
 
 
 def workers(server: "subprocess.Popen[bytes]") -> list[int]:

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ from typing import Any
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from benchmarks.figure import free_port, wait_for
 from benchmarks.serving.client import Screen, visit
 from explorer.checkpoints import catalogue
 from explorer.networks import StudentSpec, params_of
 from tests.coroutine import run
+from tests.served import serving
 from tests.test_deployment import health, ignored
 
 ROOT = Path(__file__).parents[1]
@@ -70,26 +68,6 @@ def away(installed: Path) -> dict[str, Any]:
     return {"cwd": empty, "env": environment | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}}
 
 
-@contextmanager
-def serving(installed: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
-    """The address of a server, and the file that it writes what it says into."""
-    port = free_port()
-    log = installed.parent / f"{installed.name}-{port}.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command(installed, "--port", str(port), *arguments),
-            **away(installed),
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}")
-            yield f"http://127.0.0.1:{port}", log
-        finally:
-            server.terminate()
-            server.wait(60)
-
-
 @dataclass
 class Themed(Screen):
     """A screen that keeps how the app is to look."""
@@ -121,7 +99,8 @@ async def look(address: str) -> tuple[Themed, set[str]]:
 
 
 def test_the_installed_app_computes_finds_its_networks_and_looks_as_in_the_checkout(installed: Path) -> None:
-    with serving(installed) as (address, log):
+    log = installed.parent / "served.log"
+    with serving(command(installed), log, **away(installed)) as (address, _):
         screen, offered = run(look(address))
         assert health(int(address.rpartition(":")[2])).returncode == 0
     assert screen.metric("Parameters") == f"{params_of(StudentSpec(40)):,}"

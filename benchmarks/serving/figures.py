@@ -100,6 +100,10 @@ def _turns(turns: list[Times]) -> str:
     return ", ".join(_s(times.drawn, 0.95) for times in turns)
 
 
+def _both_in_words(a: Times, b: Times) -> str:
+    return f"p50 {_s(a.drawn, 0.5)} and {_s(b.drawn, 0.5)}, p95 {_s(a.drawn, 0.95)} and {_s(b.drawn, 0.95)}"
+
+
 def _class(edits: int = 6) -> Iterator[BenchFigure]:
     with _both() as (ours, bare):
         mine, theirs = [], []
@@ -111,8 +115,7 @@ def _class(edits: int = 6) -> Iterator[BenchFigure]:
         f"{CLASS} sessions with {THOUGHT:g} s of thought: an edit's 95th percentile against a bare app's",
         ratio(percentile(a.drawn, 0.95), percentile(b.drawn, 0.95)),
         0.6,
-        f"{len(a.drawn)} and {len(b.drawn)} edits in {ROUNDS} turns: p50 {_s(a.drawn, 0.5)} and "
-        f"{_s(b.drawn, 0.5)}, p95 {_s(a.drawn, 0.95)} and {_s(b.drawn, 0.95)} (by turn "
+        f"{len(a.drawn)} and {len(b.drawn)} edits in {ROUNDS} turns: {_both_in_words(a, b)} (by turn "
         f"{_turns(mine)}; {_turns(theirs)})",
     )
     yield _count(
@@ -144,8 +147,8 @@ def _opened(page: str, ours: Server, bare: Server) -> Iterator[BenchFigure]:
         f"{CLASS} open {page} in the same second: 95th percentile against a bare app's",
         ratio(percentile(a.drawn, 0.95), percentile(b.drawn, 0.95)),
         0.8,
-        f"p50 {_s(a.drawn, 0.5)} and {_s(b.drawn, 0.5)}, p95 {_s(a.drawn, 0.95)} and {_s(b.drawn, 0.95)} (by turn "
-        f"{_turns(mine)}, the first being the process's first opening; {_turns(theirs)}); the longest ping waited "
+        f"{_both_in_words(a, b)} (by turn {_turns(mine)}, the first being the process's first opening; "
+        f"{_turns(theirs)}); the longest ping waited "
         f"{max(waited):.2f} s",
     )
     yield _count(
@@ -181,8 +184,7 @@ def _training(turns: int = ROUNDS, edits: int = 4) -> Iterator[BenchFigure]:
         f"{CLASS} sessions beside a training: an edit's 95th percentile against that without it",
         ratio(percentile(b.drawn, 0.95), percentile(a.drawn, 0.95)),
         2.0,
-        f"{len(b.drawn)} edits in {turns} turns: p50 {_s(b.drawn, 0.5)} and {_s(a.drawn, 0.5)}, p95 "
-        f"{_s(b.drawn, 0.95)} and {_s(a.drawn, 0.95)} (by turn {_turns(beside)}; {_turns(alone)})"
+        f"{len(b.drawn)} edits in {turns} turns: {_both_in_words(b, a)} (by turn {_turns(beside)}; {_turns(alone)})"
         + (f"; in {idle} turns the training ended first" if idle else ""),
     )
     yield _count(

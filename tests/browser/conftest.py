@@ -1,18 +1,15 @@
 """The app, really served, and a real Chromium to look at it."""
 
 import re
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser.chromium import QUIET, executable
+from tests.served import serving
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,30 +17,9 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that runs the app as make app does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "explorer.app", "--port", str(port), "--code-box"]
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(60)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        assert server.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            with urlopen(url, timeout=1):  # noqa: S310 (a server of our own)
-                return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"the app did not start: {log.read_text(encoding='utf-8')}")
+    with serving([sys.executable, "-m", "explorer.app", "--code-box"], log, cwd=ROOT) as (there, _):
+        yield there
 
 
 @pytest.fixture(scope="session")
