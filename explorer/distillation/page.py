@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -54,15 +52,6 @@ def main() -> None:
             TABS[name](selection)
 
 
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    html, css, js = (
-        Path(__file__).with_name(f"softening.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    )
-    return st.components.v2.component("softening", html=html, css=css, js=js)
-
-
 def _take_temperature() -> None:
     # Streamlit tells a component's callback its values in no other way.
     address.put("temperature", float(st.session_state[BARS]["temperature"]))
@@ -79,7 +68,7 @@ def _show_softening(selection: DistillationSelection) -> None:
         {"name": "teacher", "color": palette.TEACHER, "logits": selection.teacher_logits[position].tolist()},
         {"name": "student", "color": palette.STUDENT, "logits": selection.student_logits[position].tolist()},
     ][: 2 if selection.student_name else 1]
-    _component()(
+    ui.component(__file__, "softening")(
         key=BARS,
         data={
             "classes": images.classes,

@@ -1,6 +1,7 @@
 """What the pages share: images and networks, drawing, the turn for heavy work, what a session keeps."""
 
 from explorer.markup import escape_markup
+from explorer.ui.component import component
 from explorer.ui.draw import (
     COLUMNS,
     bare_chart,
@@ -37,6 +38,7 @@ __all__ = [
     "Session",
     "bare_chart",
     "chart",
+    "component",
     "download",
     "escape_markup",
     "forget_folder",
