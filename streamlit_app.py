@@ -5,9 +5,11 @@ import streamlit as st
 from explorer import places, serving
 from explorer.start.page_opening import draw_opening
 
+TITLE = "Compression Explorer"
+
 serving.prepare_process()
 # A local file: a named icon would be fetched from another host.
-st.set_page_config(page_title="Compression Explorer", page_icon=places.ICON, layout="wide")
+st.set_page_config(page_title=TITLE, page_icon=places.ICON, layout="wide")
 pages = [
     st.Page(
         places.page("start"),
@@ -50,19 +52,21 @@ pages = [
 
 def draw(page: st.Page) -> None:
     """Draw the page: what is the same on all of them, and what is its own."""
-    if page.url_path:
-        st.title(page.title)
-    else:
+    st.html(places.STYLE)
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    with head:
+        st.title(page.title if page.url_path else TITLE, width="content")
+    if not page.url_path:
         draw_opening()
     serving.wait_for_house()
     # Not at the top: this brings in torch, and the words above are to be on the screen long before.
     from explorer import ui
-    from explorer.your_data.page_sidebar import choose_workspace
+    from explorer.your_data.page_choice import choose_workspace
 
     with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
-        choose_workspace()
+        choose_workspace(head)
         page.run()
     ui.start_worker()  # once the first page is drawn: its import of torch would hold that up
 
 
-draw(st.navigation(pages))
+draw(st.navigation(pages, position="top"))

@@ -11,6 +11,8 @@ ENTRY = HOUSE / "streamlit_app.py"
 """What Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
 CHECKPOINTS = HOUSE / "checkpoints"
 ICON = PACKAGE / "start" / "icon.png"
+STYLE = PACKAGE / "ui" / "house.css"
+"""How every page uses its screen."""
 
 
 def page(room: str) -> Path:

@@ -12,7 +12,6 @@ from explorer.places import CHECKPOINTS
 
 def draw_opening() -> None:
     """Draw what the explorer is and what ships with it."""
-    st.title("Compression Explorer")
     st.markdown(
         "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
         "images and real clocks, and says whether it was computed here or shipped with its card."

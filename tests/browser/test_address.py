@@ -108,7 +108,7 @@ def test_quick_keys_lose_nothing(visit: Visit) -> None:
 
 
 def go(visit: Visit, name: str) -> None:
-    visit.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    visit.page.get_by_test_id("stTopNav").get_by_role("link", name=name).click()
     visit.page.get_by_role("heading", level=1, name=name).wait_for()
     visit.settle()
 

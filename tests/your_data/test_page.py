@@ -201,7 +201,7 @@ def test_distil_it_now_trains_on_the_users_images_and_its_student_joins(users: P
     assert app.selectbox(key="student").options == ["Trained here, labels alone", "Trained here, distilled"]
 
 
-def test_the_sidebar_goes_back_to_what_ships_and_the_first_page_stays_on_it(users: Path) -> None:
+def test_the_head_of_a_page_goes_back_to_what_ships_and_the_first_page_stays_on_it(users: Path) -> None:
     app = opened("distillation")
     app.segmented_control(key="images_of").set_value("bundled").run()
     assert not app.exception
