@@ -1,7 +1,7 @@
 """What can be counted of a network's weights."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -95,9 +95,9 @@ def nonzero_count(model: nn.Module) -> int:
     return sum(int(torch.count_nonzero(parameter)) for parameter in model.parameters())
 
 
-def maskable_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights that masks may set to zero: of every convolution and linear layer, by module name, in graph order."""
-    layers = (
-        step.layer for step in graph_of(model).steps if step.operator.channels in ("convolution", "linear")
-    )
+def maskable_weights(
+    model: nn.Module, kinds: Collection[str] = ("convolution", "linear")
+) -> dict[str, Tensor]:
+    """The weights that masks may set to zero: of the layers of these kinds, by module name, in graph order."""
+    layers = (step.layer for step in graph_of(model).steps if step.operator.channels in kinds)
     return {layer: model.get_submodule(layer).weight for layer in dict.fromkeys(layers)}  # type: ignore[misc]

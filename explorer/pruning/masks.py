@@ -1,7 +1,7 @@
 """Unstructured pruning: single weights set to zero by a mask; the network keeps its shape.
 
-The ratio is the share of all convolution and linear weights that is masked; biases and BatchNorm
-are left alone. What a weight's score is, and whether all weights are ranked together (as
+The ratio is the share of all weights that the method may mask, those of convolutions and linear layers, that is
+masked; biases and BatchNorm are left alone. What a weight's score is, and whether all weights are ranked together (as
 ``torch.nn.utils.prune.global_unstructured`` does) or those of each layer, is up to the method.
 """
 
@@ -42,7 +42,7 @@ class Masker:
     """
 
     def __init__(self, model: nn.Module, method: PruningMethod, seed: int = 0) -> None:
-        self.weights = maskable_weights(model)
+        self.weights = maskable_weights(model, method.layers)
         self.method = method
         scores = method.mask_scores(self.weights, seed)
         # The scores in one row, each layer a slice of it; numpy sorts many times faster than torch.

@@ -38,6 +38,7 @@ class PruningMethod:
         sentence: what it does, in one sentence that starts with a capital letter and ends with a stop.
         order: lower comes first in lists, and speaks first in a headline.
         layerwise: whether a mask's scores are ranked within each layer instead of over the whole network.
+        layers: the kinds of layers whose weights a mask may set to zero, "convolution" and "linear" or one of them.
         baseline: whether it is the random one of its kind, which any ranking has to beat.
 
     Raises:
@@ -52,6 +53,7 @@ class PruningMethod:
     sentence: str
     order: int = 10
     layerwise: bool = False
+    layers: tuple[str, ...] = ("convolution", "linear")
     baseline: bool = False
 
     def __post_init__(self) -> None:
@@ -76,7 +78,8 @@ class PruningMethod:
         """What a ratio of this method is a share of, as in "80% of the weights masked"."""
         what = "of the channels removed"
         if self.kind == "mask":
-            what = "of each layer's weights masked" if self.layerwise else "of the weights masked"
+            parts = "layer" if len(self.layers) > 1 else f"{self.layers[0]} layer"
+            what = f"of each {parts}'s weights masked" if self.layerwise else "of the weights masked"
         return f"{what} at random" if self.baseline else what
 
     @property
