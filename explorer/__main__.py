@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from explorer.architecture import command as architecture
+from explorer.bits import command as bits
 from explorer.distillation import command as distillation
 from explorer.distillation import study_command as study
 from explorer.distillation import train_command as train
@@ -16,7 +17,7 @@ from explorer.report import verify_command as verify
 from explorer.your_data import command as your_data
 from explorer.your_data import network_command as network
 
-COMMANDS = (your_data, network, train, verify, architecture, distillation, study, pruning, report)
+COMMANDS = (your_data, network, train, verify, architecture, distillation, study, pruning, bits, report)
 """Modules that each add their commands, in the order of the help."""
 
 

@@ -31,12 +31,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("user_code",),
     ("terminal",),
     ("ui",),
-    ("architecture", "distillation", "pruning"),
+    ("architecture", "distillation", "pruning", "bits"),
     ("report", "your_data", "start"),
     ("__main__",),
     ("app",),
 )
-LESSONS = ("architecture", "distillation", "pruning")
+LESSONS = ("architecture", "distillation", "pruning", "bits")
 # Names of what a generator may yield besides frozen dataclasses of ours: it cannot change, or is made for the caller.
 PLAIN = {"str", "int", "float", "bool", "None", "bytes", "Path", "Tensor", "Module", "NDArray"}
 

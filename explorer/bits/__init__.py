@@ -1,0 +1,1 @@
+"""Fewer bits per number: what rounding weights and activations does to accuracy and bytes."""
