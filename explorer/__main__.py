@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from explorer.architecture import command as architecture
 from explorer.bits import command as bits
+from explorer.bits import runtime_command as runtime
 from explorer.distillation import command as distillation
 from explorer.distillation import study_command as study
 from explorer.distillation import train_command as train
@@ -17,7 +18,19 @@ from explorer.report import verify_command as verify
 from explorer.your_data import command as your_data
 from explorer.your_data import network_command as network
 
-COMMANDS = (your_data, network, train, verify, architecture, distillation, study, pruning, bits, report)
+COMMANDS = (
+    your_data,
+    network,
+    train,
+    verify,
+    architecture,
+    distillation,
+    study,
+    pruning,
+    bits,
+    runtime,
+    report,
+)
 """Modules that each add their commands, in the order of the help."""
 
 

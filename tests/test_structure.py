@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("measure",),
     ("checkpoints",),
-    ("training",),
+    ("training", "runtime"),
     ("runs",),
     ("workspace", "ledger"),
     ("user_code",),

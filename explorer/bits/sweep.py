@@ -4,15 +4,14 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from explorer.bits.network import input_ranges, round_activations, round_network
 from explorer.bits.rounding import LEAST, MOST, Per, Rounding
-from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy, accuracy, logits
 from explorer.networks import cost_of, spec_of
+from explorer.runtime.compare import CALIBRATION, calibration_batches
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
@@ -22,8 +21,6 @@ SCHEMES: tuple[tuple[Per, bool], ...] = tuple(
     (per, symmetric) for per in ("channel", "tensor") for symmetric in (True, False)
 )
 """A scale per channel or per tensor, symmetric or affine: every way to round weights."""
-
-CALIBRATION = 128
 
 
 @dataclass(frozen=True)
@@ -168,14 +165,6 @@ def round_at_all(
             rounded.stored_bytes,
             rounded.float_bytes,
         )
-
-
-def calibration_batches(images: ImageSet, count: int) -> list[Tensor]:
-    """So many images, evenly spread over a set and so over its classes, in batches of 32 (B, 3, H, W)."""
-    count = min(count, len(images))
-    # A folder's images come class by class: the first ones would all be of one.
-    chosen = images.select(torch.linspace(0, len(images) - 1, count).round().long().numpy())
-    return list(torch.split(chosen.inputs(), 32))
 
 
 class BitsSweep(Instrument[BitsSettings, BitsRow]):

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from explorer.measure.devices import device_of
 from explorer.work.quiet import quiet
 
 BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
@@ -78,7 +79,7 @@ def latencies(
     figure, only how busy the machine was. In a server's worker the pages hold still during a block.
     """
     keep_freed_memory()
-    device = next(models[0].parameters()).device
+    device = device_of(models[0])
     batch = inputs.to(device)
     for _ in range(2):
         _round(models, batch, device)

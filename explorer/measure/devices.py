@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 
 def devices() -> tuple[str, ...]:
@@ -14,6 +15,12 @@ def devices() -> tuple[str, ...]:
     if torch.backends.mps.is_available():
         usable.append("mps")
     return tuple(usable)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a network runs: where its weights are, and on the CPU if it has none that torch knows of."""
+    weight = next(model.parameters(), None)
+    return torch.device("cpu") if weight is None else weight.device
 
 
 def has_bfloat16() -> bool:

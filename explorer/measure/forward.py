@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.data import INPUT_SIZE, Inputs
+from explorer.measure.devices import device_of
 
 BATCH = 250
 
@@ -24,7 +25,7 @@ def logit_batches(model: nn.Module, inputs: Tensor | Inputs, batch: int = BATCH)
     """
     if model.training:
         raise RuntimeError("measure a network in eval mode: call model.eval() first")
-    device = next(model.parameters()).device
+    device = device_of(model)
     batch = at_once(inputs[:1].shape[-1], batch)
     for start in range(0, len(inputs), batch):
         yield model(inputs[start : start + batch].to(device)).float().cpu()

@@ -14,7 +14,6 @@ from explorer.bits.sweep import (
     BitsPlan,
     BitsRow,
     bits_table,
-    calibration_batches,
     describe_bits,
     round_at_all,
 )
@@ -22,6 +21,7 @@ from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits
+from explorer.runtime.compare import calibration_batches
 
 CHANNEL = (("channel", True),)
 

@@ -1,0 +1,140 @@
+"""The same weights in onnxruntime: the same answers in float32, nearly the same in int8, and a sentence without it."""
+
+import copy
+import importlib
+import io
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.__main__ import main
+from explorer.checkpoints import load
+from explorer.data import BUNDLED
+from explorer.errors import ExplorerError
+from explorer.measure import accuracy, logits
+from explorer.networks import remove
+from explorer.pruning.methods import METHODS
+from explorer.pruning.removal import kept_channels
+from explorer.runtime import OnnxNetwork, cpu_flags, to_int8, to_onnx
+from explorer.runtime.compare import (
+    RuntimeRow,
+    calibration_batches,
+    compare,
+    describe_runtimes,
+    runtime_table,
+)
+from explorer.work.progress import Update
+
+onnx = pytest.importorskip("onnx", reason="onnx is an optional package")
+pytest.importorskip("onnxruntime", reason="onnxruntime is an optional package")
+
+
+@pytest.fixture(scope="module")
+def student() -> nn.Module:
+    return load("student-5k")
+
+
+@pytest.fixture(scope="module")
+def content(student: nn.Module) -> bytes:
+    return to_onnx(student, BUNDLED.input_size)
+
+
+IMAGES = BUNDLED.load("validation").select(slice(0, 5000, 50))
+
+
+def test_float32_answers_as_torch_does_for_any_number_of_images(student: nn.Module, content: bytes) -> None:
+    before = copy.deepcopy(student.state_dict())
+    network = OnnxNetwork(content)
+    for count in (1, 3, 100):
+        images = IMAGES.select(slice(count)).inputs()
+        expected = logits(student, images)
+        assert torch.allclose(logits(network, images), expected, atol=1e-4)
+        assert torch.equal(logits(network, images).argmax(1), expected.argmax(1))
+    assert all(torch.equal(before[name], value) for name, value in student.state_dict().items())
+    onnx.checker.check_model(onnx.load(io.BytesIO(content)))
+
+
+def test_a_network_without_half_of_its_channels_is_exported_as_it_is(student: nn.Module) -> None:
+    small = remove(student, kept_channels(student, 0.5, METHODS["channels-l1"])).eval()
+    images = IMAGES.inputs()
+    assert torch.equal(
+        logits(OnnxNetwork(to_onnx(small, 64)), images).argmax(1), logits(small, images).argmax(1)
+    )
+
+
+def test_int8_is_smaller_holds_whole_numbers_and_changes_few_answers(student: nn.Module) -> None:
+    whole = load("student-60k-kd")
+    written = to_onnx(whole, 64)
+    small = to_int8(written, calibration_batches(BUNDLED.load("training"), 64))
+    assert len(small) < len(written) / 2
+    kinds = {each.data_type for each in onnx.load(io.BytesIO(small)).graph.initializer}
+    assert onnx.TensorProto.INT8 in kinds
+    images = IMAGES.inputs()
+    agreeing = (logits(OnnxNetwork(small), images).argmax(1) == logits(whole, images).argmax(1)).sum()
+    assert 90 <= agreeing <= 100
+
+
+def test_reduced_range_leaves_the_weights_seven_bits(content: bytes) -> None:
+    batches = calibration_batches(BUNDLED.load("training"), 32)
+    most = {}
+    for reduced in (False, True):
+        graph = onnx.load(io.BytesIO(to_int8(content, batches, reduce_range=reduced))).graph
+        codes = [onnx.numpy_helper.to_array(each) for each in graph.initializer if each.data_type == 3]
+        most[reduced] = max(int(abs(each.astype(int)).max()) for each in codes if each.ndim == 4)
+    assert most == {False: 127, True: 64} or most == {False: 127, True: 63}
+
+
+def test_rows_are_counted_and_timed_beside_torch(student: nn.Module) -> None:
+    batches = calibration_batches(BUNDLED.load("training"), 32)
+    images, threads = IMAGES.select(slice(40)), torch.get_num_threads()
+    steps = compare(student, images.inputs(), images.targets(), batches, repeats=1)
+    rows = [step for step in steps if not isinstance(step, Update)]
+    assert {(row.runtime, row.batch) for row in rows} == {
+        (runtime, batch) for runtime in ("torch", "onnxruntime", "onnxruntime int8") for batch in (1, 32)
+    }
+    expected = accuracy(logits(student, images.inputs()), images.targets())
+    assert {row.accuracy for row in rows if row.runtime != "onnxruntime int8"} == {expected}
+    assert {row.agreeing for row in rows if row.runtime == "onnxruntime"} == {40}
+    assert torch.get_num_threads() == threads
+    assert list(runtime_table(rows)["runtime"]) == [row.runtime for row in rows]
+
+
+def row(runtime: str, ms: float | None) -> RuntimeRow:
+    return RuntimeRow(runtime, 1, 1, ms, ms, ms, 4.0, 90, 99, 100, 1000, ms is None)  # type: ignore[arg-type]
+
+
+def test_the_sentence_tells_measured_ratios_and_nothing_without_them() -> None:
+    rows = [row("torch", 4.0), row("onnxruntime", 2.0), row("onnxruntime int8", 5.0)]
+    assert describe_runtimes(rows) == (
+        "One image on one thread: the same float32 weights run 2.00 times as fast in onnxruntime as in torch, in int8 "
+        "0.80 times, with 99.0% of the answers unchanged."
+    )
+    assert describe_runtimes([*rows[:2], row("onnxruntime int8", None)]) == ""
+    assert describe_runtimes([replace(each, batch=32) for each in rows]) == ""
+
+
+def test_without_the_packages_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(
+        ExplorerError, match=r"needs onnxruntime, .*pip install 'compression-explorer\[runtime\]'"
+    ):
+        OnnxNetwork(b"")
+
+
+def test_the_flags_of_another_system_are_not_invented() -> None:
+    assert cpu_flags("Features : fp asimd asimddp\n") == ("asimd", "asimddp")
+    assert cpu_flags("model name : x\n") == ()
+
+
+def test_the_command_prints_rows_and_writes_the_files(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["runtimes", "student-5k", "--images", "20", "--repeats", "1", "--out", str(tmp_path), "--json"]
+    assert main(options) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {each["total"] for each in rows} == {20}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["student-5k-int8.onnx", "student-5k.onnx"]
