@@ -32,6 +32,14 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
+def guess(app: AppTest, question: str, answer: float) -> None:
+    """Commit a guess: a number, or the position of an option."""
+    box = next(each for each in (*app.number_input, *app.radio) if each.key == f"guess_{question}")
+    box.set_value(answer)
+    next(button for button in app.button if button.key == f"commit_{question}").click().run()
+    assert not app.exception
+
+
 def said(app: AppTest, words: str) -> bool:
     texts = [*app.markdown, *app.caption, *app.info, *app.warning]
     return any(words in text.value for text in texts)

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("training", "runtime"),
     ("runs",),
     ("workspace", "ledger"),
-    ("user_code",),
+    ("user_code", "classroom"),
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning", "bits"),

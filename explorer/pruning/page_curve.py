@@ -45,7 +45,6 @@ def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
         f"{charts.ACROSS[field].name}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
-    page_guess.results(selection)
     if data["speed_up"].notna().any():
         ui.chart(
             partial(charts.speed_curve, data),

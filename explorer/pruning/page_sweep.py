@@ -29,14 +29,15 @@ def main(selection: PruningSelection) -> None:
     view, side = st.columns([2, 1], gap="large")
     with side:
         asked = controls(selection)
-        hidden = page_guess.hidden(selection)
+        hidden = not ui.may_reveal(page_guess.question(selection))
         settings = _settings(selection, asked)
         panel = Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
         panel.controls(blocked=NOTHING if asked is None else "Commit your guess first." if hidden else "")
     with view:
-        page_guess.ask(selection)
+        question, all_stored = st.container(), _all_stored(selection)
         if hidden:
-            st.info("The curve is hidden until a guess is committed above.", icon=":material/visibility_off:")
+            with question:
+                page_guess.ask(selection, all_stored)
             return
         shown = panel.result(
             lambda spec, rows: describe_sweep_measurement(
@@ -44,7 +45,8 @@ def main(selection: PruningSelection) -> None:
             ),
             grow=lambda rows: _grow(selection, rows),
         )
-        page_guess.settle(selection, shown.parts if shown else ())
+        with question:
+            page_guess.ask(selection, (*(shown.parts if shown else ()), *all_stored))
         if shown is None:
             return
         page_curve.draw_curves(selection, shown.parts)
@@ -64,6 +66,12 @@ def _settings(selection: PruningSelection, asked: SweepSettings | None) -> Sweep
     st.error(NOTHING)
     last = ui.session().last(SweepAsked)
     return replace(last.settings if last else SweepSettings(), images=len(selection.images))
+
+
+def _all_stored(selection: PruningSelection) -> tuple[SweepRow, ...]:
+    """All that was measured before, also what the controls do not ask for: it may answer a question."""
+    stored = ui.workspace().find_rows("sweep", SweepRow, selection.name)
+    return stored.rows if stored is not None else ()
 
 
 def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[SweepRow] | None:

@@ -15,6 +15,7 @@ from explorer.ui.draw import (
     provenance,
 )
 from explorer.ui.pins import pin, pinned, set_pinned
+from explorer.ui.predict import board_name, boards, draw_tally, may_reveal, predict, predictions
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
     forget_folder,
@@ -37,9 +38,12 @@ __all__ = [
     "COLUMNS",
     "Session",
     "bare_chart",
+    "board_name",
+    "boards",
     "chart",
     "component",
     "download",
+    "draw_tally",
     "escape_markup",
     "forget_folder",
     "given_networks",
@@ -48,6 +52,7 @@ __all__ = [
     "kept",
     "logits_in_words",
     "make_file",
+    "may_reveal",
     "networks",
     "networks_table",
     "origin_of_logits",
@@ -57,6 +62,8 @@ __all__ = [
     "picture",
     "pin",
     "pinned",
+    "predict",
+    "predictions",
     "prepare",
     "provenance",
     "read_folder",

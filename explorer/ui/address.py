@@ -9,6 +9,7 @@ first puts an entry without parameters into the history, so that Back opens the 
 the address is read here before the controls are drawn, and written after them.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,12 +21,32 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer.classroom.board import NAME
 from explorer.networks import MAX_CLASSES, MAX_WIDTH, StudentSpec
 from explorer.ui.session import session
 
 Kind = Literal["whole number", "whole numbers", "number", "switch", "choice", "choices", "text"]
 OptionType = TypeVar("OptionType")
 EVERYWHERE = "every page"
+EVERYTHING = "all"  # in predict=
+PREDICTED: Mapping[str, str] = {
+    EVERYTHING: "everything that asks",
+    "verdict": "the parameters of a design",
+    "layers": "where a network computes",
+    "softening": "the softened answers",
+    "loss": "the loss",
+    "gains": "what distillation brings",
+    "unseen": "the class it never saw",
+    "distil": "the training on the page",
+    "quiz": "question 2-2",
+    "wall": "the wall of photographs",
+    "curve": "the sweep",
+    "race": "the race",
+    "sensitivity": "the sensitive layers",
+    "flips": "the answers that turned",
+    "coupling": "the coupled channels",
+}
+"""What can be asked before it is shown, as the address calls it, and its name for people."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,7 @@ class Key:
         options: what can be chosen; empty where the page gives it, because it depends on the data.
         carried: further pages whose address holds it too, since what they show depends on it.
         missing: a sentence on what to do where a link asks for something that is not here.
+        pattern: what a text has to look like.
     """
 
     key: str
@@ -55,6 +77,7 @@ class Key:
     options: tuple[Any, ...] = ()
     carried: tuple[str, ...] = ()
     missing: str = ""
+    pattern: str = ".*"
 
 
 _DESIGN = StudentSpec()
@@ -72,6 +95,15 @@ TABLE: Mapping[str, Key] = {
         Key("validation_images", EVERYWHERE, "choice", None, "the number of validation images"),
         Key("training_images", EVERYWHERE, "choice", None, "the number of training images"),
         Key("side", EVERYWHERE, "choice", None, "the side of the images"),
+        Key(
+            *("predict", EVERYWHERE, "choices", [], "what is asked before it is shown"),
+            options=tuple(PREDICTED),
+        ),
+        Key(
+            *("board", EVERYWHERE, "text", "", "the class board"),
+            missing="A board\u2019s name has small letters, digits and hyphens, 32 at most.",
+            pattern=f"({NAME})?",
+        ),
         Key("limit", "architecture", "choice", None, "the limit", carried=_REPORT),
         Key(
             *("net", "architecture", "choice", None, "the network"),
@@ -135,6 +167,7 @@ TABLE: Mapping[str, Key] = {
         Key("up", "report", "choice", None, "the quantity upwards"),
         Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
         Key("ledger", "report", "text", "", "the ledger"),
+        Key("floor", "report", "number", 0.8, "the accuracy that a design must keep", low=0.0, high=1.0),
         Key("checkpoint", "pruning", "choice", None, "the network to prune", carried=_REPORT),
         Key("images", "pruning", "choice", None, "how many images are counted", carried=_REPORT),
         Key("pruning_tab", "pruning", "choice", None, "the tab"),
@@ -158,7 +191,6 @@ TABLE: Mapping[str, Key] = {
         Key("refit", "pruning", "whole number", 0, "images to re-fit on", 0, 512, carried=_REPORT),
         Key("finetune", "pruning", "whole number", 0, "steps of fine-tuning", 0, 500, carried=_REPORT),
         Key("against", "pruning", "choice", None, "what accuracy is drawn against"),
-        Key("hide_curve", "pruning", "switch", False, "whether the curve is hidden"),
         Key("guess_method", "pruning", "choice", None, "the method asked about"),
         Key("guess_ratio", "pruning", "choice", None, "the ratio asked about"),
         Key("dropped", "pruning", "number", 0.5, "the share of channels dropped", 0.1, 0.9, carried=_REPORT),
@@ -430,6 +462,8 @@ def _allowed(entry: Key, setting: Any) -> bool:
             return setting in entry.options
         case "choices":
             return all(each in entry.options for each in setting)
+        case "text":
+            return re.fullmatch(entry.pattern, setting, re.DOTALL) is not None
         case _:
             return True
 

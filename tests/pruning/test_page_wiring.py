@@ -1,4 +1,4 @@
-"""What the lesson's pages hand on: to the charts, to the ledger, to the session, to the guesses."""
+"""What the lesson's pages hand on: to the charts, to the ledger, to the session."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,6 @@ from explorer.measure import has_bfloat16, logits
 from explorer.networks import channel_groups, describe, nonzero_count, parameter_count
 from explorer.pruning import charts
 from explorer.pruning.engine import prune_network
-from explorer.pruning.guesses import Guess, settle_guesses
 from explorer.pruning.methods import get_method
 from explorer.pruning.page_controls import PRESETS
 from explorer.pruning.page_pin import ledger_row
@@ -135,16 +134,3 @@ def test_the_sensitivity_is_measured_on_as_many_images_as_are_chosen() -> None:
     app = pruning("Sensitive layers", FIRST.card.name, (FIRST,), images="250")
     press(app, "Run it here")
     assert said(app, "on the first 250 of")
-
-
-def test_a_guess_is_settled_by_the_network_as_pruned_with_its_method_and_ratio() -> None:
-    guess = Guess("x", "channels-l1", 0.35, 0.5, weights="w", images="i")
-    asked = replace(ROW, recovery="none", correct=45)
-    rows = (replace(asked, method="global-l1", correct=1), replace(asked, ratio=0.4, correct=2), asked, ROW)
-    for order in (rows, rows[::-1]):
-        (settled,) = settle_guesses([guess], "w", "i", order)
-        assert (settled.measured, settled.counted_on) == (0.5, 90)
-    assert settle_guesses([guess], "w", "i", rows[:2]) == [guess]
-    assert (
-        settle_guesses([guess], "other", "i", rows) == settle_guesses([guess], "w", "other", rows) == [guess]
-    )

@@ -8,7 +8,7 @@ from explorer.pruning import examine
 from explorer.pruning.answers import ANSWERS
 from explorer.pruning.plan import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
-from tests.app import charts, downloads, press, said
+from tests.app import charts, downloads, guess, press, said
 from tests.pruning.app import pruning
 
 PRUNING_TABS = (
@@ -63,30 +63,29 @@ def test_a_preset_sets_the_controls() -> None:
 
 
 def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
-    app = pruning(checkpoint="teacher", hide_curve="yes")
+    app = pruning(checkpoint="teacher", predict="curve")
     run = next(button for button in app.button if button.label == "Run it here")
     assert run.disabled
     assert not charts(app)
     assert not app.dataframe
-    app.number_input(key="guess").set_value(60.0).run()
-    press(app, "Commit")
+    guess(app, "curve", 60.0)
     assert charts(app)
-    verdict = next(text.value for text in app.markdown if "guessed 60.0%" in text.value)
+    verdict = next(text.value for text in app.markdown if "You said **60.0%**" in text.value)
     assert "points too" in verdict
-    assert "Guesses as CSV" in downloads(app)
     app.selectbox(key="guess_ratio").set_value(0.5).run()
     assert not charts(app), "another question hides it again"
 
 
 def test_a_guess_without_a_point_waits_for_the_run() -> None:
-    app = pruning(ratios="chosen", guess_ratio="0.5")
-    press(app, "Commit")
-    assert said(app, "Committed: 50.0% for masked, global L1 at 50%")
+    app = pruning(ratios="chosen", guess_method="global-l1", guess_ratio="0.5")
+    guess(app, "curve", 50.0)
+    assert said(app, "You said **50.0%**. The answer comes with the run.")
     app.multiselect(key="methods").set_value(["global-l1"]).run()
     app.multiselect(key="chosen_ratios").set_value([0.5]).run()
     press(app, "Run it here")
     counted = app.dataframe[0].value.iloc[0]["accuracy"]
-    assert said(app, f"guessed 50.0%, counted **{counted:.1%}** on 100 images")
+    assert said(app, f"You said **50.0%**; it is **{counted:.1%}**")
+    assert said(app, "Counted on 100 images.")
 
 
 def test_flipped_images_are_shown_with_probabilities_before_and_after() -> None:

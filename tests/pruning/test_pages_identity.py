@@ -12,7 +12,7 @@ from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.workspace import NetworkSource, trained_network
-from tests.app import press, said
+from tests.app import charts, guess, press, said
 from tests.pruning.app import pruning
 
 TITLE = "Trained here, distilled"
@@ -123,13 +123,13 @@ def test_the_same_for_the_network_to_take_along() -> None:
 
 
 def test_a_guess_about_the_first_is_no_guess_about_the_second() -> None:
-    app = pruning(checkpoint=FIRST.card.name, trained=ALONE, hide_curve="yes", guess_ratio="0.5", **SWEEP)
-    press(app, "Commit")
+    app = pruning(checkpoint=FIRST.card.name, trained=ALONE, predict="curve", guess_ratio="0.5", **SWEEP)
+    guess(app, "curve", 50.0)
     press(app, "Run it here")
-    assert said(app, "guessed 50.0%, counted")
+    assert said(app, "You said **50.0%**")
     change_network(app, SECOND)
-    assert said(app, "The curve is hidden until a guess is committed above")
-    assert not said(app, "guessed 50.0%, counted")
+    assert not charts(app)
+    assert not said(app, "You said **50.0%**")
 
 
 @pytest.mark.parametrize("tab", ["Sweep", "Masked, zeroed, sliced", "Sensitive layers"])

@@ -2,9 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.pruning import guesses, reading
-from explorer.pruning.guesses import Guess
+from explorer.pruning import reading
 from explorer.pruning.methods import METHODS, PruningMethod, baseline
 from explorer.pruning.plan import Recovery, SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow
@@ -100,20 +98,3 @@ def test_settings_tell_two_runs_apart_in_words() -> None:
         "images: shown 500, asked 1,000",
         "training images: shown none, asked those of key abcdef",
     ]
-
-
-def test_a_guess_is_settled_once_by_the_row_that_answers_it() -> None:
-    asked = Guess("Student", "global-l1", 0.8, 0.5, weights="abc", images="test")
-    others = [replace(asked, weights="def"), replace(asked, images="other"), replace(asked, ratio=0.35)]
-    settled = guesses.settle_guesses([asked, *others], "abc", "test", ROWS)
-    assert settled[0].measured == 0.89
-    assert settled[1:] == others, "another network, images or ratio of the same title is another question"
-    assert "**39.0 points too low**" in guesses.describe_guess(settled[0])
-    assert "No sweep" in guesses.describe_guess(settled[1])
-    later = guesses.settle_guesses(settled, "abc", "test", [row("global-l1", 0.8, 1)])
-    assert later == settled, "a later run does not change what was revealed"
-    rows = guesses.guess_table(settled)
-    assert rows["error_points"].round(6).tolist()[0] == -39.0
-    assert rows["images"].tolist()[0] == 100
-    with pytest.raises(ExplorerError, match="between 0 and 100 %"):
-        Guess("teacher", "global-l1", 0.8, 1.2)

@@ -59,7 +59,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ),
     ("pruning", {}, ("ratios",)),
     ("pruning", {"ratios": "chosen"}, ("chosen_ratios",)),
-    ("pruning", {}, ("checkpoint", "hide_curve")),
+    ("pruning", {}, ("checkpoint",)),
     ("pruning", SMALL, ("pruning_tab",)),
     ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped",)),
     (
