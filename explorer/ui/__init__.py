@@ -15,7 +15,7 @@ from explorer.ui.draw import (
     provenance,
 )
 from explorer.ui.pins import pin, pinned, set_pinned
-from explorer.ui.predict import board_name, boards, draw_tally, may_reveal, predict, predictions
+from explorer.ui.predict import LIVE, board_name, boards, draw_tally, may_reveal, predict, predictions
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
     forget_folder,
@@ -36,6 +36,7 @@ from explorer.ui.work import heavy_work, make_file, pace, prepare, start_worker,
 
 __all__ = [
     "COLUMNS",
+    "LIVE",
     "Session",
     "bare_chart",
     "board_name",

@@ -257,13 +257,13 @@ def _belongs(entry: Key, page: str) -> bool:
     return entry.page in (page, EVERYWHERE) or page in entry.carried
 
 
-def query(page: str) -> str:
-    """What stands behind the question mark in the address of a page, as it now is."""
+def query(page: str, leave_out: Sequence[str] = ()) -> str:
+    """What stands behind the question mark in the address of a page, as it now is, without some of its keys."""
     state = session().address
     pairs = [
         (entry.key, text)
         for entry in TABLE.values()
-        if _belongs(entry, page)
+        if _belongs(entry, page) and entry.key not in leave_out
         for text in state.asked.get(entry.key, state.texts.get(entry.key, ()))
     ]
     return urlencode(pairs)

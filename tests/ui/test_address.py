@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("distillation", {"distillation_tab": "Evidence"}, ("shared",)),
     ("report", {}, ("across", "up", "shipped")),
     ("report", {}, ("report_tab",)),
+    ("report", {"board": "room-1", "report_tab": "Class board"}, ("floor",)),
     (
         "pruning",
         {},
@@ -74,6 +75,9 @@ SIDEBAR = ("images_of", "validation_images", "training_images", "side")
 # The ledger is no control, and what it holds is tested with it; the widths are several controls; most machines have
 # one device, and the bundled images one teacher.
 ELSEWHERE = {
+    # No controls either, and tested with what they do: tests/ui/test_predict.py.
+    (EVERYWHERE, "predict"),
+    (EVERYWHERE, "board"),
     ("report", "ledger"),
     ("architecture", "widths"),
     ("pruning", "device"),
@@ -91,6 +95,7 @@ OTHER: dict[str, Any] = {
     "distil": "student-5k",
     "shared": "class",
     "report_tab": "The six answers",
+    "floor": 0.55,
     "across": "accuracy",
     "up": "mult_adds",
     "shipped": False,
