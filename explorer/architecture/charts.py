@@ -9,7 +9,6 @@ from explorer import palette
 from explorer.architecture.family import WAYS
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
-BLUES = ("#c6dcf3", "#93bfea", "#5b9bd9", palette.TEACHER, "#1f5f9c")
 
 
 def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetChart:
@@ -18,7 +17,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     data = parts.assign(position=range(len(parts)))
     bar = (
         alt.Chart(data)
-        .mark_bar(size=40)
+        .mark_bar(size=40, stroke=palette.PAPER, strokeWidth=1)
         .encode(
             x=alt.X("parameters:Q", stack="zero", title="Parameters"),
             color=alt.Color(
@@ -37,34 +36,21 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
     rule = alt.Chart(pd.DataFrame({"limit": [limit], "text": [f"limit {limit:,}"]})).encode(
         x=alt.X("limit:Q")
     )
-    # A pale rim, so that the line can be seen on a bar of any shade.
-    rim = rule.mark_rule(color="white", strokeWidth=6)
+    # A rim of the page's colour, so that the line can be seen on a bar of any shade.
+    rim = rule.mark_rule(color=palette.PAPER, strokeWidth=7)
     line = rule.mark_rule(color=palette.OVER, strokeWidth=3).encode(
         tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")]
     )
-    text = rule.mark_text(color=palette.OVER, fontWeight="bold", baseline="bottom", y=-4).encode(
+    text = rule.mark_text(color=palette.INK, fontWeight="bold", baseline="bottom", y=-4).encode(
         text=alt.Text("text:N")
     )
     return alt.layer(bar, rim, line, text).properties(height=220)
 
 
 def _shades(parts: Sequence[str]) -> list[str]:
-    """A colour for each part: blue from pale to dark, the head grey."""
-    body = [part for part in parts if part != "head"]
-    shades = []
-    for number in range(len(body)):
-        # How far this part is along the blues, which are mixed where there are more parts than blues.
-        along = number * (len(BLUES) - 1) / max(1, len(body) - 1)
-        first = min(int(along), len(BLUES) - 2)
-        shades.append(_mixed(BLUES[first], BLUES[first + 1], along - first))
-    return shades + [palette.DENSE] * (len(parts) - len(body))
-
-
-def _mixed(one: str, other: str, share: float) -> str:
-    """The colour that lies between two, ``share`` of the way to the other."""
-    channels = (int(each[at : at + 2], 16) for at in (1, 3, 5) for each in (one, other))
-    pairs = zip(channels, channels, strict=True)  # taken in turn from the same iterator
-    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)
+    """A colour for each part, from pale to dark, and grey for the head."""
+    body = sum(part != "head" for part in parts)
+    return palette.steps(body) + [palette.DENSE] * (len(parts) - body)
 
 
 def shares(rows: pd.DataFrame) -> alt.Chart:
@@ -87,7 +73,7 @@ def shares(rows: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "quantity:N",
                 sort=list(names.values()),
-                scale=alt.Scale(domain=list(names.values()), range=[palette.TEACHER, palette.STUDENT]),
+                scale=alt.Scale(domain=list(names.values()), range=[palette.PARAMETERS, palette.MULT_ADDS]),
                 legend=alt.Legend(orient="top", title=None),
             ),
             tooltip=[
@@ -117,7 +103,7 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "kind:N",
                 sort=list(names.values()),
-                scale=alt.Scale(domain=list(names.values()), range=[palette.TEACHER, palette.DENSE]),
+                scale=alt.Scale(domain=list(names.values()), range=[palette.STUDENT, palette.DENSE]),
                 legend=alt.Legend(orient="top", title=None, direction="vertical"),
             ),
             tooltip=[
@@ -164,14 +150,7 @@ def family_curve(
         shape=alt.Shape(
             "kind:N",
             scale=alt.Scale(domain=kinds, range=[SHAPES[at % len(SHAPES)] for at in range(len(kinds))]),
-            # Black symbols would not be seen on the dark theme; side by side they are cut off on a telephone.
-            legend=alt.Legend(
-                orient="bottom",
-                title=None,
-                columns=1,
-                symbolFillColor=palette.DENSE,
-                symbolStrokeColor=palette.DENSE,
-            ),
+            legend=alt.Legend(orient="bottom", title=None),
         ),
         tooltip=_family_tooltip(),
     )

@@ -25,13 +25,13 @@ def ladder_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     cells = base.mark_rect().encode(
         color=alt.Color(
             "probability:Q",
-            scale=alt.Scale(domain=[0, 1], range=["#eaf2fa", palette.TEACHER, "#123a63"]),
+            scale=alt.Scale(domain=[0, 1], range=palette.RAMP),
             legend=None,
         )
     )
-    numbers = base.mark_text(fontSize=12).encode(
+    numbers = base.mark_text().encode(
         text=alt.Text("probability:Q", format=".2f"),
-        color=alt.condition("datum.probability > 0.35", alt.value("#ffffff"), alt.value("#18212c")),
+        color=alt.condition(palette.ink_on("probability"), alt.value("white"), alt.value("black")),
     )
     return alt.layer(cells, numbers).properties(height=360)
 
@@ -149,7 +149,7 @@ def decoupled_kl_areas(
             color=alt.Color(
                 "part:N",
                 sort=parts,
-                scale=alt.Scale(domain=parts, range=[palette.HARD, palette.SOFT]),
+                scale=alt.Scale(domain=parts, range=[palette.TCKD, palette.NCKD]),
                 legend=alt.Legend(orient="top", title=None),
             ),
             tooltip=[
@@ -160,9 +160,9 @@ def decoupled_kl_areas(
         )
     )
     rule = alt.Chart(pd.DataFrame({"limit": [limit]})).encode(y=alt.Y("limit:Q"))
-    # A pale rim, so that the line can be seen on the areas.
-    rim = rule.mark_rule(strokeWidth=4, color="white", opacity=0.8)
-    line = rule.mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.DENSE).encode(
+    # A rim of the page's colour, so that the line can be seen on the areas.
+    rim = rule.mark_rule(strokeWidth=4, color=palette.PAPER, opacity=0.8)
+    line = rule.mark_rule(strokeDash=[6, 4], strokeWidth=2, color=palette.INK).encode(
         tooltip=[alt.Tooltip("limit:Q", title="1/2 Var(z - v)", format=".4f")]
     )
     return alt.layer(areas, rim, line, _chosen_temperature_rule(temperature)).properties(height=340)
@@ -190,14 +190,14 @@ def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     cells = base.mark_rect().encode(
         color=alt.Color(
             "probability:Q",
-            scale=alt.Scale(domain=[0, top], range=["#eaf2fa", palette.TEACHER, "#123a63"]),
+            scale=alt.Scale(domain=[0, top], range=palette.RAMP),
             legend=None,
         )
     )
     percent = base.transform_calculate(percent="100 * datum.probability")
-    numbers = percent.mark_text(fontSize=11).encode(
+    numbers = percent.mark_text().encode(
         text=alt.Text("percent:Q", format=".0f"),
-        color=alt.condition(f"datum.probability > {0.35 * top}", alt.value("#ffffff"), alt.value("#18212c")),
+        color=alt.condition(palette.ink_on("probability"), alt.value("white"), alt.value("black")),
     )
     return alt.layer(cells, numbers).properties(height=460)
 
@@ -235,15 +235,15 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     cells = base.mark_rect().encode(
         color=alt.Color(
             "difference:Q",
-            scale=alt.Scale(domain=[-span, 0, span], range=[palette.HARD, "#f1f4f7", palette.SOFT]),
+            scale=alt.Scale(domain=[-span, 0, span], range=palette.CHANGE),
             legend=None,
         )
     )
-    ink = alt.condition(f"abs(datum.difference) > {0.6 * span}", alt.value("#ffffff"), alt.value("#18212c"))
-    numbers = base.mark_text(fontSize=12, dy=-7, fontWeight="bold").encode(
+    ink = alt.condition(palette.ink_on("difference"), alt.value("white"), alt.value("black"))
+    numbers = base.mark_text(dy={"expr": "-0.01 * height - 5"}, fontWeight="bold").encode(
         text=alt.Text("shown:N"), color=ink
     )
-    spreads = base.mark_text(fontSize=10, dy=9).encode(text=alt.Text("spread:N"), color=ink)
+    spreads = base.mark_text(dy={"expr": "0.01 * height + 7"}).encode(text=alt.Text("spread:N"), color=ink)
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 

@@ -13,7 +13,6 @@ from explorer.distillation import charts, gains, study, whose
 from explorer.ui import address
 from explorer.work.kept import Keyed
 
-COLORS = (palette.HARD, palette.STUDENT, palette.MASKED, palette.SOFT, palette.TEACHER)
 WHOSE_COLORS = dict(zip(whose.WHOSE, (palette.TEACHER, palette.DENSE, palette.SOFT), strict=True))
 GAIN = "Gain of distillation, points"
 
@@ -50,10 +49,7 @@ def _show_gains(rows: pd.DataFrame) -> None:
         size=rows["parameters"].map("{:,}".format),
         set=rows["images"].map("{:,}".format),
     )
-    sizes, sets = (
-        dict(zip(dict.fromkeys(drawn.sort_values(number)[name]), COLORS, strict=False))
-        for number, name in (("parameters", "size"), ("images", "set"))
-    )
+    sizes, sets = _colored(drawn, "parameters", "size"), _colored(drawn, "images", "set")
     ui.chart(
         partial(
             charts.gain_intervals,
@@ -80,6 +76,12 @@ def _show_gains(rows: pd.DataFrame) -> None:
             f"Gain of distillation against the number of training images, a colour for each student. {plain}",
             "The same gains against the number of training images.",
         )
+
+
+def _colored(rows: pd.DataFrame, number: str, name: str) -> dict[str, str]:
+    """A colour for each name, in the order of its number."""
+    names = list(dict.fromkeys(rows.sort_values(number)[name]))
+    return dict(zip(names, palette.steps(len(names)), strict=True))
 
 
 def _say_where(results: Sequence[study.CellResult]) -> None:

@@ -186,7 +186,7 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     colors = {
         "dense": palette.DENSE,
         "masked": palette.MASKED,
-        "zeroed": palette.SOFT,
+        "zeroed": palette.ZEROED,
         "sliced": palette.REMOVED,
     }
     base = alt.Chart(long).encode(
@@ -233,13 +233,13 @@ def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     cells = base.mark_rect().encode(
         color=alt.Color(
             "lost_points:Q",
-            scale=alt.Scale(domain=[0, 100], clamp=True, range=["#f4efe6", palette.MASKED, "#5c2018"]),
+            scale=alt.Scale(domain=[0, 100], clamp=True, range=palette.LOSS),
             legend=None,
         )
     )
-    numbers = base.mark_text(fontSize=11).encode(
+    numbers = base.mark_text().encode(
         text=alt.Text("lost_points:Q", format=".1f"),
-        color=alt.condition("datum.lost_points > 62", alt.value("#ffffff"), alt.value("#18212c")),
+        color=alt.condition(palette.ink_on("lost_points"), alt.value("white"), alt.value("black")),
     )
     return alt.layer(cells, numbers).properties(height=24 * len(layers) + 90)
 
@@ -332,7 +332,7 @@ def channel_map(rows: pd.DataFrame, chosen: int) -> alt.LayerChart | alt.FacetCh
         .encode(
             color=alt.Color(
                 "strength:Q",
-                scale=alt.Scale(domain=[0, 1], range=["#eaf2fa", palette.TEACHER, "#123a63"]),
+                scale=alt.Scale(domain=[0, 1], range=palette.RAMP),
                 legend=None,
             )
         )

@@ -212,20 +212,21 @@ def chain_dot(links: Sequence[Link], slices: Sequence[Slice]) -> str:
     """The chain as a Graphviz graph (DOT), in the direction of the data; reads on both themes."""
     fills = {
         "filter": palette.REMOVED,
-        "BatchNorm": "#5d6876",
-        "depthwise filter": palette.SOFT,
-        "input channel": palette.TEACHER,
+        "BatchNorm": palette.DENSE,
+        "depthwise filter": palette.FIRST,
+        "input channel": palette.LAST,
     }
     lines = []
     for link in links:
         label = json.dumps("\n".join(_described(link, slices)))
         shape = "box" if link.layer else "ellipse"
-        fill = fills.get(link.roles[0], palette.MASKED)
-        lines.append(f'{json.dumps(link.name)} [label={label}, shape={shape}, fillcolor="{fill}"];')
+        fill = fills.get(link.roles[0], palette.PARAMETERS)
+        colors = f'fillcolor="{fill}", fontcolor={palette.ink(fill)}'
+        lines.append(f"{json.dumps(link.name)} [label={label}, shape={shape}, {colors}];")
         lines += [f"{json.dumps(before)} -> {json.dumps(link.name)};" for before in link.after]
     style = (
         'graph [bgcolor="transparent", nodesep=0.15, ranksep=0.3]; '
-        'node [style="filled,rounded", color="transparent", fontcolor="white", '
+        'node [style="filled,rounded", color="transparent", '
         f'fontname="sans-serif", fontsize=12]; edge [color="{palette.DENSE}"];'
     )
     return "digraph coupled { " + style + " " + " ".join(lines) + " }"

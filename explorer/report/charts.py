@@ -56,17 +56,15 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
             title=None,
             scale=alt.Scale(
                 domain=["architecture", "distillation", "pruning"],
-                range=[palette.DENSE, palette.STUDENT, palette.REMOVED],
+                range=[palette.ARCHITECTURE, palette.DISTILLATION, palette.PRUNING],
             ),
             legend=alt.Legend(orient="top", columns=2),
         ),
         shape=alt.Shape(
             "origin:N",
             title=None,
-            # Below, since on a narrow screen two legends do not fit side by side; grey is seen on light and dark.
-            legend=alt.Legend(
-                orient="bottom", symbolFillColor=palette.DENSE, symbolStrokeColor=palette.DENSE
-            ),
+            # Below, since on a narrow screen two legends do not fit side by side.
+            legend=alt.Legend(orient="bottom"),
         ),
         tooltip=[
             alt.Tooltip("title:N", title="State"),
@@ -81,7 +79,7 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
     )
     names = (
         base.transform_filter("datum.named")
-        .mark_text(dy=-13, limit=150, color=palette.DENSE)
+        .mark_text(dy=-13, limit=150, color=palette.INK)
         .encode(text=alt.Text("title:N"))
     )
     return alt.layer(line, points, names).properties(height=420)

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.elements.vega_charts import _convert_altair_to_vega_lite_spec
 
-from explorer import checkpoints
+from explorer import checkpoints, palette
 from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
@@ -132,7 +132,33 @@ def _finished(figure: "partial[Any]") -> dict[str, Any]:
     """A chart as it is sent to the browser, which puts on its own theme: light or dark, the chart is the same."""
     unchecked: Any = _Unchecked(figure())
     # The same conversion as in st.altair_chart; in 1.67 it has no public name.
-    return dict(_convert_altair_to_vega_lite_spec(unchecked))
+    return dict(_convert_altair_to_vega_lite_spec(unchecked)) | {"config": _LOOK}
+
+
+def _letters(least: int, most: int) -> dict[str, str]:
+    """A size of letters in pixels that grows with the plot: a chart that fills a screen is read from the last row."""
+    return {"expr": f"clamp(width / 72, {least}, {most})"}
+
+
+_WORDS = {
+    "labelColor": palette.INK,
+    "titleColor": palette.INK,
+    "labelFontSize": _letters(13, 24),
+    "titleFontSize": _letters(14, 26),
+}
+_LOOK = {
+    "axis": _WORDS,
+    "legend": _WORDS
+    | {
+        # Black, Vega-Lite's own, is not seen on the dark theme.
+        "symbolFillColor": palette.INK,
+        "symbolStrokeColor": palette.INK,
+        "symbolOpacity": 1,
+        "labelLimit": 300,
+    },
+    "text": {"color": palette.INK, "fontSize": _letters(12, 22)},
+}
+"""Letters and their colours in every chart."""
 
 
 class _Unchecked:

@@ -5,8 +5,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-# From dark to light, and all of them seen on a light and on a dark page.
-COLORS = {"training": "#5c6774", "validation": "#929dab", "test": "#c3cad3"}
+from explorer import palette
+
+COLORS = {"training": palette.TRAINING, "validation": palette.VALIDATION, "test": palette.TEST}
 
 
 def class_counts(rows: pd.DataFrame) -> Any:

@@ -71,7 +71,7 @@ def test_the_decoupled_kl_is_stacked_over_t_with_its_limit_and_the_chosen_t() ->
     assert areas["encoding"]["y"]["stack"] == "zero"
     assert colors(areas) == {
         "domain": ["TCKD", "(1 - p_t) NCKD"],
-        "range": [palette.HARD, palette.SOFT],
+        "range": [palette.TCKD, palette.NCKD],
     }
     assert fields(limit) == {"y": "limit"}
     assert data_of(spec, limit) == [{"limit": 0.7}]
@@ -106,7 +106,7 @@ def test_the_grid_has_t_across_alpha_up_and_the_difference_in_its_colour() -> No
     assert fields(cells) == {"x": "temperature", "y": "alpha", "color": "difference"}
     assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "spread")
     assert cells["encoding"]["y"]["sort"] == "descending"
-    assert colors(cells) == {"domain": [-2.0, 0, 2.0], "range": [palette.HARD, "#f1f4f7", palette.SOFT]}
+    assert colors(cells) == {"domain": [-2.0, 0, 2.0], "range": [*palette.CHANGE]}
     drawn = data_of(spec, cells)
     assert [row["shown"] for row in drawn] == ["91.00 ▼", "93.00"]
     assert [row["spread"] for row in drawn] == ["90.50 to 91.50", "92.00 to 94.00"]

@@ -94,7 +94,7 @@ def test_the_bars_of_the_forms_are_each_quantity_over_the_dense_ones() -> None:
     assert fields(bars) == {"x": "share", "y": "quantity", "yOffset": "form", "color": "form"}
     assert bars["encoding"]["color"]["scale"] == {
         "domain": ["dense", "masked", "zeroed", "sliced"],
-        "range": [palette.DENSE, palette.MASKED, palette.SOFT, palette.REMOVED],
+        "range": [palette.DENSE, palette.MASKED, palette.ZEROED, palette.REMOVED],
     }
     shares = {(row["form"], row["quantity"]): row["share"] for row in data_of(spec, bars)}
     for form in FORMS:

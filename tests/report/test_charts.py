@@ -42,7 +42,7 @@ def test_each_lesson_has_its_colour_in_the_ledger() -> None:
     points = spec_of(pareto_chart(TABLE, AXES[0], AXES[-1]))["layer"][1]
     assert colors(points) == {
         "domain": ["architecture", "distillation", "pruning"],
-        "range": [palette.DENSE, palette.STUDENT, palette.REMOVED],
+        "range": [palette.ARCHITECTURE, palette.DISTILLATION, palette.PRUNING],
     }
 
 

@@ -29,7 +29,7 @@ RANDOM = PruningMethod(
     title="masked at random",
     kind="mask",
     score=shuffled_ranks,
-    color=palette.RANDOM,
+    color=palette.PEBBLE,
     sentence="Weights are masked at random: the baseline that every other mask has to beat.",
     baseline=True,
 )
@@ -39,7 +39,7 @@ CHANNELS_RANDOM = PruningMethod(
     title="removed channels at random",
     kind="removal",
     score=random_channels,
-    color=palette.HARD,
+    color=palette.PINK,
     sentence="Channels are cut out at random: the baseline that every other removal has to beat.",
     baseline=True,
 )

@@ -21,7 +21,7 @@ GLOBAL_L1 = PruningMethod(
     title="masked, global L1",
     kind="mask",
     score=magnitudes,
-    color=palette.MASKED,
+    color=palette.OCHRE,
     sentence="The smallest weights of the whole network are masked, wherever they are.",
     order=0,
 )

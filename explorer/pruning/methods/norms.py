@@ -36,7 +36,7 @@ CHANNELS_L1 = PruningMethod(
     title="removed channels, L1",
     kind="removal",
     score=l1_norms,
-    color=palette.REMOVED,
+    color=palette.LEAF,
     sentence="The channels whose filters have the smallest L1 norms are cut out.",
     order=0,
 )
@@ -46,7 +46,7 @@ CHANNELS_L2 = PruningMethod(
     title="removed channels, L2",
     kind="removal",
     score=l2_norms,
-    color=palette.SOFT,
+    color=palette.LAGOON,
     sentence="The channels whose filters have the smallest L2 norms are cut out.",
     order=1,
 )
