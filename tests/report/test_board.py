@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer import ui
@@ -18,7 +19,8 @@ ROOM = {"board": "room-1", "report_tab": "Class board"}
 
 
 @pytest.fixture(autouse=True)
-def _new_boards() -> Iterator[None]:
+def _new_boards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(type(st.context), "cookies", {})
     yield
     ui.boards.clear()  # type: ignore[attr-defined]
 
@@ -86,7 +88,5 @@ def test_a_pinned_design_competes_with_those_of_others() -> None:
 
 
 def test_where_several_replicas_answer_the_board_says_in_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    import streamlit as st
-
     monkeypatch.setattr(type(st.context), "cookies", {"replica": "2"})
     assert said(arrive("report", **ROOM), "in replica 2 alone")
