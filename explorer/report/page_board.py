@@ -80,8 +80,8 @@ def _where_it_lives() -> str:
     if not replica:
         return "It is in the memory of this process: nothing is stored, and it ends with it."
     return (
-        f"The app runs in several replicas, and this board is in replica {ui.escape_markup(replica)} alone: who was "
-        "sent to another one guesses on that one\u2019s board of this name."
+        f"The app runs in several replicas, and this board is in replica {ui.escape_markup(replica)} alone, until that "
+        "ends: its link leads there."
     )
 
 

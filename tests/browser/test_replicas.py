@@ -106,6 +106,24 @@ def test_a_proxy_lets_through_what_the_app_takes_and_refuses_more(address: str) 
     assert status(MAX_MEGABYTES + 1) == 413
 
 
+def begins_at(address: str, path: str, was_at: int | None = None) -> str:
+    """The replica that a page is opened at."""
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
+    connection.request("GET", path, headers={"Cookie": f"{COOKIE}={was_at}"} if was_at else {})
+    set_to = re.search(rf"{COOKIE}=(\d)", connection.getresponse().headers.get("Set-Cookie", ""))
+    return set_to[1] if set_to else str(was_at)  # no cookie is set where it is right already
+
+
+def test_who_opens_the_link_of_a_board_comes_to_the_process_that_holds_it(address: str) -> None:
+    boards = {f"class-{number}": set[str]() for number in range(12)}
+    for board, seen in boards.items():
+        for was_at in (None, 1, 2):
+            seen.add(begins_at(address, f"/pruning?ratio=0.5&board={board}", was_at))
+    assert all(len(seen) == 1 for seen in boards.values()), "the whole class, also who was elsewhere before"
+    assert {"1", "2"} == set.union(*boards.values()), "not all classes at one"
+    assert [begins_at(address, "/pruning", was_at) for was_at in (1, 2)] == ["1", "2"]
+
+
 def test_the_visitors_of_a_killed_process_go_on_at_the_other_with_what_their_links_hold(
     browser: Browser, addresses: Mapping[str, str], servers: tuple[Server, Server]
 ) -> None:
