@@ -128,16 +128,18 @@ def test_a_tally_says_what_its_chart_shows(tally: Tally, said: str) -> None:
     assert tally.describe(reveal=True) == said
 
 
-def test_the_truth_is_neither_said_nor_drawn_before_it_may_be_seen() -> None:
-    tally = Tally(SHARE, (10, 20))
-    assert "60" not in tally.describe(reveal=False)
+@pytest.mark.parametrize(("question", "mine"), [(SHARE, 10), (CLASS, 2)])
+def test_the_truth_is_neither_said_nor_drawn_before_it_may_be_seen(question: Question, mine: float) -> None:
+    tally = Tally(question, (1, 2))
+    assert "it is" not in tally.describe(reveal=False)
     hidden, shown = (
-        spec_of(guess_histogram(tally.histogram(), SHARE, 10, answer)) for answer in (None, SHARE.answer)
+        str(spec_of(guess_histogram(tally.histogram(), question, mine, answer)))
+        for answer in (None, question.answer)
     )
-    marks = [[layer["mark"]["type"] for layer in spec["layer"]] for spec in (hidden, shown)]
-    assert marks == [["bar", "point"], ["bar", "rule", "point"]]
-    assert {"at": 60, "said": "60%"} in list(shown["datasets"].values())[1]
-    assert all({"at": 60, "said": "60%"} not in rows for rows in hidden["datasets"].values())
+    assert "it is" not in hidden
+    assert "it is" in shown
+    assert hidden.count("diamond") == shown.count("diamond") == 1
+    assert "diamond" not in str(spec_of(guess_histogram(tally.histogram(), question, None, None)))
 
 
 def test_a_new_board_has_a_name_that_a_link_may_hold() -> None:
