@@ -54,8 +54,8 @@ def draw(page: st.Page) -> None:
     """Draw the page: what is the same on all of them, and what is its own."""
     st.html(places.STYLE)
     head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-    with head:
-        st.title(page.title if page.url_path else TITLE, width="content")
+    head.title(page.title if page.url_path else TITLE, width="content")
+    beside = head.container(horizontal=True, vertical_alignment="center", width="content", key="beside_title")
     if not page.url_path:
         draw_opening()
     serving.wait_for_house()
@@ -63,8 +63,8 @@ def draw(page: st.Page) -> None:
     from explorer import ui
     from explorer.your_data.page_choice import choose_workspace
 
-    with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path]):
-        choose_workspace(head)
+    with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path], beside):
+        choose_workspace(beside)
         page.run()
     ui.start_worker()  # once the first page is drawn: its import of torch would hold that up
 

@@ -16,6 +16,7 @@ from explorer.ui.draw import (
 )
 from explorer.ui.pins import pin, pinned, set_pinned
 from explorer.ui.predict import LIVE, board_name, boards, draw_tally, may_reveal, predict, predictions
+from explorer.ui.projector import projector
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
     forget_folder,
@@ -66,6 +67,7 @@ __all__ = [
     "predict",
     "predictions",
     "prepare",
+    "projector",
     "provenance",
     "read_folder",
     "read_networks",

@@ -91,6 +91,7 @@ def _width(key: str, default: int, name: str) -> Key:
 TABLE: Mapping[str, Key] = {
     entry.key: entry
     for entry in (
+        Key("projector", EVERYWHERE, "switch", False, "the larger type for a projector"),
         Key("images_of", EVERYWHERE, "choice", None, "the images to work on", options=("folder", "bundled")),
         Key("validation_images", EVERYWHERE, "choice", None, "the number of validation images"),
         Key("training_images", EVERYWHERE, "choice", None, "the number of training images"),

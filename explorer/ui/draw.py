@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.vega_charts import _convert_altair_to_vega_lite_spec
 
 from explorer import checkpoints, palette
@@ -17,6 +18,7 @@ from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.markup import escape_markup
 from explorer.ui import address
+from explorer.ui.projector import LARGER, draw_switch, enlarged, projector
 from explorer.ui.session import session
 from explorer.ui.shared import shipped
 from explorer.ui.work import pace, quiet_pages
@@ -61,15 +63,17 @@ COLUMNS = {
 
 
 @contextmanager
-def page(name: str, pages: Sequence[str]) -> Iterator[None]:
+def page(name: str, pages: Sequence[str], head: DeltaGenerator) -> Iterator[None]:
     """Around everything a page draws: its address, errors as one sentence, a word on what a link got wrong.
 
     Args:
         name: the last part of the page's path; "start" for the first one.
         pages: those of all pages.
+        head: beside the title, where what is the same on every page is chosen.
     """
     with quiet_pages().noise():
         address.arrive(name, pages)
+        draw_switch(head)
         notice = st.container()
         try:
             yield
@@ -125,40 +129,42 @@ def chart(figure: "partial[Any]", alt_text: str, caption: str) -> None:
 
 def bare_chart(figure: "partial[Any]", **settings: Any) -> None:
     """The same without a caption, with settings of Streamlit's own."""
-    st.vega_lite_chart(kept(partial(_finished, figure)), **settings)
+    st.vega_lite_chart(kept(partial(_finished, figure, projector())), **settings)
 
 
-def _finished(figure: "partial[Any]") -> dict[str, Any]:
+def _finished(figure: "partial[Any]", large: bool) -> dict[str, Any]:
     """A chart as it is sent to the browser, which puts on its own theme: light or dark, the chart is the same."""
     unchecked: Any = _Unchecked(figure())
     # The same conversion as in st.altair_chart; in 1.67 it has no public name.
-    return dict(_convert_altair_to_vega_lite_spec(unchecked)) | {"config": _LOOK}
+    spec = dict(_convert_altair_to_vega_lite_spec(unchecked))
+    return (enlarged(spec) if large else spec) | {"config": _look(LARGER if large else 1)}
 
 
-def _letters(least: int, most: int) -> dict[str, str]:
-    """A size of letters in pixels that grows with the plot: a chart that fills a screen is read from the last row."""
-    return {"expr": f"clamp(width / 72, {least}, {most})"}
+def _look(larger: float) -> dict[str, Any]:
+    """Letters and their colours in every chart, so many times as large."""
 
+    def letters(least: int, most: int) -> dict[str, str]:
+        # They grow with the plot: a chart that fills a screen is read from the last row.
+        return {"expr": f"{larger:g} * clamp(width / 72, {least}, {most})"}
 
-_WORDS = {
-    "labelColor": palette.INK,
-    "titleColor": palette.INK,
-    "labelFontSize": _letters(13, 24),
-    "titleFontSize": _letters(14, 26),
-}
-_LOOK = {
-    "axis": _WORDS,
-    "legend": _WORDS
-    | {
+    words = {
+        "labelColor": palette.INK,
+        "titleColor": palette.INK,
+        "labelFontSize": letters(13, 24),
+        "titleFontSize": letters(14, 26),
+    }
+    legend = {
         # Black, Vega-Lite's own, is not seen on the dark theme.
         "symbolFillColor": palette.INK,
         "symbolStrokeColor": palette.INK,
         "symbolOpacity": 1,
-        "labelLimit": 300,
-    },
-    "text": {"color": palette.INK, "fontSize": _letters(12, 22)},
-}
-"""Letters and their colours in every chart."""
+        "labelLimit": 300 * larger,
+    }
+    return {
+        "axis": words,
+        "legend": words | legend,
+        "text": {"color": palette.INK, "fontSize": letters(12, 22)},
+    }
 
 
 class _Unchecked:

@@ -71,7 +71,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("pruning", SMALL | {"pruning_tab": "Coupled channels"}, ("group", "channel")),
 )
 # Drawn on every page, where the app was started with a folder.
-SIDEBAR = ("images_of", "validation_images", "training_images", "side")
+HEAD = ("images_of", "validation_images", "training_images", "side")
 # The ledger is no control, and what it holds is tested with it; the widths are several controls; most machines have
 # one device, and the bundled images one teacher.
 ELSEWHERE = {
@@ -156,7 +156,7 @@ def address(app: AppTest) -> AddressState:
 
 def test_the_walk_leaves_no_key_out() -> None:
     walked = {(page, key) for page, _, keys in GROUPS for key in keys} | ELSEWHERE
-    walked |= {(EVERYWHERE, key) for key in SIDEBAR}
+    walked |= {(EVERYWHERE, key) for key in (*HEAD, "projector")}
     assert walked == {(entry.page, entry.key) for entry in TABLE.values()}
 
 
@@ -241,7 +241,7 @@ def test_an_edit_that_a_process_left_unanswered_is_answered_by_the_next_one() ->
         from explorer import ui
         from explorer.ui import address
 
-        with ui.page("architecture", ["architecture"]):
+        with ui.page("architecture", ["architecture"], st.container()):
             st.text(address.peek("stem"))
             address.integer_input("stem", "Stem")
 
@@ -295,11 +295,11 @@ def test_the_choice_of_images_stands_in_the_address_of_every_page(page: str) -> 
 @pytest.mark.usefixtures("folder")
 def test_nonsense_about_the_images_is_told() -> None:
     app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
-    for key in SIDEBAR:
+    for key in HEAD:
         app.query_params[key] = "nonsense"
     app.run()
     assert not app.exception
-    for key in SIDEBAR:
+    for key in HEAD:
         assert any(f"({key}) = nonsense" in each.value for each in app.warning)
     assert address(app).written == ""
 
