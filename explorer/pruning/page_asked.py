@@ -1,6 +1,7 @@
 """What the address asks of the pruning lesson, for its controls once they are drawn and for the report without them."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from explorer.measure import devices, has_bfloat16
@@ -53,19 +54,24 @@ def asked_sweep(count: int, training: str) -> SweepSettings | None:
     chosen, ratios = _value("methods"), _asked_ratios()
     if not chosen or not ratios:
         return None
+    recoveries = {key: int(address.value(key)) for key in ("recalibrate", "finetune", "refit")}
+    return sweep_of(count, training, chosen, ratios, recoveries)
+
+
+def sweep_of(
+    count: int, training: str, chosen: Sequence[str], ratios: tuple[float, ...], recoveries: Mapping[str, int]
+) -> SweepSettings:
+    """The sweep of these methods and their random baselines, on the device and in the precision asked for."""
     measured = with_baselines(chosen)
-    recalibrate, finetune, refit = (int(address.value(key)) for key in ("recalibrate", "finetune", "refit"))
     return SweepSettings(
         # In the order of lists, so that the order of clicks makes no other sweep of it.
         methods=tuple(key for key in METHODS if key in measured),
         ratios=ratios,
         device=_value("device"),
         precision=_value("precision"),
-        recalibrate=recalibrate,
-        finetune=finetune,
-        refit=refit,
         images=count,
-        training=training if recalibrate or finetune or refit else "",
+        training=training if any(recoveries.values()) else "",
+        **recoveries,
     )
 
 

@@ -1,13 +1,16 @@
 """The controls of a sweep: which methods at which ratios, where, how precisely, with which recovery."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
+from explorer import ui
 from explorer.pruning.methods import METHODS, get_method
-from explorer.pruning.page_asked import CHOSEN, DEFAULT, STEPS, asked_sweep, offered
+from explorer.pruning.page_asked import CHOSEN, DEFAULT, STEPS, asked_sweep, list_ratios, offered, sweep_of
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.selection import PruningSelection
+from explorer.pruning.sweep import SWEEP
 from explorer.ui import address
 
 METHODS_HELP = "\n".join(f"- **{method.title}**: {method.sentence}" for method in METHODS.values())
@@ -45,11 +48,18 @@ PRESETS = {
 }
 
 
-def controls(selection: PruningSelection) -> SweepSettings | None:
-    """What the controls ask for; None where they ask for nothing that can be measured."""
+def controls(selection: PruningSelection, takes: Callable[[SweepSettings], str]) -> SweepSettings | None:
+    """What the controls ask for; None where they ask for nothing that can be measured.
+
+    Args:
+        selection: the network and its images.
+        takes: says how long a sweep takes here; each preset is told with it, since pressing one runs it.
+    """
+    training = selection.training_key(needed=True)
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for name, preset in PRESETS.items():
-            st.button(name, on_click=_take, args=(preset,), width="stretch", help=preset.purpose)
+            st.button(name, on_click=_take, args=(preset,), width="stretch")
+            st.caption(f"{preset.purpose} {takes(_settings_of(preset, len(selection.images), training))}")
     address.choices(
         "methods",
         "Methods",
@@ -67,7 +77,7 @@ def controls(selection: PruningSelection) -> SweepSettings | None:
         help="bfloat16 is faster where the CPU has it; how many predictions agree with float32 is then measured too.",
     )
     _draw_recovery()
-    return asked_sweep(len(selection.images), selection.training_key(needed=True))
+    return asked_sweep(len(selection.images), training)
 
 
 def _draw_ratios() -> None:
@@ -134,8 +144,16 @@ def _draw_recovery() -> None:
     )
 
 
+def _settings_of(preset: SweepPreset, count: int, training: str) -> SweepSettings:
+    """What the controls ask for once a preset is in them."""
+    recoveries = {"recalibrate": preset.recalibrate, "finetune": preset.finetune, "refit": preset.refit}
+    ratios = list_ratios(preset.highest_ratio, preset.ratio_step)
+    return sweep_of(count, training, preset.methods, ratios, recoveries)
+
+
 def _take(preset: SweepPreset) -> None:
-    """Put a preset into the controls."""
+    """Put a preset into the controls, and have the sweep run that they then ask for."""
+    ui.session().wanted.add(SWEEP.key)
     address.put("methods", list(preset.methods))
     address.put("ratios", STEPS)
     for key in ("highest_ratio", "ratio_step", "refit", "recalibrate", "finetune"):

@@ -11,10 +11,12 @@ from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.ui import address
+from explorer.ui.instrument import ShownResult, draw_beside_stored
 
 
-def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
+def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow]) -> None:
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
+    rows = shown.parts
     data = ui.kept(partial(reading.with_share, rows, selection.params))
     st.markdown(f"#### {reading.headline(rows)}")
     field = address.choice(
@@ -26,6 +28,26 @@ def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
         format_func=lambda field: charts.ACROSS[field].name,
         help="The same networks against what was asked for, or against what it costs.",
     )
+    draw_beside_stored(shown, lambda rows: _draw_curve(selection, rows, field))
+    if data["speed_up"].notna().any():
+        ui.chart(
+            partial(charts.speed_curve, data),
+            "Measured speed-up over the dense network against pruning ratio, a line per method.",
+            "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
+        )
+    st.caption(
+        "**Ratio** means: masked, the share of all convolution and linear weights; removed, the share of each "
+        "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share)."
+    )
+    if (share := reading.agreement(rows)) is not None:
+        st.caption(
+            f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions (first 500 images at most)."
+        )
+
+
+def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: str) -> None:
+    """Accuracy against ratio or cost, with what it says."""
+    data = ui.kept(partial(reading.with_share, rows, selection.params))
     words = " ".join(
         part
         for part in (
@@ -45,20 +67,6 @@ def draw_curves(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
         f"{charts.ACROSS[field].name}: accuracy of each pruned network. {words}".replace("**", ""),
         words,
     )
-    if data["speed_up"].notna().any():
-        ui.chart(
-            partial(charts.speed_curve, data),
-            "Measured speed-up over the dense network against pruning ratio, a line per method.",
-            "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
-        )
-    st.caption(
-        "**Ratio** means: masked, the share of all convolution and linear weights; removed, the share of each "
-        "layer's channels, which takes about 1 - (1 - r)² of the parameters (the table has the exact share)."
-    )
-    if (share := reading.agreement(rows)) is not None:
-        st.caption(
-            f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions (first 500 images at most)."
-        )
 
 
 def offer_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:

@@ -9,7 +9,7 @@ from explorer import ui
 from explorer.pruning import charts, sensitivity
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sensitivity import SENSITIVITY, Cell, SensitivitySettings
-from explorer.ui.instrument import Panel, StoredResult
+from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 
 MOST = 1000  # images; a cell's interval is then about 3 points wide
 
@@ -28,8 +28,10 @@ def main(selection: PruningSelection) -> None:
         lambda spec, _: f"on the first {spec.settings.images:,} of {selection.images.name}.", grow=_grow
     )
     if shown is not None:
-        _show(shown.parts)
-        ui.provenance(shown.origin, shown.where)
+        draw_beside_stored(shown, _show)
+        ui.download(
+            "Sensitivity as CSV", partial(sensitivity.sensitivity_table, shown.parts), "sensitivity.csv"
+        )
 
 
 def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:
@@ -60,4 +62,3 @@ def _show(cells: Sequence[Cell]) -> None:
         f"{text} Numbers are percentage points lost against the dense network's "
         f"{cells[0].dense_correct / cells[0].total:.1%}; below 0 the masked network is better.",
     )
-    ui.download("Sensitivity as CSV", rows, "sensitivity.csv")

@@ -28,7 +28,7 @@ def main(selection: PruningSelection) -> None:
     """The result on the left, what to measure on the right."""
     view, side = st.columns([2, 1], gap="large")
     with side:
-        asked = controls(selection)
+        asked = controls(selection, lambda settings: _takes(selection, settings))
         hidden = not ui.may_reveal(page_guess.question(selection))
         settings = _settings(selection, asked)
         panel = Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
@@ -49,14 +49,19 @@ def main(selection: PruningSelection) -> None:
             page_guess.ask(selection, (*(shown.parts if shown else ()), *all_stored))
         if shown is None:
             return
-        page_curve.draw_curves(selection, shown.parts)
-        ui.provenance(shown.origin, shown.where)
+        page_curve.draw_curves(selection, shown)
         if shown.beside is not None:
             _beside(selection, shown.beside)
     page_curve.offer_table(selection, shown.parts)
     page_pin.offer_row(selection, shown.parts, shown.settings.seed, shown.origin, shown.where)
     measured = MeasuredNetwork.of(selection)
     ui.session().keep(SweepShown(measured, shown.parts, shown.origin, shown.where))
+
+
+def _takes(selection: PruningSelection, settings: SweepSettings) -> str:
+    """How long a sweep takes here, in words."""
+    panel = Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
+    return "Shown at once." if panel.is_there() else f"{panel.estimate().capitalize()}, estimated."
 
 
 def _settings(selection: PruningSelection, asked: SweepSettings | None) -> SweepSettings:

@@ -8,13 +8,13 @@ how much work, and a generator that yields the parts. What a page then writes is
     panel.controls()                                      # what it takes here, and the button
     shown = panel.result(where, grow=lambda cells: ...)   # runs here if asked, and says what is shown
     if shown is not None:
-        draw(shown.parts)
-        ui.provenance(shown.origin, shown.where)
+        draw_beside_stored(shown, draw)
 
-``controls`` and ``result`` may be drawn in different columns: the progress bar is where the result will be. The
+``controls`` and ``result`` may be drawn in different columns: progress and Stop are under the button that was pressed,
+where one looks, and what has been measured so far grows where the result will be. The
 result is kept in this process under its identity, so that after a reload the same controls show it again.
-Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``. The instrument
-runs in the worker: a spec goes in and parts come out, and both can be pickled.
+Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``: its progress is
+where the result will be. The instrument runs in the worker: a spec goes in and parts come out, and both can be pickled.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.measure import forward_speed
+from explorer.ui.draw import provenance
 from explorer.ui.session import session
 from explorer.ui.work import heavy_work, pace, stopwatch, worker
 from explorer.work.estimate import Estimator, duration
@@ -65,7 +67,7 @@ class ShownResult(Generic[PartType]):
         origin: whether it was measured here or stored.
         where: where the figures come from, for ``provenance``.
         finished: whether all parts are there.
-        beside: the stored result, where some figures of this one could not be measured here.
+        beside: the stored result, where this one was measured here: to be drawn next to it.
     """
 
     parts: tuple[PartType, ...]
@@ -74,6 +76,28 @@ class ShownResult(Generic[PartType]):
     where: str
     finished: bool = True
     beside: StoredResult[PartType] | None = None
+
+
+def draw_beside_stored(shown: ShownResult[PartType], figure: Callable[[Sequence[PartType]], object]) -> None:
+    """Draw a result and say where it comes from; what is stored stands beside what was measured here.
+
+    Args:
+        shown: by a panel.
+        figure: draws parts, all keys of its elements made from nothing but these.
+    """
+    if shown.beside is None:
+        figure(shown.parts)
+        provenance(shown.origin, shown.where)
+        return
+    own, stored = st.columns(2)
+    with own:
+        st.markdown("**Measured here**")
+        figure(shown.parts)
+        provenance(shown.origin, shown.where)
+    with stored:
+        st.markdown("**Stored**")
+        figure(shown.beside.parts)
+        provenance("precomputed", shown.beside.where)
 
 
 @st.cache_resource(show_spinner=False)
@@ -113,12 +137,15 @@ class Panel(Generic[PartType]):
     ) -> None:
         self._instrument, self._spec, self._stored = instrument, spec, stored
         self._starts_itself, self._asked = starts_itself, False
+        self._slot: DeltaGenerator | None = None
         self._identity = None if spec is None else instrument.identity(spec)
 
     # --- Before -----------------------------------------------------------------------------------------
 
     def controls(self, label: str = "Run it here", *, blocked: str = "", **button: Any) -> None:
-        """What a run takes here, estimated, and the button that starts it, or goes on with a stopped one.
+        """The button that starts a run here, or goes on with a stopped one, and under it what that takes, estimated.
+
+        While it runs, its progress and Stop stand in place of the estimate.
 
         Args:
             label: of the button.
@@ -129,7 +156,7 @@ class Panel(Generic[PartType]):
         goes_on = kept is not None and self._goes_on(kept)
         said = "Nothing that can be measured is chosen." if spec is None else ""
         try:
-            takes = f"{self.estimate()}, estimated" if spec is not None else ""
+            takes = f"{self.estimate()}, estimated." if spec is not None else ""
         except ExplorerError as error:
             said, takes = str(error), ""
         settings: dict[str, Any] = {
@@ -140,18 +167,22 @@ class Panel(Generic[PartType]):
             "disabled": bool(blocked or said),
             "help": blocked or said or f"Measures {self._instrument.title} on this machine.",
         }
-        self._asked = st.button("Go on" if goes_on else label, **settings | button)
-        st.caption(said or takes)
+        pressed = st.button("Go on" if goes_on else label, **settings | button)
+        wanted = self._instrument.key in session().wanted
+        session().wanted.discard(self._instrument.key)
+        self._asked = pressed or (wanted and not settings["disabled"] and not self.is_there())
+        self._takes, self._slot = said or takes, st.empty()
+        self._slot.caption(self._takes)
 
     def estimate(self) -> str:
-        """How long the run will take here, in words."""
+        """What a run takes here, in words: how many parts, how many seconds; after a stop those that are missing."""
         assert self._spec is not None
-        steps, kept = self._instrument.steps(self._spec), self._kept()
-        left = steps - len(kept.parts) if kept is not None and self._goes_on(kept) else steps
-        more = "more " if left < steps else ""
-        return (
-            f"{left:,} {more}{self._instrument.unit}, about {duration(self._seconds() * left / steps)} here"
-        )
+        steps, kept, unit = self._instrument.steps(self._spec), self._kept(), self._instrument.unit
+        left, there = steps, ""
+        if kept is not None and self._goes_on(kept):
+            left, there = steps - len(kept.parts), f"{self._count(kept)} are kept; "
+        more = "more " if there else ""
+        return f"{there}{left:,} {more}{unit}, about {duration(self._seconds() * left / steps)} here"
 
     def _seconds(self) -> float:
         spec, identity = self._spec, self._identity
@@ -200,8 +231,7 @@ class Panel(Generic[PartType]):
             return self._show_stored(nothing)
         assert self._spec is not None
         self._say_other_settings("This run has", differences(kept.settings, self._spec.settings))
-        missing = self._instrument.unmeasured(kept.parts)
-        if missing:
+        if missing := self._instrument.unmeasured(kept.parts):
             beside = " The stored figures stand beside it." if self._stored else ""
             st.warning(f"{missing}{beside}", icon=":material/warning:")
         return ShownResult(
@@ -210,8 +240,15 @@ class Panel(Generic[PartType]):
             "measured",
             where(replace(self._spec, settings=kept.settings), kept.parts),
             kept.finished,
-            self._stored if missing else None,
+            self._stored,
         )
+
+    def is_there(self) -> bool:
+        """Whether exactly what is asked for has been measured, here or before."""
+        kept, stored = self._kept(), self._stored
+        if self._spec is None or (kept is not None and kept.finished):
+            return True
+        return stored is not None and not differences(stored.settings, self._spec.settings)
 
     def _kept(self) -> KeptResult | None:
         return None if self._identity is None else results().get(self._identity)
@@ -233,22 +270,30 @@ class Panel(Generic[PartType]):
         before = self._kept()
         session().runs[self._identity.subject] = self._identity
         session().stopped.discard(self._identity)
-        area, died = st.empty(), ""
+        progress = self._slot or st.empty()
+        figure, died = st.empty(), ""
         try:
-            with area.container(), heavy_work():
+            with progress.container(), heavy_work():
                 meanwhile = self._kept()
                 # While this visitor waited for a turn, another may have had just this measured.
                 if not (meanwhile and meanwhile.finished and meanwhile is not before):
-                    self._collect(before, grow)
+                    self._collect(before, grow, figure)
         except WorkerDiedError as error:
             died = str(error)
             session().stopped.add(self._identity)  # what starts itself must not kill the next worker at once
-        area.empty()
+        figure.empty()
+        if self._slot is None:
+            progress.empty()
+        else:
+            progress.caption(self._takes)
         if died:
             st.error(died, icon=":material/error:")
 
     def _collect(
-        self, before: KeptResult | None, grow: Callable[[Sequence[PartType]], object] | None
+        self,
+        before: KeptResult | None,
+        grow: Callable[[Sequence[PartType]], object] | None,
+        figure: DeltaGenerator,
     ) -> None:
         """Run the instrument and keep every part when it is ready, also if the page's script is ended meanwhile."""
         spec, identity, instrument = self._spec, self._identity, self._instrument
@@ -268,9 +313,9 @@ class Panel(Generic[PartType]):
             on_click=session().stopped.add,
             args=(identity,),
             help=f"Ends the run. The {instrument.unit} that are ready are kept"
-            + (", and it can go on from there." if instrument.resumes else "."),
+            + (", and it can go on from there." if instrument.resumes else "; another run begins anew."),
         )
-        figure, due, redraw, drawn = st.empty(), pace(), pace(REDRAW), first
+        due, redraw, drawn = pace(), pace(REDRAW), first
 
         try:
             for _ in worker().get_ready():
@@ -280,8 +325,8 @@ class Panel(Generic[PartType]):
                 for step in steps:
                     if isinstance(step, Update):
                         said = (
-                            len(result.parts) / result.steps,
-                            f"{step.stage}: {step.done:,} of {step.total:,}",
+                            said[0],
+                            f"{self._count(result)}, {step.stage}: {step.done:,} of {step.total:,}",
                         )
                     elif step is not None:
                         result = result.with_parts(instrument.collect(result.parts, step), earlier + clock())
@@ -304,8 +349,12 @@ class Panel(Generic[PartType]):
     def _progress(self, result: KeptResult, seconds_each: float) -> tuple[float, str]:
         done, said = len(result.parts), self._instrument.describe(result.parts[-1])
         left = duration(seconds_each * (result.steps - done)) if done < result.steps else "0 s"
-        text = f"{done:,} of {result.steps:,} {self._instrument.unit}"
-        return min(1.0, done / result.steps), f"{text}{f' ({said})' if said else ''}, about {left} left"
+        text = f"{self._count(result)}{f' ({said})' if said else ''}, about {left} left"
+        return min(1.0, done / result.steps), text
+
+    def _count(self, result: KeptResult) -> str:
+        """How many parts are there."""
+        return f"{len(result.parts):,} of {result.steps:,} {self._instrument.unit}"
 
     # --- After ------------------------------------------------------------------------------------------
 
@@ -323,12 +372,23 @@ class Panel(Generic[PartType]):
     def _say_stopped(self, kept: KeptResult | None) -> None:
         # What is shown may be another run than the one that its visitor stopped before it brought anything.
         stopped = self._identity in session().stopped
-        if kept is not None and not kept.finished:
-            what = f"{len(kept.parts):,} of {kept.steps:,} {self._instrument.unit}"
-            st.info(f"Stopped after {what}; they are kept.", icon=":material/stop_circle:")
-        elif stopped:
+        if kept is not None and kept.state == "running" and kept.identity not in session().stopped:
             st.info(
-                f"Stopped before the first of the {self._instrument.unit}.", icon=":material/stop_circle:"
+                f"Another visitor has this measured just now, {self._count(kept)} so far; who presses the button "
+                "waits for all of them.",
+                icon=":material/hourglass_top:",
+            )
+        elif kept is not None and not kept.finished:
+            after = "" if self._instrument.resumes else "; another run begins anew"
+            st.info(
+                f"Stopped after {self._count(kept)}; they are kept and shown here{after}.",
+                icon=":material/stop_circle:",
+            )
+        elif stopped:
+            instead = " The stored figures are shown." if kept is None and self._stored else ""
+            st.info(
+                f"Stopped before the first of the {self._instrument.unit}, so this run leaves nothing.{instead}",
+                icon=":material/stop_circle:",
             )
         if stopped and self._starts_itself:
             st.button(

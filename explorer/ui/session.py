@@ -69,7 +69,9 @@ class Session:
         ledger_file: the ledger file that was opened last, so that it is opened once.
         ledger_link: the ledger in the address that was opened last.
         runs: for each subject (instrument, weights, images) the run that this visitor looks at.
-        stopped: runs that start by themselves and that this visitor has stopped.
+        stopped: runs that this visitor has stopped.
+        wanted: instruments whose result a button elsewhere has asked for: each runs when it is drawn next, unless that
+            result is there.
         design: the network of the architecture lesson; None before that was opened.
         address: what the address asks for and says.
     """
@@ -88,6 +90,7 @@ class Session:
         self.ledger_link: str | None = None
         self.runs: dict[tuple[str, str, str], Identity] = {}
         self.stopped: set[Identity] = set()
+        self.wanted: set[str] = set()
         self.design: NetworkSpec | None = None
         self.address = AddressState()
         self._states: dict[type, Any] = {}

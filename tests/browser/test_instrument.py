@@ -1,4 +1,4 @@
-"""An instrument in a real browser: its progress is where the result will be, a stop keeps what is there."""
+"""An instrument in a real browser: its progress is under the button, a stop keeps what is there."""
 
 import re
 
@@ -28,6 +28,11 @@ def test_a_stopped_run_is_kept_goes_on_and_is_there_after_a_reload(visit: Visit)
         box = bar.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 900, "the progress can be seen without scrolling"
+        pressed = page.get_by_role("button", name=re.compile("Run it here|Go on")).bounding_box()
+        assert pressed is not None
+        assert 0 <= box["y"] - pressed["y"] - pressed["height"] < 40, (
+            "it is where one looks who has just pressed"
+        )
         page.get_by_test_id("stTabs").get_by_role("button", name="Stop").dispatch_event("click")
         page.get_by_text(STOPPED).wait_for()
         visit.settle()

@@ -92,9 +92,36 @@ def test_as_many_steps_are_fine_tuned_as_the_link_says(output: PageOutput) -> No
     assert abs(round(100 * tuned.iloc[0]["accuracy"]) - right) <= 1
 
 
+def test_a_preset_runs_what_it_promises() -> None:
+    app = pruning(checkpoint=FIRST.card.name, trained=(FIRST,))
+    assert said(app, "Ratio against accuracy, as the homework asks. 20 networks, about ")
+    press(app, "Question 3-1")
+    assert app.multiselect(key="methods").value == ["global-l1"]
+    assert said(app, "measured here")
+    assert len(app.dataframe[0].value) == 20, "ten ratios, and the random baseline at each"
+    assert not said(app, "other settings than the controls")
+    assert said(app.run(), "Ratio against accuracy, as the homework asks. Shown at once.")
+
+
+def test_a_preset_whose_result_is_stored_shows_it_and_measures_nothing() -> None:
+    app = pruning(checkpoint="teacher", images="1000", methods="layer-l1")
+    press(app, "Question 3-1")
+    assert said(app, "precomputed")
+    assert not said(app, "measured here")
+    assert not said(app, "other settings than the controls")
+
+
 def test_every_preset_fills_all_its_controls() -> None:
     for name, preset in PRESETS.items():
-        app = pruning(finetune="75", recalibrate="3", methods="lamp", highest_ratio="0.4", ratio_step="0.05")
+        # As long as a guess is asked for, nothing runs.
+        app = pruning(
+            finetune="75",
+            recalibrate="3",
+            methods="lamp",
+            highest_ratio="0.4",
+            ratio_step="0.05",
+            predict="curve",
+        )
         press(app, name)
         for key in ("methods", "highest_ratio", "ratio_step", "recalibrate", "finetune"):
             asked = getattr(preset, key)

@@ -55,13 +55,6 @@ def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
     assert len(app.dataframe[0].value) == 8, "what was measured stays"
 
 
-def test_a_preset_sets_the_controls() -> None:
-    app = pruning()
-    press(app, "Question 3-1")
-    assert app.multiselect(key="methods").value == ["global-l1"]
-    assert said(app, "20 networks, about ")
-
-
 def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
     app = pruning(checkpoint="teacher", predict="curve")
     run = next(button for button in app.button if button.label == "Run it here")

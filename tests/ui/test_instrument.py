@@ -121,13 +121,13 @@ def test_a_result_with_other_settings_says_in_what_it_differs() -> None:
     assert "numbers: shown 4, asked 5" in other.warning[0].value
 
 
-def test_the_stored_result_is_shown_until_something_is_measured_and_beside_what_could_not_be() -> None:
+def test_the_stored_result_is_shown_until_something_is_measured_and_then_beside_it() -> None:
     app = opened(3, stored=True)
     assert texts(app) == ["precomputed: [77], long ago."]
     assert not app.warning
     assert "numbers: shown 3, asked 4" in opened(4, stored=True).warning[0].value
     app = press(app)
-    assert texts(app) == ["measured: [0, 1, 2], 3 of 3."]
+    assert texts(app) == ["measured: [0, 1, 2], 3 of 3.", "beside: [77]"]
     app = press(opened(14, stored=True))
     assert texts(app)[-1] == "beside: [77]"
     assert "13 could not be measured. The stored figures stand beside it." in app.warning[0].value
@@ -144,9 +144,59 @@ def test_a_run_that_is_ended_keeps_its_parts_and_goes_on_from_there(started: lis
     app.run()
     assert texts(app) == ["measured: [0, 1], 2 of 4."]
     assert "Stopped after 2 of 4 numbers; they are kept" in app.info[0].value
-    assert "2 more numbers, about" in app.caption[0].value
+    assert "2 of 4 numbers are kept; 2 more numbers, about" in app.caption[0].value
     press(app, "Go on")
     assert started == [0, 2]
+
+
+def test_a_run_that_was_stopped_says_what_is_left_of_it() -> None:
+    spec = spec_of(5)
+    results().keep(KeptResult(COUNTING.identity(spec), (Number(0), Number(1)), 5, 1.0, "stopped"))
+    app = opened(5)
+    assert "Stopped after 2 of 5 numbers; they are kept and shown here." in app.info[0].value
+    assert "2 of 5 numbers are kept; 3 more numbers, about 1 s here" in app.caption[0].value
+    stored = AppTest.from_function(page, args=(6, 10**9, "one", True, True))
+    stored.session_state["session"] = stopped_session(COUNTING.identity(spec_of(6)))
+    stored.run()
+    assert (
+        "before the first of the numbers, so this run leaves nothing. The stored figures are shown."
+        in stored.info[0].value
+    )
+
+
+def test_what_another_visitor_has_measured_just_now_was_not_stopped() -> None:
+    spec = spec_of(5)
+    results().keep(KeptResult(COUNTING.identity(spec), (Number(0), Number(1)), 5, 1.0, "running"))
+    app = opened(5)
+    assert "Another visitor has this measured just now, 2 of 5 numbers so far" in app.info[0].value
+    app.session_state["session"].stopped.add(COUNTING.identity(spec))
+    assert "Stopped after 2 of 5 numbers" in app.run().info[0].value
+
+
+def asked_elsewhere_page(most: int) -> None:
+    import streamlit as st
+
+    from explorer import ui
+    from explorer.ui.instrument import Panel, StoredResult
+    from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
+
+    st.button("All of it", on_click=ui.session().wanted.add, args=(COUNTING.key,))
+    stored = StoredResult((Number(77),), CountingSettings(3), "long ago.")
+    panel = Panel(COUNTING, spec_of(most), stored=stored)
+    panel.controls()
+    shown = panel.result(lambda spec, parts: "here.")
+    assert shown is not None
+    st.markdown(f"{shown.origin}: {len(shown.parts)}")
+
+
+def test_a_button_elsewhere_runs_an_instrument_unless_its_result_is_there(started: list[int]) -> None:
+    app = press(AppTest.from_function(asked_elsewhere_page, args=(3,)).run(), "All of it")
+    assert texts(app) == ["precomputed: 1"]
+    app = press(AppTest.from_function(asked_elsewhere_page, args=(4,)).run(), "All of it")
+    assert texts(app) == ["measured: 4"]
+    press(app, "All of it")
+    assert started == [0]
+    assert app.session_state["session"].wanted == set()
 
 
 def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> None:
