@@ -61,11 +61,17 @@ def draw(page: st.Page) -> None:
     serving.wait_for_house()
     # Not at the top: this brings in torch, and the words above are to be on the screen long before.
     from explorer import ui
+    from explorer.walks import page_bar, page_make
     from explorer.your_data.page_choice import choose_workspace
 
-    with ui.page(page.url_path or "start", [each.url_path for each in pages if each.url_path], beside):
+    name, titles = page.url_path or "start", {each.url_path or "start": each.title for each in pages}
+    with ui.page(name, [each for each in titles if each != "start"], beside):
         choose_workspace(beside)
+        making = page_make.offer(beside)
+        page_bar.draw_bar(name, titles)
         page.run()
+        if making:
+            page_make.make(name)
     ui.start_worker()  # once the first page is drawn: its import of torch would hold that up
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "loopback", "markup", "palette", "places"),
     ("arguments", "serving"),
-    ("files", "manifest"),
+    ("files", "manifest", "packing"),
     ("work",),
     ("data",),
     ("networks",),
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("user_code", "classroom"),
     ("terminal",),
     ("ui",),
-    ("architecture", "distillation", "pruning", "bits"),
+    ("architecture", "distillation", "pruning", "bits", "walks"),
     ("report", "your_data", "start"),
     ("__main__",),
     ("app",),

@@ -1,15 +1,14 @@
 """A ledger as a file and inside a link; what arrives that way is marked as carried."""
 
-import base64
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from explorer.errors import ExplorerError
 from explorer.ledger.row import LedgerRow, Lesson, Origin
+from explorer.packing import packed, unpacked
 
 VERSION = 2  # of 1 the rows did not say of which weights and images they are
 MOST_ROWS = 100
@@ -45,15 +44,14 @@ def from_json(text: str | bytes) -> tuple[LedgerRow, ...]:
 
 def to_link(rows: Sequence[LedgerRow]) -> str:
     """The ledger as one value for a link; about 200 bytes a row, a design of one's own wiring more."""
-    return base64.urlsafe_b64encode(zlib.compress(to_json(rows).encode(), 9)).decode().rstrip("=")
+    return packed(to_json(rows))
 
 
 def from_link(value: str) -> tuple[LedgerRow, ...]:
     """The rows in a link's value, marked as carried; errors as for ``from_json``."""
     try:
-        packed = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-        text = zlib.decompressobj().decompress(packed, MOST_BYTES + 1)
-    except (ValueError, zlib.error) as error:
+        text = unpacked(value, MOST_BYTES)
+    except ValueError as error:
         raise ExplorerError("The link's ledger cannot be read: copy the whole link again.") from error
     return from_json(text)
 

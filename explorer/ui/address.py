@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlencode
+from typing import Any, Literal, NoReturn, TypeVar
+from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer import places
 from explorer.classroom.board import NAME
 from explorer.networks import MAX_CLASSES, MAX_WIDTH, StudentSpec
 from explorer.ui.session import session
@@ -91,6 +92,8 @@ def _width(key: str, default: int, name: str) -> Key:
 TABLE: Mapping[str, Key] = {
     entry.key: entry
     for entry in (
+        Key("walk", EVERYWHERE, "text", "", "the lesson"),
+        Key("step", EVERYWHERE, "whole number", 1, "the step", low=1),
         Key("projector", EVERYWHERE, "switch", False, "the larger type for a projector"),
         Key("images_of", EVERYWHERE, "choice", None, "the images to work on", options=("folder", "bundled")),
         Key("validation_images", EVERYWHERE, "choice", None, "the number of validation images"),
@@ -228,11 +231,16 @@ def arrive(page: str, pages: Sequence[str]) -> None:
     if not (first or moved or history):
         return
     asked = {key: tuple(st.query_params.get_all(key)) for key in st.query_params}
+    # A whole address: what it does not name is at its default. A click in the navigation names nothing,
+    # and finds the page as this visitor left it.
+    _take(page, asked, whole=first or history or bool(asked))
+
+
+def _take(page: str, asked: Mapping[str, tuple[str, ...]], *, whole: bool) -> None:
+    state = session().address
     known = [entry.key for entry in TABLE.values() if _belongs(entry, page)]
     state.asked |= {key: asked[key] for key in known if key in asked}
-    if first or history:
-        # A whole address: what it does not name is at its default. A click in the navigation names nothing,
-        # and finds the page as this visitor left it.
+    if whole:
         state.asked |= {key: () for key in known if key not in asked}
     state.unknown = tuple(key for key in asked if key not in known)
     state.notices = tuple(f"The link has a {key}, which this page does not know." for key in state.unknown)
@@ -274,6 +282,28 @@ def link(page: str) -> str:
     """The address of a page as it now is, below that of the app."""
     asked = query(page)
     return f"{page}?{asked}" if asked else page
+
+
+def follow(page: str, query: str, leave_out: Sequence[str] = ()) -> NoReturn:
+    """Open a page as a link with this query would, in this session.
+
+    What belongs to every page, the images for one, stays as it is unless the query names it.
+
+    Args:
+        page: the last part of its path.
+        query: what stands behind the question mark.
+        leave_out: keys of every page that do not stay.
+    """
+    state = session().address
+    everywhere = [entry.key for entry in TABLE.values() if entry.page == EVERYWHERE]
+    stays = [key for key in everywhere if key in state.texts and key not in leave_out]
+    asked = {key: list(state.texts[key]) for key in stays} | parse_qs(query, keep_blank_values=True)
+    # Streamlit makes an entry in the history for a new query, then another one for a new page: so on the way to another
+    # page the query stays, and is written anew there.
+    shown = asked if page == state.page else parse_qs(state.written or "", keep_blank_values=True)
+    state.page = page
+    _take(page, {key: tuple(texts) for key, texts in asked.items()}, whole=True)
+    st.switch_page(places.page(page.replace("-", "_")), query_params=shown)
 
 
 def write() -> None:

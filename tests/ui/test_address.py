@@ -72,12 +72,14 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
 )
 # Drawn on every page, where the app was started with a folder.
 HEAD = ("images_of", "validation_images", "training_images", "side")
-# The ledger is no control, and what it holds is tested with it; the widths are several controls; most machines have
-# one device, and the bundled images one teacher.
+# The ledger is no control, and what it holds is tested with it, like the lesson by link; the widths are several
+# controls; most machines have one device, and the bundled images one teacher.
 ELSEWHERE = {
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
     (EVERYWHERE, "predict"),
     (EVERYWHERE, "board"),
+    (EVERYWHERE, "walk"),
+    (EVERYWHERE, "step"),
     ("report", "ledger"),
     ("architecture", "widths"),
     ("pruning", "device"),
