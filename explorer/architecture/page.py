@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture import charts, page_detail
+from explorer.architecture import page_detail
 from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import WayOut, way_out, width_steps
-from explorer.architecture.page_controls import asked_course, take
+from explorer.architecture.page_controls import asked_course, current, take
 from explorer.architecture.page_detail import Design
 from explorer.architecture.page_verdict import answered, check
 from explorer.architecture.presets import Course, passing
@@ -18,24 +18,29 @@ from explorer.architecture.state import ArchitectureState
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import design_row
-from explorer.networks import NetworkSpec, params_of, widths_text
+from explorer.networks import NetworkSpec, describe, params_of, widths_text
 from explorer.ui import address
 
+DRAWN = "The network"
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,
-    "Against standard convolutions": page_detail.standard,
     "The trained family": page_detail.trained,
-    "Code": page_detail.code,
     "The report's answer": page_detail.report,
 }
 
 
 def main() -> None:
     """Draw the lesson."""
-    st.markdown(
-        "How many parameters does a network have, where do they sit, and does it fit the limit? Edit the widths of "
-        "any network; it opens with the report's own **StudentNet**."
-    )
+    for name, tab in address.tabs("architecture_tab", (DRAWN, *TABS)):
+        with tab:
+            if name == DRAWN:
+                _network()
+            else:
+                TABS[name](_as_it_is())
+
+
+def _network() -> None:
+    """The network drawn under the hand, the verdict on it, and what would change it."""
     view, answer = answered(_follow)
     if isinstance(answer, ExplorerError):
         raise answer
@@ -44,16 +49,26 @@ def main() -> None:
     ui.session().design = spec  # the distillation lesson trains it
     costs, out, steps = _follow(state)
     with view:
-        _budget(costs, limit)
-        _floor(asked_course())
         _ways_out(spec, limit, out)
         check(said, costs)
+        _floor(asked_course())
         ui.pin("architecture", lambda: design_row(spec, size))
-        _steps(steps)
-    design = Design(spec, size, costs)
-    for name, tab in address.tabs("architecture_tab", tuple(TABS)):
-        with tab:
-            TABS[name](design)
+    _steps(steps)
+
+
+def _as_it_is() -> Design:
+    """The design that the controls of the first tab are set to, and a word on it."""
+    state = current()
+    spec, size = state.spec, state.size
+    ui.session().design = spec
+    costs = ui.kept(partial(budget, spec, size))
+    over = costs.total_params - state.limit
+    st.caption(
+        f"{ui.escape_markup(describe(spec))}, {spec.classes} classes, {size} pixels: {costs.total_params:,} "
+        f"parameters, {abs(over):,} {'over' if over > 0 else 'under'} the limit of {state.limit:,}. Its widths are "
+        f"dragged in the first tab, “{DRAWN}”."
+    )
+    return Design(spec, size, costs)
 
 
 def _follow(state: ArchitectureState) -> tuple[Budget, WayOut, pd.DataFrame]:
@@ -63,17 +78,6 @@ def _follow(state: ArchitectureState) -> tuple[Budget, WayOut, pd.DataFrame]:
         ui.kept(partial(budget, spec, size)),
         ui.kept(partial(way_out, spec, state.limit)),
         ui.kept(partial(width_steps, spec, size)),
-    )
-
-
-def _budget(costs: Budget, limit: int) -> None:
-    """The parts against the limit, as torchinfo counts them."""
-    parts = costs.part_table()
-    ui.chart(
-        partial(charts.budget_bar, parts, limit),
-        f"{costs.total_params:,} parameters stacked by part, limit {limit:,}. "
-        + ", ".join(f"{row.part} {row.parameters:,}" for row in parts.itertuples()),
-        f"The total, part by part, against the limit of {limit:,} (red line).",
     )
 
 

@@ -313,6 +313,16 @@ def take(spec: NetworkSpec) -> None:
     address.put("bias", spec.conv_bias)
 
 
+def take_widths(widths: Sequence[int]) -> None:
+    """Put widths that were dragged into the controls; what comes from a browser and cannot be is left."""
+    spec = coming().spec
+    most = most_channels(spec)
+    if len(widths) == len(spec.channels) and all(
+        isinstance(width, int) and 1 <= width <= most for width in widths
+    ):
+        take(spec.with_channels(tuple(widths)))
+
+
 def _take_start() -> None:
     """Another network was chosen: it comes with its own widths, and with its classes and size unless these were set."""
     start = _start(st.session_state["net"])

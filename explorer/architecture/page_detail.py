@@ -27,6 +27,7 @@ from explorer.architecture.separable import against_standard
 from explorer.checkpoints import Card
 from explorer.data import BUNDLED
 from explorer.networks import NetworkSpec, builder_of, source_of_spec
+from explorer.ui import address
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,24 @@ class Design:
 
 
 def layers(design: Design) -> None:
+    """The network layer by layer, from three sides."""
+    sides = {
+        "What each costs": _costs,
+        "Against standard convolutions": _standard,
+        "As code": _code,
+    }
+    side = address.choice(
+        "layers_as",
+        "Layer by layer",
+        tuple(sides),
+        draw=st.segmented_control,
+        required=True,
+        label_visibility="collapsed",
+    )
+    sides[side](design)
+
+
+def _costs(design: Design) -> None:
     """The two costs on one layer axis, the torchinfo table, and the same as text."""
     costs, rows = design.costs, design.costs.layer_table()
     heavy, busy = costs.heaviest, costs.busiest
@@ -85,7 +104,7 @@ def _where(layer: LayerRow) -> str:
     )
 
 
-def standard(design: Design) -> None:
+def _standard(design: Design) -> None:
     """Depthwise + pointwise against the standard convolutions they stand in for."""
     rows = against_standard(design.spec)
     if rows.empty:
@@ -151,7 +170,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
         ui.provenance("precomputed", f"logits on {BUNDLED.describe('validation')}.")
 
 
-def code(design: Design) -> None:
+def _code(design: Design) -> None:
     """The network as one self-contained file."""
     text = source_of_spec(design.spec)
     st.download_button(

@@ -1,27 +1,32 @@
-"""The verdict on a design, which comes before everything else, and the controls that it follows from."""
+"""The network drawn, with its verdict, which comes before everything else, and the controls that it follows from."""
 
 import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import ui
-from explorer.architecture.budget import Budget, Verdict, verdict
-from explorer.architecture.page_controls import coming, controls
+from explorer import palette, ui
+from explorer.architecture.budget import Budget, Verdict, budget, verdict
+from explorer.architecture.drawing import QUANTITIES, drawing
+from explorer.architecture.page_controls import coming, controls, take_widths
 from explorer.architecture.state import ArchitectureState
 from explorer.errors import ExplorerError
+from explorer.ui import address
 
 PAUSE = 0.022  # seconds between the verdict and the page, so that the browser draws them one after the other
+DRAWN = "drawn"  # key of the component
 
 
 def answered(
     follow: Callable[[ArchitectureState], object],
 ) -> tuple[DeltaGenerator, tuple[ArchitectureState, Verdict] | ExplorerError]:
-    """Draw the verdict and the controls.
+    """Draw the network with its verdict, and the controls.
 
     Args:
         follow: makes what takes longest in the rest of the page, to be kept, while the browser draws the verdict.
@@ -42,12 +47,13 @@ def _answered(
     So the browser has a handful of elements to draw before it draws the whole page, and the verdict is seen at once.
     """
     moved = next(runs) > 0
-    view, side = st.columns([2, 1], gap="large")
+    view, side = st.columns([7, 3], gap="large")
     try:
         state = coming()
-        answer: Any = (state, verdict(state.spec, state.size))
+        answer: Any = (state, said := verdict(state.spec, state.size))
         with view:
-            _verdict(answer[1], state.limit)
+            # torchinfo takes a while; after a move it counts behind the verdict, and the page's own run tells.
+            _draw(state, said, None if moved else ui.kept(partial(budget, state.spec, state.size)))
     except ExplorerError as error:
         answer = error
     if moved:
@@ -63,40 +69,42 @@ def _answered(
     return view, answer
 
 
-def _verdict(costs: Verdict, limit: int) -> None:
-    over = costs.params - limit
-    total, against, adds = st.columns(3)
-    total.metric("Parameters", _short(costs.params), border=True, help=f"{costs.params:,}")
-    against.metric(
-        f"{'Over' if over > 0 else 'Under'} {limit:,} by",
-        _short(abs(over)),
-        border=True,
-        help=f"{abs(over):,}; the network is {costs.params / limit:.0%} of the limit.",
+def _draw(state: ArchitectureState, said: Verdict, counted: Budget | None) -> None:
+    """The drawing with its verdict: what stands under the hand is computed in the browser, by the same formulas."""
+    told = st.session_state.get(DRAWN, {}).get("widths") or {}
+    ui.component(__file__, "drawing")(
+        key=DRAWN,
+        data={
+            "drawing": drawing(state.spec, state.size).plain(),
+            "widths": state.spec.channels,
+            "limit": state.limit,
+            "said": asdict(said),
+            "counted": counted and {"params": counted.total_params, "mult_adds": counted.mult_adds},
+            "quantities": QUANTITIES,
+            "by": address.value("drawn_by", options=QUANTITIES),
+            "heard": told.get("at", 0),
+            "colors": {"block": palette.TEACHER, "within": palette.WITHIN, "over": palette.OVER},
+        },
+        on_widths_change=_take_widths,
+        on_by_change=_take_quantity,
     )
-    adds.metric(
-        "Multiply-adds",
-        f"{costs.mult_adds / 1e6:.1f} M",
-        border=True,
-        help="For one image, as torchinfo counts them.",
-    )
-    share = costs.most / costs.params
-    blame = f"The heaviest layer is **{costs.heaviest}** ({costs.kind}): {costs.most:,}, {share:.0%} of all."
-    if costs.within(limit):
-        st.success(f"**Within the limit**, {-over:,} parameters to spare. {blame}", icon=":material/check:")
-    else:
-        st.error(f"**Over the limit** by {over:,} parameters. {blame}", icon=":material/block:")
 
 
-def _short(count: int) -> str:
-    """A count, in millions where it would not fit into its box."""
-    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:.2f} M"
+def _take_widths() -> None:
+    take_widths(st.session_state[DRAWN]["widths"]["widths"])
+
+
+def _take_quantity() -> None:
+    address.put("drawn_by", st.session_state[DRAWN]["by"])
 
 
 def check(said: Verdict, counted: Budget) -> None:
     """Hold the verdict, which is arithmetic, against torchinfo's count of the network itself."""
     if (said.params, said.mult_adds) == (counted.total_params, counted.mult_adds):
         ui.provenance(
-            "computed", "in closed form; torchinfo counts the same in a network built with these widths."
+            "computed",
+            f"for one image of {' x '.join(map(str, counted.image))}, in closed form; torchinfo counts the same in a "
+            "network built with these widths.",
         )
         return
     st.error(

@@ -146,6 +146,8 @@ TABLE: Mapping[str, Key] = {
         ),
         Key("bias", "architecture", "switch", False, "the convolutions' bias", carried=_REPORT),
         Key("architecture_tab", "architecture", "choice", None, "the tab"),
+        Key("drawn_by", "architecture", "choice", None, "what blocks are drawn by"),
+        Key("layers_as", "architecture", "choice", None, "how the layers are shown"),
         Key("teacher", "distillation", "choice", None, "the teacher", carried=_REPORT),
         Key("student", "distillation", "choice", None, "the student", carried=_REPORT),
         Key("image_by", "distillation", "choice", None, "how the image is chosen"),

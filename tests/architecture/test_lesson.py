@@ -13,6 +13,7 @@ from explorer.architecture.audit import audit
 from explorer.architecture.budget import budget, torchsummary_text
 from explorer.architecture.fit import scale_to_limit
 from explorer.networks import NetworkSpec, ResNetSpec, StudentNet, StudentSpec, cost_of
+from tests.app import arrive, component, said
 from tests.networks.examples import ResidualStudent, trained_like
 from tests.networks.nets import built
 
@@ -82,30 +83,51 @@ def test_bad_input_is_told_in_one_sentence(
     assert sentence in capsys.readouterr().err
 
 
-def opened(tab: str = "Layers") -> AppTest:
-    app = AppTest.from_file("../../streamlit_app.py", default_timeout=60)
-    app.run()
-    app.query_params["architecture_tab"] = tab
-    app.switch_page("explorer/architecture/page.py").run()
-    assert not app.exception
-    return app
+def opened(**link: str) -> AppTest:
+    return arrive("architecture", **link)
+
+
+def over(app: AppTest) -> int:
+    """Parameters over the limit, as the drawing is told."""
+    sent = component(app, "drawing")
+    return int(sent["said"]["params"] - sent["limit"])
 
 
 @pytest.mark.parametrize(
-    "tab",
+    ("tab", "side", "things"),
     [
-        "Layers",
-        "Against standard convolutions",
-        "The trained family",
-        "Code",
-        "The report's answer",
+        ("Layers", "What each costs", 4),
+        ("Layers", "Against standard convolutions", 1),
+        ("Layers", "As code", 1),
+        ("The trained family", "What each costs", 2),
+        ("The report's answer", "What each costs", 1),
     ],
 )
-def test_every_tab_draws(tab: str) -> None:
-    app = opened(tab)
-    assert "Over the limit" in app.error[0].value
+def test_every_tab_draws(tab: str, side: str, things: int) -> None:
+    app = opened(architecture_tab=tab, layers_as=side)
+    assert said(app, "99,060 parameters, 39,060 over the limit of 60,000")
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
-    assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= 3
+    assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= things
+
+
+def test_widths_that_were_dragged_go_into_the_controls_and_what_cannot_be_changes_nothing() -> None:
+    app = AppTest.from_function(dragged).run()
+    for widths, stem in (((65, 2, 3, 4, 5), 65), ((0, 2, 3, 4, 5), 65), ((7, 8), 65), ((1.5, 2, 3, 4, 5), 65)):
+        app.session_state["dragged"] = list(widths)
+        app.run()
+        assert not app.exception
+        assert app.number_input(key="stem").value == stem
+    assert [app.number_input(key=f"block{number}").value for number in range(1, 5)] == [2, 3, 4, 5]
+
+
+def dragged() -> None:
+    import streamlit as st
+
+    from explorer.architecture.page_controls import controls, take_widths
+
+    if widths := st.session_state.pop("dragged", None):
+        take_widths(widths)
+    controls()
 
 
 def test_every_edit_says_what_8_channels_cost_in_every_place() -> None:
@@ -131,7 +153,7 @@ def test_the_scaled_preset_fits_60000_whatever_the_limit() -> None:
     app = opened()
     app.get_by_key("limit").set_value("Spring 2022").run()
     app = press(app, "scaled by one factor to fit 60,000")
-    assert app.metric[0].value == f"{cost_of(scale_to_limit(StudentSpec(), 60_000)).params:,}"
+    assert component(app, "drawing")["said"]["params"] == cost_of(scale_to_limit(StudentSpec(), 60_000)).params
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -142,21 +164,21 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def test_the_way_out_is_one_click_and_then_nothing_is_left_to_spend() -> None:
     app = press(opened(), "Fit to 60,000")
-    assert "Within the limit" in app.success[0].value
+    assert over(app) <= 0
     assert app.number_input(key="block4").value < 141
     assert next(button for button in app.button if "Fit to" in button.label).disabled
     app = press(app, "Spend what is left")
     assert next(button for button in app.button if "Spend" in button.label).disabled
-    assert "Within the limit" in app.success[0].value
+    assert over(app) <= 0
 
 
 def test_the_limit_is_a_terms_or_ones_own() -> None:
     app = opened()
     app.get_by_key("limit").set_value("Spring 2022").run()
-    assert "940 parameters to spare" in app.success[0].value
+    assert over(app) == -940
     app.get_by_key("limit").set_value("own").run()
     app.number_input(key="own_limit").set_value(99_059).run()
-    assert "by 1 parameters" in app.error[0].value
+    assert over(app) == 1
 
 
 @pytest.mark.parametrize(

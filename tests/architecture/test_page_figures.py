@@ -1,17 +1,15 @@
 """What the page shows, compared with the network that its link describes."""
 
-from pathlib import Path
-
 import pandas as pd
 import torchinfo
 from streamlit.testing.v1 import AppTest
 
 from explorer.architecture.fit import fit_to_limit, grow_to_limit
 from explorer.networks import StudentNet, StudentSpec, cost_of, source_code
+from tests.app import arrive, component
 from tests.charts import data_of, spec_of
 from tests.conftest import PageOutput
 
-ROOT = Path(__file__).parents[2]
 SIZE = 96
 SPEC = StudentSpec(12, (20, 9, 33, 17), 7, kernel=5, conv_bias=True)
 LINK = {
@@ -30,13 +28,8 @@ COUNTED = torchinfo.summary(StudentNet(SPEC).eval(), (1, 3, SIZE, SIZE), verbose
 PARAMS, MULT_ADDS = COUNTED.total_params, COUNTED.total_mult_adds
 
 
-def opened(limit: int, tab: str = "Layers") -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    app.run()
-    for key, value in (LINK | {"own_limit": str(limit), "architecture_tab": tab}).items():
-        app.query_params[key] = value
-    app.switch_page("explorer/architecture/page.py").run()
-    assert not app.exception
+def opened(limit: int, **link: str) -> AppTest:
+    app = arrive("architecture", **LINK, own_limit=str(limit), **link)
     assert not app.warning
     return app
 
@@ -53,31 +46,29 @@ def shown(app: AppTest) -> StudentSpec:
     return StudentSpec(state["stem"], widths, state["classes"], state["kernel"], state["bias"])
 
 
-def test_the_verdict_is_of_this_network_at_this_size_against_this_limit(output: PageOutput) -> None:
+def test_the_verdict_is_of_this_network_at_this_size_against_this_limit() -> None:
     app = opened(PARAMS - 3)
-    assert [metric.value for metric in app.metric] == [f"{PARAMS:,}", "3", f"{MULT_ADDS / 1e6:.1f} M"]
-    assert app.metric[1].label == f"Over {PARAMS - 3:,} by"
-    assert "**Over the limit** by 3 parameters" in app.error[0].value
+    sent = component(app, "drawing")
+    assert (sent["said"]["params"], sent["said"]["mult_adds"], sent["limit"]) == (PARAMS, MULT_ADDS, PARAMS - 3)
+    assert sent["counted"] == {"params": PARAMS, "mult_adds": MULT_ADDS}
+    assert tuple(sent["widths"]) == SPEC.channels
+    assert not next(button for button in app.button if button.label == f"Fit to {PARAMS - 3:,}").disabled
     layers = {
         name: module for name, module in StudentNet(SPEC).named_modules() if not list(module.children())
     }
     params = {name: sum(each.numel() for each in module.parameters()) for name, module in layers.items()}
     heaviest = max(params, key=lambda name: params[name])
-    assert f"The heaviest layer is **{heaviest}**" in app.error[0].value
-    bar = spec_of(output.figures[-2])
-    assert data_of(bar, bar["layer"][2])[0]["limit"] == PARAMS - 3
-    assert sum(row["parameters"] for row in data_of(bar, bar["layer"][0])) == PARAMS
+    assert (sent["said"]["heaviest"], sent["said"]["most"]) == (heaviest, params[heaviest])
 
 
 def test_a_network_of_just_the_limit_is_within_it() -> None:
     app = opened(PARAMS)
     assert not app.error
-    assert "**Within the limit**, 0 parameters to spare" in app.success[0].value
-    assert app.metric[1].label == f"Under {PARAMS:,} by"
+    assert next(button for button in app.button if button.label == f"Fit to {PARAMS:,}").disabled
 
 
 def test_the_table_of_layers_is_torchinfos_at_this_size(output: PageOutput) -> None:
-    opened(60_000)
+    opened(60_000, architecture_tab="Layers")
     table = output.tables["student_net.csv"]
     assert table["parameters"].sum() == PARAMS
     assert table["mult-adds"].sum() == MULT_ADDS
@@ -121,15 +112,15 @@ def test_the_pinned_row_is_of_this_network_at_this_size() -> None:
 
 
 def test_the_code_is_this_networks() -> None:
-    assert opened(60_000, "Code").code[0].value.strip() == source_code(SPEC.build()).strip()
+    assert opened(60_000, architecture_tab="Layers", layers_as="As code").code[0].value.strip() == source_code(SPEC.build()).strip()
 
 
 def test_the_comparison_and_the_family_are_with_this_network(output: PageOutput) -> None:
-    opened(60_000, "Against standard convolutions")
+    opened(60_000, architecture_tab="Layers", layers_as="Against standard convolutions")
     rows = output.tables["against_standard.csv"]
     expected = [25 * a + a * b for a, b, _ in SPEC.blocks], [25 * a * b for a, b, _ in SPEC.blocks]
     assert (rows["separable"].tolist()[-4:], rows["standard"].tolist()[-4:]) == expected
-    opened(60_000, "The trained family")
+    opened(60_000, architecture_tab="The trained family")
     family = spec_of(output.figures[-2])  # the last one holds those of equal size beside each other
     assert data_of(family, family["layer"][2]) == [{"parameters": PARAMS}]
     drawn = pd.DataFrame(data_of(family, family["layer"][1]))
@@ -137,11 +128,9 @@ def test_the_comparison_and_the_family_are_with_this_network(output: PageOutput)
 
 
 def test_who_is_blamed_has_the_most_parameters_not_the_most_multiply_adds() -> None:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    app.run()
-    app.switch_page("explorer/architecture/page.py").run()
+    blamed = component(arrive("architecture"), "drawing")["said"]
     counted = torchinfo.summary(StudentNet(StudentSpec()).eval(), (1, 3, 224, 224), verbose=0, device="cpu")
     leaves = [info for info in counted.summary_list if info.is_leaf_layer]
     heaviest, busiest = max(leaves, key=lambda i: i.num_params), max(leaves, key=lambda i: i.macs)
     assert heaviest is not busiest
-    assert f"{heaviest.num_params:,}, {heaviest.num_params / 99_060:.0%} of all." in app.error[0].value
+    assert (blamed["kind"], blamed["most"]) == (heaviest.class_name, heaviest.num_params)

@@ -11,7 +11,7 @@ from explorer.architecture.presets import FASHION, Preset, passing, presets
 from explorer.checkpoints import catalogue
 from explorer.networks import NetworkSpec, ResNetSpec, cost_of, spec_of
 from explorer.workspace import NetworkSource, trained_network
-from tests.app import address, arrive, press, said
+from tests.app import address, arrive, component, press, said
 from tests.conftest import PageOutput
 from tests.networks.examples import Concatenation
 
@@ -35,25 +35,44 @@ def written(spec: NetworkSpec) -> str:
     return "-".join(map(str, spec.channels))
 
 
-def counted(spec: NetworkSpec, size: int) -> tuple[str, str]:
+def counted(spec: NetworkSpec, size: int) -> tuple[int, int]:
     info = torchinfo.summary(spec.build().eval(), (1, 3, size, size), verbose=0, device="cpu")
-    return f"{info.total_params:,}", f"{info.total_mult_adds / 1e6:.1f} M"
+    return info.total_params, info.total_mult_adds
 
 
-def figures(app: AppTest) -> tuple[str, str]:
-    return app.metric[0].value, app.metric[2].value
+def figures(app: AppTest) -> tuple[int, int]:
+    sent = component(app, "drawing")
+    assert sent["counted"] == {name: sent["said"][name] for name in ("params", "mult_adds")}
+    return sent["said"]["params"], sent["said"]["mult_adds"]
 
 
-@pytest.mark.parametrize("tab", ["Layers", "Against standard convolutions", "The trained family", "Code"])
-def test_a_network_of_ones_own_is_shown_from_every_side(tab: str, output: PageOutput) -> None:
-    link = {"net": NAME, "widths": written(WIDER), "classes": "4", "architecture_tab": tab}
-    app = arrive("architecture", [MINE], **link)
+def test_a_network_of_ones_own_is_drawn(output: PageOutput) -> None:
+    app = arrive("architecture", [MINE], net=NAME, widths=written(WIDER), classes="4")
     assert figures(app) == counted(WIDER.with_classes(4), SIZE)
+    assert component(app, "drawing")["widths"] == list(WIDER.channels)
     assert output.tables["steps.csv"]["channels"].tolist() == list(WIDER.channels)
     assert not app.warning
-    if tab == "Against standard convolutions":
+
+
+@pytest.mark.parametrize(
+    ("tab", "side"),
+    [
+        ("Layers", "What each costs"),
+        ("Layers", "Against standard convolutions"),
+        ("Layers", "As code"),
+        ("The trained family", "What each costs"),
+    ],
+)
+def test_a_network_of_ones_own_is_shown_from_every_side(tab: str, side: str, output: PageOutput) -> None:
+    link = {"net": NAME, "widths": written(WIDER), "classes": "4", "architecture_tab": tab, "layers_as": side}
+    app = arrive("architecture", [MINE], **link)
+    params = counted(WIDER.with_classes(4), SIZE)[0]
+    assert said(app, f"4 classes, {SIZE} pixels: {params:,} parameters, {60_000 - params:,} under the limit")
+    assert app.session_state["session"].design == WIDER.with_classes(4)
+    assert not app.warning
+    if side == "Against standard convolutions":
         assert said(app, "nothing to hold against standard convolutions")
-    if tab == "Code":
+    if side == "As code":
         names: dict[str, type[nn.Module]] = {}
         exec(app.code[0].value, names)  # noqa: S102 (our own code)
         assert {key: value.shape for key, value in names["StudentNet"]().state_dict().items()} == {
@@ -90,7 +109,7 @@ def test_many_widths_are_a_table() -> None:
     }
     app.run()
     edited = TEACHER.with_channels((64, 60, *TEACHER.channels[2:]))
-    assert figures(app) == ("11.18 M", counted(edited, 64)[1])
+    assert figures(app) == counted(edited, 64)
     assert address(app) == {"net": ["teacher"], "widths": [written(edited)]}
     app.switch_page("explorer/report/page.py").run()
     assert address(app)["widths"] == [written(edited)]
@@ -101,7 +120,7 @@ def test_many_widths_are_a_table() -> None:
     press(app, "Fit to 60,000")
     nearest = fit_to_limit(edited, 60_000)
     assert tuple(app.data_editor[0].value["width"]) == nearest.channels
-    assert app.metric[0].value == f"{cost_of(nearest).params:,}"
+    assert figures(app)[0] == cost_of(nearest).params
 
 
 class EverySecond(nn.Module):
@@ -128,7 +147,7 @@ def test_another_network_comes_with_its_own_widths_classes_and_size() -> None:
     app = arrive("architecture", [MINE], net=NAME, widths=written(WIDER))
     app.selectbox(key="net").set_value("student-60k").run()
     assert address(app) == {"net": ["student-60k"]}
-    assert app.metric[0].value == "59,026"
+    assert figures(app)[0] == 59_026
     assert (app.session_state["classes"], app.session_state["size"]) == (10, 64)
     app.number_input(key="size").set_value(96).run()
     app.selectbox(key="net").set_value("studentnet").run()
@@ -163,7 +182,7 @@ def test_where_not_even_one_channel_everywhere_fits_the_page_says_so_and_goes_on
         app, "No network of this wiring with 1000 classes fits into 2,500 parameters: the smallest has"
     )
     assert next(button for button in app.button if "Fit to" in button.label).disabled
-    assert app.code, "the tabs below are drawn"
+    assert said(app, "torchinfo counts the same"), "what is below is drawn"
 
 
 def test_a_design_of_any_kind_is_pinned_and_is_what_the_report_is_about() -> None:
@@ -190,19 +209,17 @@ def test_a_preset_of_another_kind_opens_by_its_name(preset: Preset) -> None:
 
 
 def test_a_course_brings_its_limit_its_classes_and_its_size_unless_these_were_edited() -> None:
-    app = arrive("architecture", architecture_tab="The trained family")
+    app = arrive("architecture")
     app.get_by_key("limit").set_value("Fashion-MNIST").run()
     assert (app.session_state["classes"], app.session_state["size"]) == (10, 28)
-    assert "Within the limit" in app.success[0].value
+    assert component(app, "drawing")["limit"] == FASHION.limit
     kept = passing(catalogue().values(), FASHION)
     assert said(app, f"{len(kept)} keep both; the most accurate is {kept[0].title}")
-    assert said(app, "The dotted line is at 92.4%, what the course asks for.")
+    family = arrive("architecture", architecture_tab="The trained family", **address(app))
+    assert said(family, "The dotted line is at 92.4%, what the course asks for.")
     app.number_input(key="size").set_value(32).run()
     app.get_by_key("limit").set_value("Spring 2023").run()
-    assert not said(app, "The dotted line")
     assert (app.session_state["classes"], app.session_state["size"]) == (10, 32)
-    assert address(app) == {
-        "architecture_tab": ["The trained family"],
-        "classes": ["10"],
-        "size": ["32"],
-    }
+    assert address(app) == {"classes": ["10"], "size": ["32"]}
+    family = arrive("architecture", architecture_tab="The trained family", **address(app))
+    assert not said(family, "The dotted line")

@@ -11,7 +11,7 @@ from explorer.architecture.budget import Budget, budget, verdict
 from explorer.architecture.presets import presets
 from explorer.networks import NetworkSpec, StudentSpec, params_of
 from explorer.networks.resnet import ResNetSpec
-from tests.app import arrive, said
+from tests.app import arrive, component, said
 
 SPECS = [preset.spec for preset in presets()] + [ResNetSpec()]
 
@@ -31,10 +31,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kinds
 
 
-def params(app: AppTest) -> str:
-    return str(app.metric[0].help)
-
-
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.kind)
 @pytest.mark.parametrize("size", [224, 96])
 def test_the_verdict_is_torchinfos(spec: NetworkSpec, size: int) -> None:
@@ -50,11 +46,9 @@ def test_it_is_sent_before_any_control_chart_or_table(sent: list[str]) -> None:
     app = arrive("architecture")
     sent.clear()
     app.number_input(key="stem").set_value(40).run()
-    last = max(place for place, kind in enumerate(sent) if kind == "metric")
-    assert sent.count("metric") == 3
-    assert sent[last + 1] == "alert"
-    for kind in ("number_input", "vega_lite_chart", "dataframe"):
-        assert last < sent.index(kind), kind
+    assert component(app, "drawing")["widths"][0] == 40
+    for kind in ("number_input", "button_group", "dataframe"):
+        assert sent.index("bidi_component") < sent.index(kind), kind
 
 
 def page() -> None:
@@ -72,21 +66,35 @@ def page() -> None:
 
 def test_a_moved_control_brings_the_verdict_alone_and_then_the_page(sent: list[str]) -> None:
     app = AppTest.from_function(page).run()
-    before = params(app)
+    before = component(app, "drawing")
     sent.clear()
     app.session_state["alone"] = True
     app.number_input(key="stem").set_value(41).run()
-    verdicts = ["metric", "metric", "metric", "alert"]
     drawn = [kind for kind in sent if kind != "empty"]
-    assert drawn[:4] == drawn[4:8] == verdicts
+    assert drawn[:2] == ["bidi_component"] * 2
     assert sent.count("number_input") == 7
     assert app.session_state["followed"] == 41
-    assert params(app) == f"{params_of(StudentSpec(stem=41)):,}" != before
+    after = component(app, "drawing")
+    assert after["said"]["params"] == params_of(StudentSpec(stem=41)) != before["said"]["params"]
+    assert after["counted"]["params"] == after["said"]["params"]
+
+
+def test_torchinfo_is_not_waited_for_while_a_control_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+
+    def note(file: str, name: str) -> Any:
+        return lambda **given: shown.append(given["data"]["counted"]) or type("Result", (), {})
+
+    monkeypatch.setattr("explorer.ui.component", note)
+    app = AppTest.from_function(page).run()
+    app.session_state["alone"] = True
+    app.number_input(key="stem").set_value(41).run()
+    assert [each and each["params"] for each in shown] == [99_060, None, params_of(StudentSpec(stem=41))]
 
 
 def test_a_design_that_cannot_be_built_leaves_its_controls_and_says_why() -> None:
     app = arrive("architecture", net="teacher", widths="-".join(["1024"] * 12))
-    assert not app.metric
+    assert not app.get("bidi_component")[:-1], "only the address"
     assert any("at most 64,000,000 can be built here" in each.value for each in app.error)
     assert app.selectbox(key="net").value == "teacher"
 
