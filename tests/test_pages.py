@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app import component
+
 PAGES = ("start", "architecture", "distillation", "pruning", "report", "your_data")
 
 

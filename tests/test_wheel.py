@@ -103,7 +103,7 @@ def test_the_installed_app_computes_finds_its_networks_and_looks_as_in_the_check
     with serving(command(installed), log, **away(installed)) as (address, _):
         screen, offered = run(look(address))
         assert health(int(address.rpartition(":")[2])).returncode == 0
-    assert screen.metric("Parameters") == f"{params_of(StudentSpec(40)):,}"
+    assert screen.sent("drawing")["said"]["params"] == params_of(StudentSpec(40))
     shipped = {card.title for card in catalogue().values()}
     assert {title for title in shipped if any(title in option for option in offered)} == shipped
     ours = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]

@@ -40,14 +40,16 @@ def felt(page: Any, address: str, control: Callable[[Any], Any], shown: str) -> 
     page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=PATIENCE)
     while True:
         for key in ("ArrowUp", "ArrowDown"):
-            before = page.locator(shown).first.inner_text()
+            # The element itself: what a component of ours draws is not found from the document.
+            element = page.locator(shown).first.element_handle()
+            before = element.inner_text()
             control(page).focus()
             # Not by the control: looking it up by its role takes the longer the more a page shows.
             started = time.perf_counter()
             page.keyboard.press(key)
             page.wait_for_function(
-                "([shown, before]) => document.querySelector(shown).innerText !== before",
-                arg=[shown, before],
+                "([element, before]) => element.innerText !== before",
+                arg=[element, before],
             )
             yield time.perf_counter() - started
             page.wait_for_selector('[data-test-script-state="notRunning"]')

@@ -141,9 +141,10 @@ class Screen:
             if self.shown[path].element.WhichOneof("type") == kind:
                 yield getattr(self.shown[path].element, kind)
 
-    def metric(self, label: str) -> str | None:
-        """The text of the metric with this label; None where it is not shown."""
-        return next((each.body for each in self.elements("metric") if each.label == label), None)
+    def sent(self, component: str) -> Any:
+        """What one of the app's own components was given; an empty mapping where it is not shown."""
+        given = (each.json for each in self.elements("bidi_component") if each.component_name == component)
+        return json.loads(next(given, "{}"))
 
     def texts(self) -> list[str]:
         """Every text and title shown, from top to bottom."""

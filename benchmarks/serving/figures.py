@@ -309,7 +309,7 @@ def _browser(edits: int = 30) -> Iterator[BenchFigure]:
             window.new_page(),
             f"{ours.address}/architecture",
             lambda page: page.get_by_role("spinbutton", name="Stem channels"),
-            '[data-testid="stMetricValue"]',
+            "#params",
         )
         theirs = felt(
             window.new_page(),

@@ -38,16 +38,18 @@ class Exercise:
 
 
 def _parameters(stem: int) -> str:
-    return f"{params_of(StudentSpec(stem)):,}"
+    return str(params_of(StudentSpec(stem)))
+
+
+def _verdict(screen: Screen) -> str | None:
+    return str(said["params"]) if (said := screen.sent("drawing").get("said")) else None
 
 
 def _said(screen: Screen) -> str | None:
     return next((text for text in screen.texts() if text.startswith("shown ")), None)
 
 
-OURS = Exercise(
-    "architecture", "stem", range(8, 200), _parameters, lambda screen: screen.metric("Parameters")
-)
+OURS = Exercise("architecture", "stem", range(8, 200), _parameters, _verdict)
 BARE = Exercise("", "value", range(101), lambda value: f"shown {value}", _said)
 
 

@@ -89,9 +89,6 @@ class View {
       this.widths = data.widths.slice();
       this.by = data.by;
     }
-    for (const id of ["budget", "drawing"]) {
-      for (const [name, color] of Object.entries(data.colors)) this.find(id).style.setProperty(`--${name}`, color);
-    }
     this.draw();
   }
 
@@ -237,6 +234,9 @@ class View {
     this.lay(found);
     this.say(found);
     this.find("scale").querySelectorAll("input").forEach((input) => { input.checked = input.value === this.by; });
+    this.find("drawing").style.setProperty("--block", data.colors[this.by]);
+    this.find("budget").style.setProperty("--block", data.colors.parameters);
+    this.find("budget").style.setProperty("--over", data.colors.over);
   }
 
   verdict(found) {

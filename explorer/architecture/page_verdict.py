@@ -83,7 +83,11 @@ def _draw(state: ArchitectureState, said: Verdict, counted: Budget | None) -> No
             "quantities": QUANTITIES,
             "by": address.value("drawn_by", options=QUANTITIES),
             "heard": told.get("at", 0),
-            "colors": {"block": palette.TEACHER, "within": palette.WITHIN, "over": palette.OVER},
+            "colors": {
+                **dict(zip(QUANTITIES, (palette.PARAMETERS, palette.MULT_ADDS), strict=True)),
+                "within": palette.WITHIN,
+                "over": palette.OVER,
+            },
         },
         on_widths_change=_take_widths,
         on_by_change=_take_quantity,

@@ -112,7 +112,12 @@ def test_every_tab_draws(tab: str, side: str, things: int) -> None:
 
 def test_widths_that_were_dragged_go_into_the_controls_and_what_cannot_be_changes_nothing() -> None:
     app = AppTest.from_function(dragged).run()
-    for widths, stem in (((65, 2, 3, 4, 5), 65), ((0, 2, 3, 4, 5), 65), ((7, 8), 65), ((1.5, 2, 3, 4, 5), 65)):
+    for widths, stem in (
+        ((65, 2, 3, 4, 5), 65),
+        ((0, 2, 3, 4, 5), 65),
+        ((7, 8), 65),
+        ((1.5, 2, 3, 4, 5), 65),
+    ):
         app.session_state["dragged"] = list(widths)
         app.run()
         assert not app.exception
@@ -153,7 +158,9 @@ def test_the_scaled_preset_fits_60000_whatever_the_limit() -> None:
     app = opened()
     app.get_by_key("limit").set_value("Spring 2022").run()
     app = press(app, "scaled by one factor to fit 60,000")
-    assert component(app, "drawing")["said"]["params"] == cost_of(scale_to_limit(StudentSpec(), 60_000)).params
+    assert (
+        component(app, "drawing")["said"]["params"] == cost_of(scale_to_limit(StudentSpec(), 60_000)).params
+    )
 
 
 def press(app: AppTest, label: str) -> AppTest:

@@ -49,7 +49,11 @@ def shown(app: AppTest) -> StudentSpec:
 def test_the_verdict_is_of_this_network_at_this_size_against_this_limit() -> None:
     app = opened(PARAMS - 3)
     sent = component(app, "drawing")
-    assert (sent["said"]["params"], sent["said"]["mult_adds"], sent["limit"]) == (PARAMS, MULT_ADDS, PARAMS - 3)
+    assert (sent["said"]["params"], sent["said"]["mult_adds"], sent["limit"]) == (
+        PARAMS,
+        MULT_ADDS,
+        PARAMS - 3,
+    )
     assert sent["counted"] == {"params": PARAMS, "mult_adds": MULT_ADDS}
     assert tuple(sent["widths"]) == SPEC.channels
     assert not next(button for button in app.button if button.label == f"Fit to {PARAMS - 3:,}").disabled
@@ -112,7 +116,10 @@ def test_the_pinned_row_is_of_this_network_at_this_size() -> None:
 
 
 def test_the_code_is_this_networks() -> None:
-    assert opened(60_000, architecture_tab="Layers", layers_as="As code").code[0].value.strip() == source_code(SPEC.build()).strip()
+    assert (
+        opened(60_000, architecture_tab="Layers", layers_as="As code").code[0].value.strip()
+        == source_code(SPEC.build()).strip()
+    )
 
 
 def test_the_comparison_and_the_family_are_with_this_network(output: PageOutput) -> None:

@@ -99,14 +99,16 @@ def test_a_design_that_cannot_be_built_leaves_its_controls_and_says_why() -> Non
     assert app.selectbox(key="net").value == "teacher"
 
 
-def miscounted(spec: NetworkSpec, size: int) -> Budget:
+def miscounted(spec: NetworkSpec, size: int = 224) -> Budget:
     return dataclasses.replace(budget(spec, size), mult_adds=7)
 
 
 def test_where_torchinfo_counts_otherwise_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.architecture.budget.budget", miscounted)
+    monkeypatch.setattr("explorer.architecture.page_verdict.budget", miscounted)
     app = arrive("architecture")
     assert any("99,060 parameters and 7 multiply-adds" in error.value for error in app.error)
+    assert component(app, "drawing")["counted"] == {"params": 99_060, "mult_adds": 7}
     assert not said(app, "torchinfo counts the same")
 
 

@@ -23,9 +23,11 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
         {"limit": "own"},
         (
             *("own_limit", "stem", "block1", "block2", "block3", "block4", "kernel", "classes", "size"),
-            *("bias", "architecture_tab"),
+            "bias",
         ),
     ),
+    ("architecture", {}, ("architecture_tab",)),
+    ("architecture", {"architecture_tab": "Layers"}, ("layers_as",)),
     ("architecture", {}, ("limit", "net")),
     (
         "distillation",
@@ -73,8 +75,10 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
 # Drawn on every page, where the app was started with a folder.
 HEAD = ("images_of", "validation_images", "training_images", "side")
 # The ledger is no control, and what it holds is tested with it, like the lesson by link; the widths are several
-# controls; most machines have one device, and the bundled images one teacher.
+# controls; what blocks are drawn by is chosen in the drawing; most machines have one device, and the bundled images one
+# teacher.
 ELSEWHERE = {
+    ("architecture", "drawn_by"),
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
     (EVERYWHERE, "predict"),
     (EVERYWHERE, "board"),
@@ -89,7 +93,8 @@ ELSEWHERE = {
 OTHER: dict[str, Any] = {
     "limit": "Spring 2022",
     "net": "student-60k",
-    "architecture_tab": "Code",
+    "architecture_tab": "Layers",
+    "layers_as": "As code",
     "student": "student-5k",
     "image_by": "by index",
     "distillation_tab": "Evidence",
@@ -216,15 +221,15 @@ def test_an_edit_is_written_and_one_back_to_the_default_is_not() -> None:
 
 
 def test_what_was_set_is_found_again_after_another_page_and_stands_in_the_reports_address() -> None:
-    app = opened("architecture", {"stem": "32", "architecture_tab": "Code"})
+    app = opened("architecture", {"stem": "32", "drawn_by": "multiply-adds"})
     app.number_input(key="block4").set_value(99).run()
-    for key in ("stem", "architecture_tab"):
+    for key in ("stem", "drawn_by"):
         del app.query_params[key]  # a click in the navigation goes to a bare address
     app.switch_page("explorer/report/page.py").run()
     assert address(app).written == "stem=32&block4=99"
     app.switch_page("explorer/architecture/page.py").run()
     assert (app.session_state["stem"], app.session_state["block4"]) == (32, 99)
-    assert address(app).written == "stem=32&block4=99&architecture_tab=Code"
+    assert address(app).written == "stem=32&block4=99&drawn_by=multiply-adds"
 
 
 def test_a_control_that_disappears_keeps_its_value_for_when_it_comes_back() -> None:
