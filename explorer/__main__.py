@@ -10,6 +10,7 @@ from explorer.bits import runtime_command as runtime
 from explorer.distillation import command as distillation
 from explorer.distillation import study_command as study
 from explorer.distillation import train_command as train
+from explorer.distillation import unseen_command as unseen
 from explorer.errors import ExplorerError
 from explorer.measure import keep_freed_memory
 from explorer.pruning import command as pruning
@@ -26,6 +27,7 @@ COMMANDS = (
     architecture,
     distillation,
     study,
+    unseen,
     pruning,
     bits,
     runtime,

@@ -111,6 +111,11 @@ class Progress:
     seconds: float
     validation_accuracy: float | None = None
 
+    @property
+    def is_epochs_last(self) -> bool:
+        """Whether the epoch ends with this step."""
+        return self.step * self.epochs == self.epoch * self.steps
+
 
 def train(
     model: nn.Module,

@@ -18,7 +18,7 @@ NAMES = (f"{IMAGE} **bold** `code`", "[link](x) _it_", "$x^2$ ~~gone~~ | y")
 TABS = {
     "start": {},
     "architecture": {},
-    "distillation": {"distillation_tab": "Dark knowledge"},
+    "distillation": {"distillation_tab": "Why it works"},
     "pruning": {"pruning_tab": "Classes and images"},
     "your_data": {},
     "report": {"report_tab": "Ledger"},

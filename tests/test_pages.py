@@ -60,8 +60,8 @@ def test_a_link_opens_the_state_it_carries() -> None:
         ("architecture", "stem", "0", 64),
         ("architecture", "block2", "wide", 128),
         ("distillation", "alpha", "7", 0.5),
-        ("distillation", "temperature", "999", 4.0),
-        ("distillation", "image_by", "nobody", "most ambiguous for the teacher"),
+        ("distillation", "temperature", "999", 1.0),
+        ("distillation", "image_by", "nobody", "right but unsure"),
         ("pruning", "images", "3", 1000),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load, save
@@ -14,16 +15,19 @@ from explorer.checkpoints import stored
 from explorer.data import DataSet, ImageSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.measure import spared_core
+from explorer.measure import accuracy, eval_mode, logits, spared_core
 from explorer.networks import NetworkSpec, cost_of, describe
-from explorer.training import Loss, Recipe, labels_alone, train
-from explorer.work.identity import setting
+from explorer.training import Loss, Progress, Recipe, labels_alone, train
+from explorer.work.identity import Identity, setting
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 from explorer.workspace import NetworkSource, Workspace
 
 Way = Literal["labels alone", "distilled"]
 WAYS: tuple[Way, ...] = ("labels alone", "distilled")
+
+
+_SCORES = "logits"
 
 
 def _kl_direction(reverse: bool) -> str:
@@ -43,6 +47,7 @@ class TrainingPairSettings:
         seconds: the longest it may take; past it the training ends with what is there.
         validation: key of the images that the accuracies are counted on.
         seed: of weights, order and views.
+        left_out: the label of a class whose images neither copy is shown; None to show all.
     """
 
     student: NetworkSpec = setting("network", describe)
@@ -53,6 +58,7 @@ class TrainingPairSettings:
     seconds: float = setting("seconds at most", "{:g}".format, default=120.0)
     validation: str = setting("validation images", default="")
     seed: int = setting("seed", default=1)
+    left_out: int | None = setting("class left out", default=None)
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -83,6 +89,7 @@ class EpochEnd:
         seconds: since the training began.
         validation_accuracy: 0 to 1.
         weights: the copy as it then was, as the bytes of a safetensors file; empty once a later one is there.
+        scores: its logits (N, C) on the validation images, likewise.
     """
 
     way: Way
@@ -91,6 +98,22 @@ class EpochEnd:
     seconds: float
     validation_accuracy: float
     weights: bytes
+    scores: bytes
+
+    @property
+    def logits(self) -> Tensor:
+        """The copy's logits (N, C) on the validation images; only while they are kept."""
+        return unpack_logits(self.scores)
+
+
+def pack_logits(values: Tensor) -> bytes:
+    """Logits (N, C) as ``EpochEnd.scores`` holds them."""
+    return save({_SCORES: values.contiguous()})
+
+
+def unpack_logits(scores: bytes) -> Tensor:
+    """The logits (N, C) that ``pack_logits`` wrote."""
+    return load(scores)[_SCORES]
 
 
 def train_pair(
@@ -103,32 +126,45 @@ def train_pair(
         images: the training images.
         validation: what the accuracy is counted on.
         teacher_logits: the teacher's (views, N, C) on the training images, for the settings' recipe.
+
+    Raises:
+        ExplorerError: too few images are left without the class that is left out.
     """
+    if settings.left_out is not None:
+        shown = np.flatnonzero(images.labels != settings.left_out)
+        images, teacher_logits = images.select(shown), teacher_logits[:, torch.from_numpy(shown)]
     copies: dict[Way, nn.Module] = {}
     for way in WAYS:
         torch.manual_seed(settings.seed)  # again for each copy: the same initial weights
         copies[way] = settings.student.build().to(memory_format=torch.channels_last)
     runs = {
-        way: train(
-            copy, images, validation, settings.recipe, settings.loss(way), teacher_logits=teacher_logits
-        )
+        way: train(copy, images, None, settings.recipe, settings.loss(way), teacher_logits=teacher_logits)
         for way, copy in copies.items()
     }
     started = time.monotonic()
     for _ in range(settings.epochs):
         for way, run in runs.items():
             for step in run:
-                seconds = time.monotonic() - started
-                if step.validation_accuracy is None:
+                seconds, ended = time.monotonic() - started, step.is_epochs_last
+                if ended:
+                    yield _end_of_epoch(way, step, copies[way], validation, seconds)
+                else:
                     said = f"epoch {step.epoch} of {settings.epochs}, {way}, loss {step.loss:.3f}"
                     yield Update(said, step.step, step.steps)
-                else:
-                    weights = save(stored(copies[way], torch.float32))
-                    yield EpochEnd(way, step.epoch, step.loss, seconds, step.validation_accuracy, weights)
                 if seconds > settings.seconds:
                     return
-                if step.validation_accuracy is not None:
+                if ended:
                     break  # the other copy's turn; this one's generator waits where it is
+
+
+def _end_of_epoch(
+    way: Way, step: Progress, copy: nn.Module, validation: ImageSet, seconds: float
+) -> EpochEnd:
+    with eval_mode(copy):
+        scores = logits(copy, validation.batches())
+    reached = accuracy(scores, validation.targets()).value
+    weights = save(stored(copy, torch.float32))
+    return EpochEnd(way, step.epoch, step.loss, seconds, reached, weights, pack_logits(scores))
 
 
 class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
@@ -146,7 +182,10 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
         """A backward pass takes about two forward passes; the teacher looks at every view once if it has not yet."""
         workspace, teacher, settings = *_teacher_workspace(spec), spec.settings
         sizes, size = workspace.data.sizes, workspace.data.input_size
-        looks = self.steps(spec) * (3 * sizes["training"] + sizes["validation"])
+        shown = sizes["training"]
+        if settings.left_out is not None:
+            shown -= shown // len(workspace.data.classes)  # about: classes need not be equally large
+        looks = self.steps(spec) * (3 * shown + sizes["validation"])
         amount = float(cost_of(settings.student, size).mult_adds * looks)
         if not workspace.has_view_logits(teacher, settings.recipe):
             looks = len(settings.recipe.views) * sizes["training"]
@@ -174,7 +213,7 @@ class PairTraining(Instrument[TrainingPairSettings, EpochEnd]):
 
     def collect(self, parts: Sequence[EpochEnd], part: EpochEnd) -> tuple[EpochEnd, ...]:
         """Only the newest weights of each copy are kept: of a large network, all of them would fill the memory."""
-        earlier = (replace(each, weights=b"") if each.way == part.way else each for each in parts)
+        earlier = (replace(each, weights=b"", scores=b"") if each.way == part.way else each for each in parts)
         return (*earlier, part)
 
 
@@ -184,7 +223,20 @@ def _teacher_workspace(spec: InstrumentSpec[TrainingPairSettings]) -> tuple[Work
     return workspace, next(iter(workspace.sources))
 
 
+class TrainingWithoutAClass(PairTraining):
+    """The class it never saw: the same, under a name of its own, so that one page may hold both."""
+
+    key = "training without a class"
+    title = "both ways of training without a class"
+
+    def identity(self, spec: InstrumentSpec[TrainingPairSettings]) -> Identity:
+        """Without another class it is a result of other images."""
+        whole = super().identity(spec)
+        return replace(whole, images=f"{whole.images} without {spec.settings.left_out}")
+
+
 PAIR_TRAINING = PairTraining()
+TRAINING_WITHOUT = TrainingWithoutAClass()
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +259,10 @@ class TrainedPair:
             [(end.way, end.epoch, end.validation_accuracy, end.seconds) for end in self.ends],
             columns=["way", "epoch", "accuracy", "seconds"],
         )
+
+    def logits(self) -> dict[Way, Tensor]:
+        """The logits (N, C) of each copy that has ended an epoch, on the validation images, at the end of its last."""
+        return {end.way: end.logits for end in self.ends if end.scores}
 
     def networks(self) -> dict[Way, nn.Module]:
         """Each copy that has ended an epoch, as it was at the end of its last, in eval mode."""

@@ -1,38 +1,51 @@
-"""Distillation: a teacher's and a student's softened distributions on a real image, live under the hand."""
+"""Distillation: what a teacher knows beyond the label, live under the hand, in four tabs."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 
-from explorer import palette, places, ui
-from explorer.distillation import page_bugs, page_evidence, page_live, page_loss, page_quiz, soften
-from explorer.distillation.page_controls import TEMPERATURE_STEPS, choose
+from explorer import places, ui
+from explorer.distillation import page_bugs, page_evidence, page_live, page_loss, page_soften, page_unseen
+from explorer.distillation.page_controls import Places, choose
 from explorer.distillation.selection import DistillationSelection
-from explorer.ledger import LedgerRow, network_row
-from explorer.measure import accuracy
 from explorer.ui import address
 
-TABS: dict[str, Callable[[DistillationSelection], None]] = {
-    "Loss": page_loss.show_loss,
-    "Why T²": page_loss.show_why_t_squared,
-    "Dark knowledge": page_evidence.show_dark_knowledge,
-    "Spot the bug": page_bugs.show_mistakes,
-    "Evidence": page_evidence.show_evidence,
-    "Distil it now": page_live.show_live_training,
-    "Quiz": page_quiz.show_quiz,
+Show = Callable[[DistillationSelection], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several things that a tab can show.
+
+    Attributes:
+        show: draws it.
+        uses: the controls that it depends on, by their names in ``Places``.
+    """
+
+    show: Show
+    uses: frozenset[str]
+
+    @property
+    def needs_a_student(self) -> bool:
+        """Whether there is nothing to show with the teacher alone."""
+        return "student" in self.uses
+
+
+WHY = {
+    "Dark knowledge": Part(page_evidence.show_dark_knowledge, frozenset({"teacher", "temperature"})),
+    "Why T²": Part(page_loss.show_why_t_squared, frozenset({"teacher", "student", "alpha", "temperature"})),
+    "Spot the bug": Part(page_bugs.show_mistakes, frozenset({"teacher", "student", "alpha", "temperature"})),
 }
-BARS = "bars"  # key of the component of bars and slider
-TEACHER_ALONE = ("Dark knowledge", "Distil it now", "Quiz")
+HELP = {
+    "Distil it now": Part(page_live.show_live_training, frozenset({"teacher", "alpha", "temperature"})),
+    "Evidence": Part(page_evidence.show_evidence, frozenset({"teacher", "student"})),
+}
 
 
 def main() -> None:
     """Draw the lesson."""
-    st.markdown(
-        "What does the teacher know beyond the label? A label names one class, *shirt*; "
-        "the teacher says how much the image could also be each of the others. "
-        "The temperature **T** brings that out, and **alpha** decides how much the student listens to it."
-    )
     if not ui.workspace().teachers:
         st.info(
             f"{ui.escape_markup(ui.workspace().data.title)} has no teacher yet: add a network with "
@@ -41,91 +54,31 @@ def main() -> None:
         )
         st.page_link(places.page("your_data"), label="Add a checkpoint", icon=":material/folder_open:")
         return
-    view, side = st.columns([2, 1], gap="large")
-    with side:
-        selection = choose()
-    with view:
-        _show_softening(selection)
-    names = tuple(TABS) if selection.student_name else TEACHER_ALONE
-    for name, tab in address.tabs("distillation_tab", names):
+    tabs: dict[str, Callable[[], None]] = {
+        "Soften": page_soften.show_softening,
+        "The class it never saw": page_unseen.show_unseen,
+        "Why it works": partial(_show_one_of, "why", "What explains it", WHY),
+        "Does it help?": partial(_show_one_of, "help", "What to compare", HELP),
+    }
+    for name, tab in address.tabs("distillation_tab", tuple(tabs)):
         with tab:
-            TABS[name](selection)
+            tabs[name]()
 
 
-def _take_temperature() -> None:
-    # Streamlit tells a component's callback its values in no other way.
-    address.put("temperature", float(st.session_state[BARS]["temperature"]))
-
-
-def _show_softening(selection: DistillationSelection) -> None:
-    images, position = selection.images, selection.position
-    log = address.toggle(
-        "log_scale",
-        "Log scale",
-        help="Shows the small probabilities, where the dark knowledge sits at T = 1.",
+def _show_one_of(key: str, label: str, parts: dict[str, Part]) -> None:
+    """One of several things that a tab can show, and beside the choice the controls that it depends on."""
+    workspace = ui.workspace()
+    alone = not workspace.students_of(address.value("teacher", options=workspace.teachers))
+    row = st.columns([2.2, 2, 1.6, 1], gap="medium", vertical_alignment="bottom")
+    name = address.choice(
+        key,
+        label,
+        tuple(name for name, part in parts.items() if not (alone and part.needs_a_student)),
+        draw=row[0].segmented_control,
+        required=True,
     )
-    networks = [
-        {"name": "teacher", "color": palette.TEACHER, "logits": selection.teacher_logits[position].tolist()},
-        {"name": "student", "color": palette.STUDENT, "logits": selection.student_logits[position].tolist()},
-    ][: 2 if selection.student_name else 1]
-    ui.component(__file__, "softening")(
-        key=BARS,
-        data={
-            "classes": images.classes,
-            "label": selection.label,
-            "networks": networks,
-            "steps": TEMPERATURE_STEPS,
-            "temperature": selection.temperature,
-            "log": log,
-            "ladder": soften.TEMPERATURE_LADDER,
-            "disabled": selection.alpha == 0,
-        },
-        on_temperature_change=_take_temperature,
-    )
-    teacher, student, label = map(ui.escape_markup, (*selection.answers, images.classes[selection.label]))
-    top = [
-        soften.soften(selection.teacher_logits[position], step).max().item()
-        for step in soften.TEMPERATURE_LADDER
-    ]
-    beside = f", the student **{student}**" if selection.student_name else ""
-    st.caption(
-        f"True class **{label}** (▸); the teacher says **{teacher}**{beside}, at every T: "
-        "dividing all logits by T changes no ranking. The teacher's largest probability falls from "
-        f"**{top[0]:.2f}** at T = 1 to **{top[-1]:.2f}** at T = 16. Drag T to see it fall."
-    )
-    origin, where = ui.origin_of_logits(*selection.names)
-    ui.provenance(origin, f"{where}; the softmax is computed in your browser.")
-    pair = {"teacher": selection.teacher_logits[position]}
-    if selection.student_name:
-        pair["student"] = selection.student_logits[position]
-    distributions = partial(
-        soften.distribution_rows, pair, images.classes, selection.label, selection.temperature
-    )
-    with st.container(horizontal=True):
-        ui.download("Distributions as CSV", distributions, "distributions.csv")
-        ui.download(
-            "Five temperatures as CSV", partial(soften.ladder_rows, pair, images.classes), "ladder.csv"
-        )
-        ui.pin("distillation", lambda: _ledger_row(selection))
-
-
-def _ledger_row(selection: DistillationSelection) -> LedgerRow:
-    """The student, else the teacher, as a row of the ledger: right answers on the validation images."""
-    name = selection.student_name or selection.teacher_name
-    card, images = ui.networks()[name], selection.images
-    origin, where = ui.origin_of_logits(name)
-    return network_row(
-        card.title,
-        "distillation",
-        ui.shared_model(name),
-        images.input_size,
-        accuracy(selection.student_logits, images.targets()),
-        images.name,
-        images.key,
-        weights=card.sha256,
-        origin=origin,
-        where=where,
-    )
+    columns = {"teacher": row[1], "student": row[1], "alpha": row[2], "temperature": row[3]}
+    parts[name].show(choose(Places(**{use: columns[use] for use in parts[name].uses})))
 
 
 main()

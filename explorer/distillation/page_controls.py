@@ -1,8 +1,9 @@
 """The controls of the distillation lesson; the address keeps what they choose."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,53 +23,88 @@ TEMPERATURE_STEPS: tuple[float, ...] = (
 SCREEN_PIXELS = 224  # a 28x28 image is shown as it is, only larger
 
 
-def choose() -> DistillationSelection:
-    """Draw the controls, and give what they choose."""
-    images, teacher_name = ui.images("validation"), _teacher()
+@dataclass(frozen=True)
+class Places:
+    """Where a tab has its controls: a column or a container, or None where it keeps what others have set.
+
+    Attributes:
+        teacher: of the teacher, where there are several.
+        student: of the student.
+        image: the photograph, and of the order of the images and the place in it.
+        alpha: of alpha.
+        temperature: of T.
+        conventions: of what alpha weighs and which way the KL goes.
+    """
+
+    teacher: Any = None
+    student: Any = None
+    image: Any = None
+    alpha: Any = None
+    temperature: Any = None
+    conventions: Any = None
+
+
+def choose(places: Places) -> DistillationSelection:
+    """Draw the controls that have a place, and give what all of them choose."""
+    photograph = None if places.image is None else places.image.container()  # above its controls
+    images, teacher_name = ui.images("validation"), _teacher(places.teacher)
     teacher = ui.validation_logits(teacher_name)
-    student_name = _student(teacher_name)
+    student_name = _student(teacher_name, places.student)
     student = ui.validation_logits(student_name) if student_name else teacher
-    order = address.choice(
-        "image_by",
-        "Image",
-        tuple(ImageOrder),
-        help=f"How to choose one of the {len(images):,} {images.noun}s.",
-    )
     cards = ui.networks()
     weights = cards[teacher_name].sha256, cards[student_name or teacher_name].sha256
     judged = Keyed((*weights, images.key), JudgedImages(images, teacher, student))
-    positions = ui.kept(partial(_positions, order, judged))
-    rank = address.integer_input(
-        "image_rank",
-        "Index" if order is ImageOrder.INDEX else "Place in that order",
-        high=len(images) - 1,
-        help="0 is the most telling one.",
-    )
-    if not len(positions):
-        st.warning("There is no such image here; by index there are all of them.")
-        positions = np.arange(len(images))
-    elif rank >= len(positions):
-        st.warning(f"There are {len(positions)} such images, so this is the last one.")
-    position = int(positions[min(rank, len(positions) - 1)])
-    selection = DistillationSelection(judged, position, teacher_name, student_name)
-    teacher_says, student_says = map(ui.escape_markup, selection.answers)
-    beside = f", the student {student_says}" if student_name else ""
-    st.image(
-        ui.picture(images, position, SCREEN_PIXELS),
-        caption=f"{images.caption(position)}, labelled {ui.escape_markup(images.classes[selection.label])}; the "
-        f"teacher says {teacher_says}{beside}",
-    )
-    slot = st.container()
-    reverse, weighs_hard = _conventions()
-    with slot:
-        alpha = _soft_weight(weighs_hard)
-        temperature = _temperature(greyed=alpha == 0)
+    selection = DistillationSelection(judged, _position(judged, places.image), teacher_name, student_name)
+    if photograph is not None:
+        _show_photograph(selection, photograph)
+    reverse, weighs_hard = _conventions(places.conventions)
     return replace(
         selection,
-        temperature=temperature,
-        alpha=alpha,
+        temperature=_temperature(places.temperature),
+        alpha=_soft_weight(weighs_hard, places.alpha),
         reverse=reverse,
         alpha_weighs_soft=not weighs_hard,
+    )
+
+
+def _position(judged: Keyed[JudgedImages], at: Any) -> int:
+    """The chosen image, by its order and its place in it."""
+    images, options = judged.value.images, tuple(ImageOrder)
+    if at is None:
+        order, rank = address.value("image_by", options=options), address.value("image_rank")
+    else:
+        order = address.choice(
+            "image_by",
+            "Image",
+            options,
+            draw=at.selectbox,
+            help=f"How to choose one of the {len(images):,} {images.noun}s.",
+        )
+        rank = address.integer_input(
+            "image_rank",
+            "Index" if order is ImageOrder.INDEX else "Place in that order",
+            at=at,
+            high=len(images) - 1,
+            help="0 is the most telling one.",
+        )
+    positions = ui.kept(partial(_positions, order, judged))
+    if not len(positions):
+        (at or st).warning("There is no such image here; by index there are all of them.")
+        positions = np.arange(len(images))
+    elif rank >= len(positions):
+        (at or st).warning(f"There are {len(positions)} such images, so this is the last one.")
+    return int(positions[min(rank, len(positions) - 1)])
+
+
+def _show_photograph(selection: DistillationSelection, at: Any) -> None:
+    images = selection.images
+    teacher_says, student_says = map(ui.escape_markup, selection.answers)
+    beside = f", the student {student_says}" if selection.student_name else ""
+    at.image(
+        ui.picture(images, selection.position, SCREEN_PIXELS),
+        caption=f"{images.caption(selection.position)}, labelled {ui.escape_markup(images.classes[selection.label])}; "
+        f"the teacher says {teacher_says}{beside}",
+        width=SCREEN_PIXELS,
     )
 
 
@@ -77,49 +113,55 @@ def _positions(order: ImageOrder, judged: Keyed[JudgedImages]) -> npt.NDArray[np
     return soften.order_images(order, teacher, student, images.targets())
 
 
-def _temperature(*, greyed: bool) -> float:
-    """T, greyed out where it has no influence on the loss."""
+def _temperature(at: Any) -> float:
+    if at is None:
+        return float(address.value("temperature"))
     return address.number_input(
         "temperature",
-        "Temperature T, exactly",
+        "Temperature T",
+        at=at,
         step=0.1,
         format="%g",
-        disabled=greyed,
-        help="Logits are divided by T before the softmax: above 1 the distribution becomes softer. "
-        "The slider beside the bars sets the same T.",
+        help="Logits are divided by T before the softmax: above 1 the distribution becomes softer.",
     )
 
 
-def _teacher() -> str:
+def _teacher(at: Any) -> str:
     """The teacher; a control only where there are several."""
     workspace = ui.workspace()
-    if len(workspace.teachers) == 1:
+    if len(workspace.teachers) == 1 or at is None:
         return str(address.value("teacher", options=workspace.teachers))
     return address.choice(
         "teacher",
         "Teacher",
         workspace.teachers,
+        draw=at.selectbox,
         format_func=_titles(workspace.teachers),
         help="Any network with as many classes as the images have; of those that ship, the teacher.",
     )
 
 
-def _student(teacher: str) -> str:
+def _student(teacher: str, at: Any) -> str:
     """The student; empty where there is none yet."""
     workspace = ui.workspace()
     students = workspace.students_of(teacher)
     if not students:
-        st.info(
-            "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
-            "**Your data**. What needs the teacher alone is below.",
-            icon=":material/person_off:",
-        )
+        if at is not None:
+            at.info(
+                "There is no student of yours yet: train one under **Distil it now**, or add its checkpoint under "
+                "**Your data**. What needs the teacher alone is here.",
+                icon=":material/person_off:",
+            )
         return ""
+    default = workspace.default_student_of(teacher)
+    if at is None:
+        return str(address.value("student", options=students, default=default))
     return address.choice(
         "student",
         "Student",
         students,
-        default=workspace.default_student_of(teacher),
+        draw=at.selectbox,
+        default=default,
         format_func=_titles(students),
         help="Of those that ship, the cards are under Evidence.",
     )
@@ -131,37 +173,37 @@ def _titles(names: Sequence[str]) -> Callable[[str], str]:
     return lambda name: titles[name]
 
 
-def _conventions() -> tuple[bool, bool]:
+def _conventions(at: Any) -> tuple[bool, bool]:
     """Whether the KL is reversed, and whether alpha weighs the hard term."""
-    with st.expander("Conventions: what alpha weighs, which way the KL goes"):
-        reverse = address.toggle(
-            "reverse",
-            "Reverse KL(student || teacher)",
-            help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
-        )
-        weighs_hard = address.toggle(
-            "hard_alpha",
-            "alpha weighs the hard term",
-            help="The course lets alpha weigh the soft term; other texts let it weigh the hard one.",
-        )
+    if at is None:
+        return bool(address.value("reverse")), bool(address.value("hard_alpha"))
+    reverse = address.toggle(
+        "reverse",
+        "Reverse KL(student || teacher)",
+        at=at,
+        help="Distillation uses KL(teacher || student); the reverse punishes other mistakes.",
+    )
+    weighs_hard = address.toggle(
+        "hard_alpha",
+        "alpha weighs the hard term",
+        at=at,
+        help="The course lets alpha weigh the soft term; other texts let it weigh the hard one.",
+    )
     return reverse, weighs_hard
 
 
-def _soft_weight(weighs_hard: bool) -> float:
-    """The weight of the soft term, whatever the convention calls it; says what has no influence."""
-    alpha = address.slider(
-        "alpha",
-        f"alpha, the weight of the {'hard' if weighs_hard else 'soft'} term",
-        step=0.05,
-        help="How much of the loss comes from the labels."
-        if weighs_hard
-        else "How much of the loss comes from the teacher.",
-    )
-    soft = 1 - alpha if weighs_hard else alpha
-    if soft == 0:
-        st.info(
-            "The soft term weighs nothing: the teacher and T have no influence on this loss; T is greyed out."
+def _soft_weight(weighs_hard: bool, at: Any) -> float:
+    """The weight of the soft term, whatever the convention calls it."""
+    if at is None:
+        alpha = float(address.value("alpha"))
+    else:
+        alpha = address.slider(
+            "alpha",
+            f"alpha, the weight of the {'hard' if weighs_hard else 'soft'} term",
+            at=at,
+            step=0.05,
+            help="How much of the loss comes from the labels."
+            if weighs_hard
+            else "How much of the loss comes from the teacher.",
         )
-    if soft == 1:
-        st.info("The hard term weighs nothing: the labels have no influence on this loss.")
-    return soft
+    return 1 - alpha if weighs_hard else alpha

@@ -7,14 +7,14 @@ import streamlit as st
 
 from explorer import ui
 from explorer.distillation import charts, gradients
-from explorer.distillation.formula import ImageAndMeanLoss, compare_image_with_mean, loss_formula, part_names
+from explorer.distillation.formula import ImageAndMeanLoss, compare_image_with_mean, part_names
 from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.distillation.soften import TEMPERATURE_LADDER
 from explorer.work.kept import Keyed
 
 
 def show_loss(selection: DistillationSelection) -> None:
-    """The formula with this image's numbers, the same parts averaged over all images, and bars."""
+    """The loss of the image beside its mean over all images, in parts."""
     compared = ui.kept(
         partial(
             _compared,
@@ -27,33 +27,14 @@ def show_loss(selection: DistillationSelection) -> None:
         )
     )
     image, mean, rows = compared.image, compared.mean, compared.rows
-    written, parts = st.columns(2, gap="large")
-    with written:
-        st.latex(
-            loss_formula(
-                image,
-                selection.alpha,
-                selection.temperature,
-                reverse=selection.reverse,
-                alpha_weighs_soft=selection.alpha_weighs_soft,
-            )
-        )
-        st.caption("With the numbers of this image, in nats. What weighs nothing is grey.")
-        computes = "KL(teacher || student)" + (
-            ", the other direction than chosen here" if selection.reverse else ""
-        )
-        st.caption(
-            "Lettering: the course's text writes KL(p || q) with p the student and q the teacher; the function "
-            f"it calls, kl_div(log_softmax(student), teacher), computes {computes}."
-        )
-    with parts:
-        ui.chart(
-            partial(charts.loss_bars, rows),
-            f"Loss in two parts: this image {image.total:.4f} nats, mean of all {mean.total:.4f} nats.",
-            f"This image: soft part **{selection.alpha * image.soft:.4f}**, hard part "
-            f"**{(1 - selection.alpha) * image.hard:.4f}** nats; mean of all {len(selection.images):,}: soft "
-            f"**{selection.alpha * mean.soft:.4f}**, hard **{(1 - selection.alpha) * mean.hard:.4f}**.",
-        )
+    st.subheader("The loss of this image and of all")
+    ui.chart(
+        partial(charts.loss_bars, rows),
+        f"Loss in two parts: this image {image.total:.4f} nats, mean of all {mean.total:.4f} nats.",
+        f"This image: soft part **{selection.alpha * image.soft:.4f}**, hard part "
+        f"**{(1 - selection.alpha) * image.hard:.4f}** nats; mean of all {len(selection.images):,}: soft "
+        f"**{selection.alpha * mean.soft:.4f}**, hard **{(1 - selection.alpha) * mean.hard:.4f}**.",
+    )
     table = pd.DataFrame(
         {
             "images": rows["images"].unique(),
@@ -67,7 +48,14 @@ def show_loss(selection: DistillationSelection) -> None:
         name: st.column_config.NumberColumn(f"{name}, nats", format="%.4f") for name in table.columns[1:]
     }
     st.dataframe(table, hide_index=True, column_config=numbers)
-    st.caption("Losses at different T cannot be ranked: T² KL itself changes with T.")
+    computes = "KL(teacher || student)" + (
+        ", the other direction than chosen here" if selection.reverse else ""
+    )
+    st.caption(
+        "Losses at different T cannot be ranked: T² KL itself changes with T. Lettering: the course's text writes "
+        "KL(p || q) with p the student and q the teacher; the function it calls, kl_div(log_softmax(student), "
+        f"teacher), computes {computes}."
+    )
     ui.provenance("computed", f"from {ui.logits_in_words(*selection.names)}.")
     ui.download("Loss parts as CSV", table, "loss_parts.csv")
 

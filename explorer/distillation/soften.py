@@ -20,6 +20,7 @@ TEMPERATURE_LADDER = (1.0, 2.0, 4.0, 8.0, 16.0)
 class ImageOrder(StrEnum):
     """Orders in which to look at the images, by what they show best."""
 
+    UNSURE = "right but unsure"
     AMBIGUOUS = "most ambiguous for the teacher"
     DISAGREE = "teacher and student disagree"
     TEACHER_WRONG = "teacher wrong"
@@ -59,7 +60,8 @@ def order_images(
 ) -> npt.NDArray[np.int64]:
     """Positions of the images that an order brings, the most telling first; some orders leave images out.
 
-    Ambiguous means high entropy of the teacher at T = 1. Disagreements come by how sure the two
+    Ambiguous means high entropy of the teacher at T = 1; unsure means the same of images that it gets
+    right. Disagreements come by how sure the two
     networks are of their different answers, the teacher's mistakes by its confidence in them.
 
     Args:
@@ -71,7 +73,9 @@ def order_images(
     certainty = soften(teacher, 1.0).max(1).values
     wanted = torch.ones(len(labels), dtype=torch.bool)
     score = entropy(teacher, 1.0)
-    if order is ImageOrder.DISAGREE:
+    if order is ImageOrder.UNSURE:
+        wanted = teacher.argmax(1) == labels
+    elif order is ImageOrder.DISAGREE:
         wanted = teacher.argmax(1) != student.argmax(1)
         score = certainty * soften(student, 1.0).max(1).values
     elif order is ImageOrder.TEACHER_WRONG:

@@ -1,18 +1,29 @@
-// The teacher's and a student's distribution at temperature T, redrawn while T is dragged.
-// Python hands over logits and hears the T at which the hand lets go; the browser test compares
-// the bars with the engine's softmax.
+// The teacher's and a student's distribution at temperature T, and the loss, redrawn while T or alpha is dragged.
+// Python hands over logits and hears where the hand lets go; the browser test compares the bars and the loss with the
+// engine's.
 const FLOOR = 1e-6; // the left end of the log axis
 
-function soften(logits, temperature) {
+function logSoften(logits, temperature) {
   const scaled = logits.map((logit) => logit / temperature);
   const top = Math.max(...scaled);
-  const powers = scaled.map((value) => Math.exp(value - top));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
+  const sum = scaled.reduce((total, value) => total + Math.exp(value - top), 0);
+  return scaled.map((value) => value - top - Math.log(sum));
+}
+
+function soften(logits, temperature) {
+  return logSoften(logits, temperature).map(Math.exp);
 }
 
 function entropy(probabilities) {
   return -probabilities.reduce((total, p) => total + (p > 0 ? p * Math.log(p) : 0), 0);
+}
+
+// The KL and the cross-entropy of the image, in nats.
+function lossParts(data, temperature) {
+  const [teacher, student] = data.networks.map((network) => logSoften(network.logits, temperature));
+  const [first, second] = data.reverse ? [student, teacher] : [teacher, student];
+  const kl = first.reduce((total, value, index) => total + Math.exp(value) * (value - second[index]), 0);
+  return { kl, soft: temperature ** 2 * kl, hard: -logSoften(data.networks[1].logits, 1)[data.label] };
 }
 
 function element(tag, className, text) {
@@ -48,7 +59,9 @@ function build(root, data) {
     entry.style.setProperty("--bar", network.color);
     legend.append(entry);
     const row = element("tr");
-    row.append(element("th", "", network.name), element("td"), element("td"), element("td"));
+    const head = element("th", "", network.name);
+    head.scope = "row";
+    row.append(head, element("td"), element("td"), element("td"));
     row.dataset.network = network.name;
     body.append(row);
   }
@@ -70,7 +83,6 @@ function ladder(root, data, go) {
     const tables = data.networks.map((network) => soften(network.logits, temperature));
     const said = tables.map((table, which) => `${data.networks[which].name} ${Math.exp(entropy(table)).toFixed(1)}`);
     step.type = "button";
-    step.disabled = data.disabled;
     step.dataset.temperature = temperature;
     step.append(element("span", "title", `T = ${temperature}`));
     data.classes.forEach((name, index) => {
@@ -86,7 +98,44 @@ function ladder(root, data, go) {
   root.querySelector("#ladder").replaceChildren(...steps);
 }
 
-function draw(root, data, temperature) {
+function line(...parts) {
+  const row = element("div", "line");
+  row.append(...parts);
+  return row;
+}
+
+function term(kind, text, weight) {
+  return element("span", `term ${kind}${weight === 0 ? " nothing" : ""}`, text);
+}
+
+function drawLoss(root, data, temperature, alpha) {
+  const { kl, soft, hard } = lossParts(data, temperature);
+  const weight = data.hard_alpha ? 1 - alpha : alpha;
+  const [ofSoft, ofHard] = data.hard_alpha ? ["(1−α)", "α"] : ["α", "(1−α)"];
+  const direction = data.reverse ? "student ‖ teacher" : "teacher ‖ student";
+  const parts = [weight * soft, (1 - weight) * hard];
+  const total = parts[0] + parts[1];
+  const short = (number) => String(Number(number.toFixed(2)));
+  root.querySelector("#formula").replaceChildren(
+    line("L = ", term("soft", `${ofSoft} T² KL(${direction})`, weight), " + ",
+      term("hard", `${ofHard} CE(label, student)`, 1 - weight)),
+    line("= ", term("soft", `${short(weight)} · ${temperature}² · ${kl.toFixed(4)}`, weight), " + ",
+      term("hard", `${short(1 - weight)} · ${hard.toFixed(4)}`, 1 - weight)),
+    line("= ", term("soft", parts[0].toFixed(4), weight), " + ", term("hard", parts[1].toFixed(4), 1 - weight),
+      " = ", element("strong", "", `${total.toFixed(4)} nats`)),
+  );
+  root.querySelector("#formula").dataset.loss = total;
+  // Against the largest loss that this image can have here, so that both hands move the same bar.
+  const most = Math.max(hard, ...data.steps.map((step) => lossParts(data, step).soft), 1e-9);
+  root.querySelector("#soft-part").style.width = `${(100 * parts[0]) / most}%`;
+  root.querySelector("#hard-part").style.width = `${(100 * parts[1]) / most}%`;
+  root.querySelector("#idle").textContent =
+    weight === 0 ? "The soft term weighs nothing: neither the teacher nor T has any influence on this loss."
+    : weight === 1 ? "The hard term weighs nothing: the label has no influence on this loss."
+    : "";
+}
+
+function draw(root, data, temperature, alpha) {
   const said = [];
   const tables = data.networks.map((network) => soften(network.logits, temperature));
   const rows = root.querySelectorAll("#bars .row");
@@ -117,34 +166,53 @@ function draw(root, data, temperature) {
     "aria-label",
     `Probabilities at T = ${temperature}, true class ${data.classes[data.label]}. ${said.join("; ")}.`,
   );
+  if (data.networks.length > 1) drawLoss(root, data, temperature, alpha);
 }
 
 export default function (component) {
   const { data, parentElement: root, setStateValue } = component;
   const slider = root.querySelector("#temperature");
+  const mix = root.querySelector("#alpha");
   const nearest = (t) => data.steps.reduce((best, step, index) =>
     Math.abs(step - t) < Math.abs(data.steps[best] - t) ? index : best, 0);
-  const current = () => data.steps[Number(slider.value)];
   slider.min = 0;
   slider.max = data.steps.length - 1;
   slider.step = 1;
-  slider.disabled = data.disabled;
-  // While the hand is on the slider, a rerun must not pull it away.
-  const held = slider.matches(":active");
-  if (!held) slider.value = nearest(data.temperature);
-  const redraw = (temperature) => {
-    slider.setAttribute("aria-valuetext", `T = ${temperature}`);
-    draw(root, data, temperature);
+  // While the hand is on a slider, a rerun must not pull it away. A T that was typed or linked may lie between two
+  // steps of the slider; the bars are drawn at it.
+  const state = { temperature: data.temperature, alpha: data.alpha };
+  if (slider.matches(":active")) state.temperature = data.steps[Number(slider.value)];
+  else slider.value = nearest(data.temperature);
+  if (mix.matches(":active")) state.alpha = Number(mix.value);
+  else mix.value = data.alpha;
+  const redraw = () => {
+    slider.setAttribute("aria-valuetext", `T = ${state.temperature}`);
+    mix.setAttribute("aria-valuetext", `alpha = ${state.alpha}`);
+    root.querySelector("#alpha-value").textContent = state.alpha.toFixed(2);
+    draw(root, data, state.temperature, state.alpha);
   };
   const go = (temperature) => {
+    state.temperature = temperature;
     slider.value = nearest(temperature);
-    redraw(temperature);
+    redraw();
     setStateValue("temperature", temperature);
   };
-  slider.oninput = () => redraw(current());
-  slider.onchange = () => go(current());
-  build(root, data);
-  ladder(root, data, go);
-  // A T that was typed or linked may lie between two steps of the slider; the bars are drawn at it.
-  redraw(held ? current() : data.temperature);
+  slider.oninput = () => { state.temperature = data.steps[Number(slider.value)]; redraw(); };
+  slider.onchange = () => go(data.steps[Number(slider.value)]);
+  mix.oninput = () => { state.alpha = Number(mix.value); redraw(); };
+  mix.onchange = () => setStateValue("alpha", Number(mix.value));
+  for (const node of root.querySelectorAll(".with-student")) node.hidden = data.networks.length < 2;
+  root.querySelector("#alpha-name").textContent = `alpha, the weight of the ${data.hard_alpha ? "hard" : "soft"} term`;
+  root.querySelector("#loss").style.setProperty("--soft", data.colors.soft);
+  root.querySelector("#loss").style.setProperty("--hard", data.colors.hard);
+  // Built anew only for another image or other networks: what has the focus keeps it.
+  const drawn = JSON.stringify([data.classes, data.label, data.networks, data.ladder, data.log]);
+  if (root.querySelector("#bars").dataset.drawn !== drawn) {
+    build(root, data);
+    ladder(root, data, go);
+    root.querySelector("#bars").dataset.drawn = drawn;
+  } else {
+    for (const step of root.querySelectorAll(".step")) step.onclick = () => go(Number(step.dataset.temperature));
+  }
+  redraw();
 }

@@ -21,15 +21,20 @@ ResultType = TypeVar("ResultType")
 
 
 def trainings_options(parser: argparse.ArgumentParser, out: Path) -> None:
-    """Add the options of a command that runs many trainings: how many at once, where, on what, and its folders."""
-    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
-    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="of joblib")
-    parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
+    """Add the options of a command that runs many trainings on all training images, with ``jobs_options``."""
+    jobs_options(parser, out)
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="folder with the original files of the bundled images"
     )
-    parser.add_argument("--out", type=Path, default=out, help="folder of the results")
     parser.add_argument("--work", type=Path, default=Path("runs/work"), help="folder of the teacher's logits")
+
+
+def jobs_options(parser: argparse.ArgumentParser, out: Path) -> None:
+    """Add the options of a command that runs many trainings: how many at once, where, and the folder of results."""
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
+    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="of joblib")
+    parser.add_argument("--cluster", help="address of the Ray or Dask cluster")
+    parser.add_argument("--out", type=Path, default=out, help="folder of the results")
 
 
 def keep(path: Path, values: Mapping[str, Any]) -> None:

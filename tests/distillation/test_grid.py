@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import ttest_ind
-from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
 from explorer.checkpoints.evidence import SUMS, StoredRows, find_rows, write_rows
@@ -21,6 +20,8 @@ from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
 from explorer.training import Recipe
 from explorer.workspace import Workspace, open_workspace
+from tests.app import arrive
+from tests.distillation.places import PLACES
 
 TINY = StudentSpec(2, (2, 3, 4, 4), classes=10)
 SETTINGS = grid.GridSettings(TINY, Recipe(epochs=1), 128, "teacher.safetensors")
@@ -132,11 +133,7 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
         "find_rows",
         lambda self, kind, *rest: stored if kind == "grid" else real(self, kind, *rest),
     )
-    app = AppTest.from_file("../../streamlit_app.py", default_timeout=120)
-    app.run()
-    app.query_params["distillation_tab"] = "Evidence"
-    app.switch_page("explorer/distillation/page.py").run()
-    assert not app.exception
+    app = arrive("distillation", **PLACES["Evidence"])
     assert any("Students trained over alpha and T" in title.value for title in app.subheader)
     chart = app.get("vega_lite_chart")[0].proto
     assert "labels alone" in chart.spec

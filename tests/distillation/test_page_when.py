@@ -8,6 +8,7 @@ from explorer.data import ImageSet
 from explorer.distillation import gains, study, whose
 from explorer.workspace import Workspace
 from tests.app import arrive, chart_rows, charts, downloads, layers, said
+from tests.distillation.places import PLACES
 from tests.distillation.test_gains import arms, pair
 from tests.stored import stored_logits
 
@@ -23,7 +24,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, results: list[study.CellResult] | No
         "find_rows",
         lambda self, kind, *rest: stored if kind == "study" else real(self, kind, *rest),
     )
-    app = arrive("distillation", distillation_tab="Evidence", **link)
+    app = arrive("distillation", **(PLACES["Evidence"] | link))
     assert not app.error
     return app
 

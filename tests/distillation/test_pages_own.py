@@ -6,17 +6,21 @@ from explorer.data import BUNDLED
 from explorer.measure import logits
 from explorer.ui.instrument import results
 from tests.app import address, arrive, charts, component, press, said
-from tests.distillation.test_pages import TABS
+from tests.distillation.places import PLACES
 from tests.own import own_network, own_spec
 
 TEACHER, STUDENT = own_network("N13", "my teacher", narrow=4), own_network("N2", "my student", narrow=8)
 LINK = {"teacher": TEACHER.card.name, "student": STUDENT.card.name, "image_by": "by index", "image_rank": "3"}
 
 
-@pytest.mark.parametrize("tab", TABS)
-def test_every_tab_draws_with_two_networks_of_ones_own(tab: str) -> None:
-    app = arrive("distillation", [TEACHER, STUDENT], distillation_tab=tab, **LINK)
+@pytest.mark.parametrize("place", PLACES)
+def test_every_tab_draws_with_two_networks_of_ones_own(place: str) -> None:
+    app = arrive("distillation", [TEACHER, STUDENT], **(LINK | PLACES[place]))
     assert not app.error, [error.value for error in app.error]
+
+
+def test_the_bars_are_those_of_two_networks_of_ones_own() -> None:
+    app = arrive("distillation", [TEACHER, STUDENT], **LINK)
     badges = [text.value for text in app.markdown if "badge" in text.value]
     assert "computed here" in badges[0]
     assert "my teacher and my student on" in badges[0]
@@ -37,12 +41,7 @@ def test_any_of_ones_own_is_offered_as_teacher_and_as_student_and_none_as_its_ow
 
 def test_a_network_of_ones_own_is_distilled_from_fresh_weights() -> None:
     results().clear()
-    link = {
-        "distillation_tab": "Distil it now",
-        "epochs": "2",
-        "seconds": "300",
-        "distil": STUDENT.card.name,
-    }
+    link = PLACES["Distil it now"] | {"epochs": "2", "seconds": "300", "distil": STUDENT.card.name}
     app = arrive("distillation", [STUDENT], **link)
     assert app.selectbox(key="distil").value == STUDENT.card.name
     spec = own_spec("N2", narrow=8)

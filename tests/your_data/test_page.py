@@ -10,8 +10,10 @@ from streamlit.testing.v1 import AppTest
 from explorer import ui
 from explorer.networks import StudentNet, StudentSpec, parameter_count, resnet18_teacher
 from explorer.your_data.accuracies import said_of_order
+from tests.app import component
 from tests.conftest import PageOutput
 from tests.data.conftest import cache, dishes  # noqa: F401
+from tests.distillation.places import PLACES
 
 STUDENT = StudentSpec(16, (16, 24, 24, 32), classes=3)
 
@@ -171,20 +173,27 @@ def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) ->
     app = opened("distillation")
     assert not app.error
     assert "There is no student of yours yet" in words(app)
-    assert [tab.label for tab in app.tabs] == ["Dark knowledge", "Distil it now", "Quiz"]
+    assert len(app.tabs) == 4
     assert (
         "logits of resnet18_teacher.ckpt on 6 validation images (dishes, validation, all 6 images at 64 pixels)"
         in words(app)
     )
+    assert len(component(app, "softening")["networks"]) == 1
+    app = opened("distillation", distillation_tab="Why it works", temperature="4")
     assert any("soft labels at T = 4" in alt for alt in alts(app))
+    assert app.segmented_control(key="why").options == ["Dark knowledge"]
+    app = opened("distillation", distillation_tab="Does it help?")
+    assert app.segmented_control(key="help").options == ["Distil it now"]
+    app = opened("distillation", distillation_tab="The class it never saw", left_out="soup")
+    assert "Nobody has trained students without soup" in words(app)
 
 
-@pytest.mark.parametrize("tab", ["Loss", "Why T²", "Dark knowledge", "Spot the bug", "Evidence", "Quiz"])
-def test_every_tab_draws_with_a_student_of_the_users(users: Path, tab: str) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_every_tab_draws_with_a_student_of_the_users(users: Path, place: str) -> None:
     torch.save(StudentNet(STUDENT).state_dict(), users / "student.pt")
-    app = opened("distillation", distillation_tab=tab)
+    app = opened("distillation", **PLACES[place])
     assert not app.error
-    assert app.selectbox(key="student").options == ["student.pt"]
+    assert [box.options for box in app.selectbox if box.key == "student"] in ([], [["student.pt"]])
     assert all(alt.strip() for alt in alts(app))
 
 
@@ -192,12 +201,12 @@ def test_distil_it_now_trains_on_the_users_images_and_its_student_joins(users: P
     for index in range(12, 34):
         for name in ("soup", "bread", "rice"):
             (users / name / f"{index}.png").write_bytes((users / name / "1.png").read_bytes())
-    app = opened("distillation", distillation_tab="Distil it now", epochs="2", seconds="20")
+    app = opened("distillation", **PLACES["Distil it now"], epochs="2", seconds="20")
     assert "training images of dishes at 64 pixels" in words(app)
     press(app, "Distil it now")
     assert not app.error
     assert any(alt.startswith("Validation accuracy after each epoch") for alt in alts(app))
-    app.run()
+    app.segmented_control(key="help").set_value("Evidence").run()
     assert app.selectbox(key="student").options == ["Trained here, labels alone", "Trained here, distilled"]
 
 
