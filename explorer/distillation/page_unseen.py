@@ -64,10 +64,18 @@ def show_unseen() -> None:
     if len(logits) < 2:
         st.info("It ended before both had ended an epoch: train them again.")
         return
-    pair = ui.kept(partial(_raised, _keyed(shown.parts, logits, images), label))
-    _show_pair(pair, images)
-    ui.provenance(shown.origin, f"{_how(settings)}; {shown.where}")
-    ui.download("Every raise as CSV", pair.rows(), "raised_bias.csv")
+    judged = _keyed(shown.parts, logits, images)
+    pair = ui.kept(partial(_raised, judged, label))
+    figure, row = st.container(), st.container(horizontal=True)
+    with row:
+        revealed = ui.predict(unseen.question(pair, judged.key))
+    if not revealed:
+        return
+    with figure:
+        _show_pair(pair, images)
+        ui.provenance(shown.origin, f"{_how(settings)}; {shown.where}")
+    with row:
+        ui.download("Every raise as CSV", pair.rows(), "raised_bias.csv")
 
 
 def _stored(settings: TrainingPairSettings, teacher: str, images: ImageSet) -> StoredResult[EpochEnd] | None:
@@ -126,6 +134,7 @@ def _show_pair(pair: unseen.RaisedPair, images: ImageSet) -> None:
             "raises": pair.raises,
             "members": pair.members,
             "images": pair.images,
+            "reference": palette.DENSE,
             "raised": min(address.value("raised"), pair.raises[-1]),
             "photographs": ui.kept(partial(_photographs, Keyed((images.key,), images), pair.shown)),
             "students": [_as_sent(student, colors[student.way]) for student in pair.students],

@@ -169,6 +169,12 @@ function draw(root, data, temperature, alpha) {
   if (data.networks.length > 1) drawLoss(root, data, temperature, alpha);
 }
 
+// Whether a rerun must not pull a slider away: the hand is on it, or what the hand sent is not yet answered.
+function isHeld(slider, value) {
+  if (Math.abs(Number(slider.dataset.sent) - value) < 1e-9) delete slider.dataset.sent;
+  return slider.matches(":active") || slider.dataset.sent !== undefined;
+}
+
 export default function (component) {
   const { data, parentElement: root, setStateValue } = component;
   const slider = root.querySelector("#temperature");
@@ -178,12 +184,11 @@ export default function (component) {
   slider.min = 0;
   slider.max = data.steps.length - 1;
   slider.step = 1;
-  // While the hand is on a slider, a rerun must not pull it away. A T that was typed or linked may lie between two
-  // steps of the slider; the bars are drawn at it.
+  // A T that was typed or linked may lie between two steps of the slider; the bars are drawn at it.
   const state = { temperature: data.temperature, alpha: data.alpha };
-  if (slider.matches(":active")) state.temperature = data.steps[Number(slider.value)];
+  if (isHeld(slider, data.temperature)) state.temperature = data.steps[Number(slider.value)];
   else slider.value = nearest(data.temperature);
-  if (mix.matches(":active")) state.alpha = Number(mix.value);
+  if (isHeld(mix, data.alpha)) state.alpha = Number(mix.value);
   else mix.value = data.alpha;
   const redraw = () => {
     slider.setAttribute("aria-valuetext", `T = ${state.temperature}`);
@@ -194,13 +199,17 @@ export default function (component) {
   const go = (temperature) => {
     state.temperature = temperature;
     slider.value = nearest(temperature);
+    slider.dataset.sent = temperature;
     redraw();
     setStateValue("temperature", temperature);
   };
   slider.oninput = () => { state.temperature = data.steps[Number(slider.value)]; redraw(); };
   slider.onchange = () => go(data.steps[Number(slider.value)]);
   mix.oninput = () => { state.alpha = Number(mix.value); redraw(); };
-  mix.onchange = () => setStateValue("alpha", Number(mix.value));
+  mix.onchange = () => {
+    mix.dataset.sent = mix.value;
+    setStateValue("alpha", Number(mix.value));
+  };
   for (const node of root.querySelectorAll(".with-student")) node.hidden = data.networks.length < 2;
   root.querySelector("#alpha-name").textContent = `alpha, the weight of the ${data.hard_alpha ? "hard" : "soft"} term`;
   root.querySelector("#loss").style.setProperty("--soft", data.colors.soft);

@@ -31,6 +31,7 @@ function taken(data, student, step) {
 
 function buildStudent(place, data, student) {
   place.style.setProperty("--student", student.color);
+  place.style.setProperty("--reference", data.reference);
   const photographs = element("div", "photographs");
   student.margins.forEach((margin, index) => {
     const photograph = element("div", "photograph");
@@ -119,8 +120,9 @@ export default function (component) {
   slider.min = 0;
   slider.max = data.raises.length - 1;
   slider.step = 1;
-  // While the hand is on the slider, a rerun must not pull it away.
-  if (!slider.matches(":active")) slider.value = nearest(data.raised);
+  // While the hand is on the slider, or what it sent is not yet answered, a rerun must not pull it away.
+  if (nearest(data.raised) === Number(slider.dataset.sent)) delete slider.dataset.sent;
+  if (!slider.matches(":active") && slider.dataset.sent === undefined) slider.value = nearest(data.raised);
   const sentence = (step) => data.students
     .map((each) => `${each.way}: ${each.found[step]} of ${data.members} found, all classes ${percent(each.right[step] / data.images)}`)
     .join("; ");
@@ -135,6 +137,7 @@ export default function (component) {
   };
   const go = (step) => {
     slider.value = step;
+    slider.dataset.sent = step;
     redraw();
     setStateValue("raised", data.raises[step]);
   };

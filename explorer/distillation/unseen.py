@@ -17,6 +17,7 @@ from torch import Tensor
 
 from explorer.checkpoints import SHIPPED
 from explorer.checkpoints.evidence import LOGITS, find_rows, find_tensor
+from explorer.classroom import Question
 from explorer.data import DataSet, ImageSet
 from explorer.distillation.live import WAYS, EpochEnd, TrainingPairSettings, Way, pack_logits
 from explorer.errors import ExplorerError
@@ -305,6 +306,20 @@ def _at_every_step(
 
 
 # --- In words ----------------------------------------------------------------------------------------------
+
+
+def question(pair: RaisedPair, about: tuple[str, ...]) -> Question:
+    """What to ask before the students are shown; ``about`` says whose answers on which images they are."""
+    return Question(
+        "unseen",
+        f"There are {pair.members:,} validation images of the class {pair.name}, and the distilled student was never "
+        "shown one. Its bias is raised until it gives that answer as often as the class occurs: how many does it find?",
+        about,
+        unit="images",
+        high=pair.members,
+        answer=pair.distilled.found[pair.distilled.usual],
+        because=f"With labels alone it is {pair.labels_alone.found[pair.labels_alone.usual]:,}.",
+    )
 
 
 def verdict(pair: RaisedPair) -> str:

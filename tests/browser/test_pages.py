@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
+from explorer.data import BUNDLED
+from explorer.distillation.loss import loss_parts
 from explorer.distillation.soften import soften
 from tests.browser.conftest import Visit
 from tests.stored import stored_logits
@@ -35,16 +37,34 @@ def test_a_page_fits_a_phone(visit: Visit, path: str) -> None:
 
 def test_a_moved_slider_is_in_the_address_and_the_address_opens_the_same_state(visit: Visit) -> None:
     visit.open("distillation")
-    slider = visit.page.get_by_role("slider", name="alpha").first
+    slider = visit.page.get_by_role("slider", name="alpha, the weight of the soft term").first
     slider.focus()
     slider.press("ArrowRight")
     visit.page.wait_for_url(re.compile(r"alpha=0\.55"))
     visit.settle()
-    shown = visit.page.locator(".katex").first.inner_text()
+    shown = visit.page.locator("#formula").inner_text()
     again = visit.page.url.removeprefix(visit.address).lstrip("/")
     visit.open(again)
-    assert visit.page.locator(".katex").first.inner_text() == shown
+    visit.page.locator("#formula strong").wait_for()
+    assert visit.page.locator("#formula").inner_text() == shown
     assert "0.55" in shown
+
+
+@pytest.mark.parametrize("more", ["", "&reverse=yes", "&hard_alpha=yes"])
+def test_the_loss_beside_the_sliders_is_the_engines(visit: Visit, more: str) -> None:
+    visit.open(f"distillation?image_by=by+index&image_rank=7&temperature=3.5&alpha=0.3{more}")
+    visit.page.locator("#formula strong").wait_for()
+    z, v = stored_logits("student-60k-kd")[7:8], stored_logits("teacher")[7:8]
+    labels = BUNDLED.load("validation").targets()[7:8]
+    soft = 0.7 if "hard" in more else 0.3
+    expected = loss_parts(z, labels, v, soft, 3.5, reverse="reverse" in more)
+    formula = visit.page.locator("#formula")
+    assert float(formula.get_attribute("data-loss") or "nan") == pytest.approx(
+        expected.total.item(), rel=1e-4
+    )
+    said = formula.inner_text()
+    assert f"{expected.kl.item():.4f}" in said
+    assert f"{expected.hard.item():.4f}" in said
 
 
 def test_the_bars_move_while_t_is_dragged_and_the_address_keeps_where_it_ends(visit: Visit) -> None:
@@ -133,15 +153,46 @@ def test_the_slider_of_the_bars_obeys_the_keyboard_and_the_five_temperatures_are
     assert page.locator("#value").inner_text() == "16"
 
 
-def test_t_is_greyed_out_where_it_has_no_influence(visit: Visit) -> None:
+def test_t_moves_the_bars_also_where_the_soft_term_weighs_nothing_and_it_is_said(visit: Visit) -> None:
     visit.open("distillation?alpha=0&temperature=8")
     page = visit.page
     page.locator("#bars .bar").first.wait_for()
     visit.settle()
-    assert page.locator("#temperature").is_disabled()
-    assert page.locator(".step").first.is_disabled()
-    assert page.get_by_role("spinbutton", name="Temperature T, exactly").is_disabled()
-    assert page.locator("#value").inner_text() == "8", "what the link asked for is kept"
+    before = page.locator("#bars .bar").nth(4).get_attribute("data-probability")
+    page.locator("#temperature").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#value").inner_text() == "9"
+    assert page.locator("#bars .bar").nth(4).get_attribute("data-probability") != before
+    assert "neither the teacher nor T has any influence" in page.locator("#idle").inner_text()
+
+
+def test_the_bias_of_the_class_that_was_never_shown_is_under_the_hand(visit: Visit) -> None:
+    visit.open("distillation?distillation_tab=The+class+it+never+saw&left_out=Sneaker")
+    page = visit.page
+    found = page.locator(".student .found")
+    found.first.wait_for()
+    visit.settle()
+    assert [each.get_attribute("data-found") for each in found.all()] == ["0", "0"]
+    assert page.locator(".photograph.right").count() == 0
+    page.locator("#raise").focus()
+    for _ in range(60):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#value").inner_text() == "6.0"
+    now = [int(each.get_attribute("data-found") or "-1") for each in found.all()]
+    assert now[1] > 250 > 10 > now[0]
+    assert page.locator(".photograph.right").count() > 15
+    assert f"distilled: {now[1]} of 500 found" in (
+        page.locator("#raise").get_attribute("aria-valuetext") or ""
+    )
+    page.wait_for_url(re.compile(r"raised=6"))
+    visit.settle()
+    mark = page.locator(".mark").first
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("!location.search.includes('raised')")
+    visit.settle()
+    assert mark.evaluate("mark => mark.getRootNode().activeElement === mark"), "the focus stays where it was"
+    assert visit.errors == []
 
 
 def test_nonsense_in_a_link_is_told(visit: Visit) -> None:

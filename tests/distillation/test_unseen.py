@@ -89,7 +89,7 @@ def test_every_step_counts_what_the_raised_logits_answer(
                 6 if on else other for on, other in zip(lit, student.others, strict=True)
             ] == shown.tolist()
         named = student.found[student.usual] + student.taken[student.usual]
-        assert named == pytest.approx(500, abs=15), "as often as it occurs"
+        assert named == pytest.approx(500, abs=40), "as often as it occurs, to a step"
     assert list(validation.labels[list(pair.shown)]) == [6] * 12
     rows = pair.rows()
     assert len(rows) == 2 * len(pair.raises)
