@@ -91,16 +91,16 @@ def _options(
 
 
 def _bars(rows: pd.DataFrame) -> alt.Chart:
-    return (
-        alt.Chart(rows)
-        .mark_bar(color=palette.DENSE, binSpacing=1)
-        .encode(tooltip=[alt.Tooltip("answer:N", title="Guessed"), alt.Tooltip("guesses:Q", title="Guesses")])
-    )
+    tooltip = [alt.Tooltip("answer:N", title="Guessed"), alt.Tooltip("guesses:Q", title="Guesses")]
+    bars: alt.Chart = alt.Chart(rows).mark_bar(color=palette.DENSE, binSpacing=1).encode(tooltip=tooltip)
+    return bars
 
 
 def _diamond(own: pd.DataFrame) -> alt.Chart:
     # As on the curves of pruning, where a guess is a diamond too.
-    point: alt.Chart = alt.Chart(own).mark_point(
-        shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1
+    point: alt.Chart = (
+        alt.Chart(own)
+        .mark_point(shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1)
+        .encode(tooltip=[alt.Tooltip("said:N", title="You said")])
     )
-    return point.encode(tooltip=[alt.Tooltip("said:N", title="You said")])
+    return point
