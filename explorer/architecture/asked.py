@@ -1,0 +1,42 @@
+"""What a class is asked about a design before it sees the verdict.
+
+Always about the report's own network: widths are under the hand, and a question must not change with every move.
+"""
+
+from explorer.architecture.budget import budget
+from explorer.classroom import Question
+from explorer.networks import NetworkSpec, StudentSpec, params_of
+
+ASKED = StudentSpec()
+
+
+def halved_question(spec: NetworkSpec = ASKED) -> Question:
+    """What is left of the parameters when every width is halved."""
+    half = spec.with_channels(tuple(max(1, width // 2) for width in spec.channels))
+    before, after = params_of(spec), params_of(half)
+    return Question(
+        "verdict",
+        f"The report's StudentNet has {before:,} parameters. Every width is halved: what share of them is left?",
+        (repr(spec),),
+        "%",
+        digits=1,
+        answer=100 * after / before,
+        because=f"{after:,} are left: a convolution from all channels to all shrinks to a quarter, BatchNorm and what "
+        "looks at one channel alone to a half.",
+    )
+
+
+def busiest_question(spec: NetworkSpec = ASKED, size: int = 224) -> Question:
+    """Which part of the network computes the most."""
+    parts = budget(spec, size).part_table()
+    busiest = int(parts["mult-adds"].argmax())
+    adds, params = (parts[name] / parts[name].sum() for name in ("mult-adds", "parameters"))
+    return Question(
+        "layers",
+        f"One image of {size} pixels goes through the report's StudentNet. Which part multiplies and adds the most?",
+        (repr(spec), str(size)),
+        options=tuple(parts["part"]),
+        answer=busiest,
+        because=f"{parts['part'][busiest]}: {adds[busiest]:.0%} of the multiply-adds, with {params[busiest]:.0%} of "
+        "the parameters.",
+    )
