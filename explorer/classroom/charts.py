@@ -59,9 +59,9 @@ def _truth(question: Question, answer: float | None) -> list[alt.Chart]:
         truth.mark_text(
             color=palette.INK,
             fontWeight="bold",
+            baseline="bottom",
             align="left" if answer < middle else "right",
-            dx=6 if answer < middle else -6,
-        ).encode(text="said:N", y=alt.value(8)),
+        ).encode(text="said:N", y=alt.value(-4)),
     ]
 
 

@@ -1,6 +1,7 @@
 """The class board on the page: what everybody on the same link has guessed, and whose design is the smallest."""
 
 import itertools
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -25,12 +26,14 @@ def board_tab() -> None:
         _offer_board()
         return
     left, right = st.columns([2, 1], gap="large")
+    with left:
+        SHOWN[
+            address.choice(
+                "board_shows", "On the board", tuple(SHOWN), draw=st.segmented_control, required=True
+            )
+        ](board)
     with right:
         _link(board)
-    with left:
-        _guesses(board)
-    _enter(board)
-    _designs(board, _floor())
 
 
 def _offer_board() -> None:
@@ -85,6 +88,9 @@ def _where_it_lives() -> str:
     )
 
 
+# --- Guesses --------------------------------------------------------------------------------------------
+
+
 @st.fragment(run_every=ui.LIVE)
 def _guesses(board: str) -> None:
     tallies = ui.boards().tallies(board)
@@ -123,18 +129,19 @@ def _show(tally: Tally) -> None:
 # --- Designs --------------------------------------------------------------------------------------------
 
 
-def _floor() -> float:
-    return address.slider(
+def _designs(board: str) -> None:
+    floor = address.slider(
         "floor",
         "Accuracy that a design must keep",
         step=0.01,
         format="percent",
         help="Of those that keep it the one with the fewest parameters is first.",
     )
+    _standings(board, floor)
+    _enter(board)
 
 
 def _enter(board: str) -> None:
-    st.subheader("The smallest design that is good enough")
     ships = _ships()
     rows = [row for row in ui.pinned() if not why_not_entered(row, ships)]
     if not rows:
@@ -175,7 +182,7 @@ def _put(board: str, row: LedgerRow) -> None:
 
 
 @st.fragment(run_every=ui.LIVE)
-def _designs(board: str, floor: float) -> None:
+def _standings(board: str, floor: float) -> None:
     entered = sorted(ui.boards().designs(board, ui.session().name), key=lambda each: each.design.field)
     for _, group in itertools.groupby(entered, key=lambda each: each.design.field):
         field = list(group)
@@ -190,4 +197,10 @@ def _designs(board: str, floor: float) -> None:
     if entered:
         ui.provenance("computed", "parameters and right answers as this process counted them.")
     else:
-        st.caption("No design is on the board yet.")
+        st.info(
+            "No design is on the board yet: the smallest that is good enough wins.",
+            icon=":material/hourglass:",
+        )
+
+
+SHOWN: dict[str, Callable[[str], None]] = {"Guesses": _guesses, "Designs": _designs}

@@ -177,6 +177,7 @@ TABLE: Mapping[str, Key] = {
         Key("up", "report", "choice", None, "the quantity upwards"),
         Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
         Key("ledger", "report", "text", "", "the ledger"),
+        Key("board_shows", "report", "choice", None, "what of the class board is shown"),
         Key("floor", "report", "number", 0.8, "the accuracy that a design must keep", low=0.0, high=1.0),
         Key("checkpoint", "pruning", "choice", None, "the network to prune", carried=_REPORT),
         Key("images", "pruning", "choice", None, "how many images are counted", carried=_REPORT),

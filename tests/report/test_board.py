@@ -71,7 +71,7 @@ def test_a_pinned_design_competes_with_those_of_others() -> None:
 
     other = replace(ROW, weights="another", params=4_000, correct=700)
     ui.boards().enter("room-1", board_design(other, (), str), "somebody")
-    app = arrive("report", **ROOM)
+    app = arrive("report", **ROOM, board_shows="Designs")
     assert said(app, "To enter one: train your design")
     app.session_state["session"].pinned = (replace(ROW, origin="carried"), ROW)
     app.run()

@@ -45,7 +45,8 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("distillation", {"distillation_tab": "Does it help?", "help": "Evidence"}, ("shared",)),
     ("report", {}, ("across", "up", "shipped")),
     ("report", {}, ("report_tab",)),
-    ("report", {"board": "room-1", "report_tab": "Class board"}, ("floor",)),
+    ("report", {"board": "room-1", "report_tab": "Class board"}, ("board_shows",)),
+    ("report", {"board": "room-1", "report_tab": "Class board", "board_shows": "Designs"}, ("floor",)),
     (
         "pruning",
         {},
@@ -109,6 +110,7 @@ OTHER: dict[str, Any] = {
     "distil": "student-5k",
     "shared": "class",
     "report_tab": "The six answers",
+    "board_shows": "Designs",
     "floor": 0.55,
     "across": "accuracy",
     "up": "mult_adds",

@@ -13,7 +13,7 @@ def script() -> None:
     from explorer import ui
     from explorer.classroom import Question
 
-    with ui.page("start", ["architecture"]):
+    with ui.page("start", ["architecture"], st.container()):
         question = Question(
             "curve", "How many?", ("weights",), "%", answer=st.session_state.get("answer", 30)
         )
