@@ -14,6 +14,7 @@ from explorer.distillation import unseen_command as unseen
 from explorer.errors import ExplorerError
 from explorer.measure import keep_freed_memory
 from explorer.pruning import command as pruning
+from explorer.pruning import wall_command as wall
 from explorer.report import command as report
 from explorer.report import verify_command as verify
 from explorer.your_data import command as your_data
@@ -29,6 +30,7 @@ COMMANDS = (
     study,
     unseen,
     pruning,
+    wall,
     bits,
     runtime,
     report,

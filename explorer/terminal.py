@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from explorer.checkpoints import MANIFEST
 from explorer.data import BUNDLED, DataSet, ImageSet, Use, decode, folder, open_data_set
 from explorer.errors import ExplorerError
 from explorer.user_code import Given, read_given
@@ -95,6 +96,21 @@ def folder_of_networks(options: argparse.Namespace) -> Path | None:
     if path is not None and not path.is_dir():
         raise ExplorerError(f"There is no folder {path}.")
     return path
+
+
+def evidence_folder(options: argparse.Namespace, workspace: Workspace) -> Path:
+    """Where results are stored beside the networks' cards.
+
+    Raises:
+        ExplorerError: the networks have no cards.
+    """
+    folder: Path = folder_of_networks(options) or workspace.data.checkpoints or Path()
+    if not (folder / MANIFEST).exists():
+        raise ExplorerError(
+            "Only results of a checkpoint with a card are stored as evidence: name a folder with a "
+            f"{MANIFEST} as --checkpoints."
+        )
+    return folder
 
 
 def data_set(options: argparse.Namespace, *, size: int | None = None, bundled: DataSet = BUNDLED) -> DataSet:

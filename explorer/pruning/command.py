@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from explorer.arguments import checkpoints_option, network_option
-from explorer.checkpoints import MANIFEST
 from explorer.checkpoints.evidence import write_rows
 from explorer.data import DataSet, ImageSet
 from explorer.errors import ExplorerError
@@ -22,8 +21,8 @@ from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
 from explorer.terminal import (
     data_options,
     decimals,
+    evidence_folder,
     first_images,
-    folder_of_networks,
     folder_options,
     images_option,
     network_name,
@@ -31,7 +30,6 @@ from explorer.terminal import (
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
-from explorer.workspace import Workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -131,7 +129,7 @@ def _ratios(text: str) -> tuple[float, ...]:
 def _prune(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     settings = _settings(options, workspace.data)
-    folder = _evidence_folder(options, workspace) if options.evidence else None
+    folder = evidence_folder(options, workspace) if options.evidence else None
     source, images = (
         workspace.source(network_name(workspace, options, options.name)),
         first_images(workspace, "test", options.images),
@@ -150,17 +148,6 @@ def _prune(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return _store(rows, spec, images, folder) if folder else 0
-
-
-def _evidence_folder(options: argparse.Namespace, workspace: Workspace) -> Path:
-    """Where results are stored beside the networks' cards."""
-    folder: Path = folder_of_networks(options) or workspace.data.checkpoints or Path()
-    if not (folder / MANIFEST).exists():
-        raise ExplorerError(
-            "Only results of a checkpoint with a card are stored as evidence: name a folder with a "
-            f"{MANIFEST} as --checkpoints."
-        )
-    return folder
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
@@ -190,7 +177,7 @@ def _examine(options: argparse.Namespace) -> int:
         workspace.source(network_name(workspace, options, options.name)),
         first_images(workspace, "test", options.images),
     )
-    folder = _evidence_folder(options, workspace)
+    folder = evidence_folder(options, workspace)
     for done in examine(source, workspace.data, images, folder):
         print(done, flush=True)
     return 0

@@ -1,6 +1,5 @@
 """A sweep: one trained network pruned at several ratios, each measured on real images and a real clock."""
 
-import copy
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from explorer.data import ImageSet
-from explorer.errors import ExplorerError
 from explorer.measure import (
     PATIENCE,
     Accuracy,
@@ -25,11 +23,11 @@ from explorer.measure import (
 )
 from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning.amount import cost_when_pruned
-from explorer.pruning.engine import Precision, PrunedNetwork, Setting, prunings
+from explorer.pruning.engine import Precision, PrunedNetwork, Setting
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
-from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH, finetune, recalibrate
-from explorer.pruning.refit import refitted
+from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH
+from explorer.pruning.states import State, networks_of
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 
@@ -39,7 +37,6 @@ REFITTING_PASSES = (
     10  # in forward passes, the systems of equations included: 8 to 18 on StudentNets of 5k and 59k
 )
 TRAINING_PASSES = 3  # what a training step computes, in forward passes: its own, and two backward ones
-Row = tuple[str, float, Recovery]
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class SweepRow:
     agreement: float | None = None
 
     @property
-    def row(self) -> Row:
+    def row(self) -> State:
         """Which row of its sweep it is: method, ratio and recovery."""
         return self.method, self.ratio, self.recovery
 
@@ -129,7 +126,7 @@ def sweep(
     plan: SweepPlan,
     *,
     shard: ImageSet | None = None,
-    skip: Collection[Row] = (),
+    skip: Collection[State] = (),
 ) -> Iterator[SweepRow | Update]:
     """Prune ``model`` at every ratio by every method; a row as soon as a network is measured.
 
@@ -146,54 +143,10 @@ def sweep(
     Raises:
         ExplorerError: the plan asks for a recovery and there are no training images.
     """
-    if shard is None and len(plan.recoveries) > 1:
-        raise ExplorerError("A recovery needs training images: give the training shard.")
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
-    for method in plan.methods:
-        missing = {
-            ratio: [recovery for recovery in plan.recoveries if (method, ratio, recovery) not in skip]
-            for ratio in plan.ratios
-        }
-        ratios = [ratio for ratio in plan.ratios if missing[ratio]]
-        for pruned in prunings(model, get_method(method), ratios, plan.seed, plan.setting):
-            wanted = missing[pruned.ratio]
-            if "none" in wanted:
-                yield meter.row(method, pruned, "none")
-            if shard is not None and wanted != ["none"]:
-                for step in _recovered(model, pruned, plan, shard):
-                    if isinstance(step, Update):
-                        yield step
-                    elif step[0] in wanted:
-                        yield meter.row(method, step[1], step[0])
-
-
-def _recovered(
-    model: nn.Module, pruned: PrunedNetwork, plan: SweepPlan, shard: ImageSet
-) -> Iterator[tuple[Recovery, PrunedNetwork] | Update]:
-    """The pruned network after each recovery of the plan, on private copies.
-
-    A fine-tuning goes on from what was recalibrated. A re-fitted network is neither: it answers to the statistics of
-    the dense one.
-    """
-    # All ratios of a method are written into one network, so a recovery that trained it would train the rest.
-    network = copy.deepcopy(pruned.plain())
-    for recovery in plan.recoveries[1:]:
-        if recovery == "re-fitted":
-            images = shard.select(slice(plan.refit)).inputs()
-            fitted = yield from refitted(model, network, pruned.kept, images)
-            yield recovery, _recovered_network(pruned.ratio, fitted, plan)
-            continue
-        if recovery == "recalibrated":
-            recalibrate(network, shard, plan.recalibrate)
-        else:
-            for done, _ in enumerate(finetune(network, shard, plan.finetune, plan.seed), start=1):
-                yield Update("steps of fine-tuning", done, plan.finetune)
-        yield recovery, _recovered_network(pruned.ratio, network, plan)
-
-
-def _recovered_network(ratio: float, network: nn.Module, plan: SweepPlan) -> PrunedNetwork:
-    return PrunedNetwork(ratio, plan.setting.ready(network), lambda: network)
+    for step in networks_of(model, plan, shard, skip):
+        yield step if isinstance(step, Update) else meter.row(*step)
 
 
 class _Meter:
@@ -206,7 +159,7 @@ class _Meter:
         self.dense = plan.setting.ready(model)
         self.patience = PATIENCE
 
-    def row(self, method: str, pruned: PrunedNetwork, recovery: Recovery) -> SweepRow:
+    def row(self, method: str, recovery: Recovery, pruned: PrunedNetwork) -> SweepRow:
         """Everything a row says of this network."""
         scores = logits(pruned.fast, self.inputs)
         counted = accuracy(scores, self.targets)

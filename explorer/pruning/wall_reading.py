@@ -1,0 +1,215 @@
+"""What a wall says: where it opens, which class is forgotten, what a recovery brings back; and all that is drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from explorer.data import ImageSet
+from explorer.pruning.methods import METHODS, get_method
+from explorer.pruning.plan import Recovery
+from explorer.pruning.states import State
+from explorer.pruning.wall import WallState, photographs
+
+OPENS_WITH = "global-l1"
+OPENS_AT = 0.8  # where nobody has made a wall yet
+FORGOTTEN = 0.25  # a class of whose right answers no more than this share is left
+DONE: Mapping[Recovery, str] = {
+    "none": "As pruned",
+    "recalibrated": "Recalibrated",
+    "re-fitted": "Re-fitted",
+    "fine-tuned": "Fine-tuned",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class WallReading:
+    """The states of a wall that are there, in words.
+
+    Attributes:
+        states: at least the dense one of each method.
+        classes: their names.
+    """
+
+    states: tuple[WallState, ...]
+    classes: tuple[str, ...]
+
+    @cached_property
+    def by_state(self) -> Mapping[State, WallState]:
+        """The states by method, ratio and recovery."""
+        return {each.state: each for each in self.states}
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that there are, in the order of lists."""
+        return tuple(key for key in METHODS if any(each.method == key for each in self.states))
+
+    @cached_property
+    def ratios(self) -> tuple[float, ...]:
+        """The ratios that there are, ascending."""
+        return tuple(sorted({each.ratio for each in self.states}))
+
+    @cached_property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """What was done after the pruning, somewhere; "none" first."""
+        return tuple(each for each in DONE if any(state.recovery == each for state in self.states))
+
+    @cached_property
+    def dense(self) -> WallState:
+        """The network before pruning."""
+        return next(each for each in self.states if each.ratio == 0 and each.recovery == "none")
+
+    def opening(self, method: str) -> float:
+        """The ratio to open at: where a class is forgotten while the network as a whole still knows most.
+
+        That is where the share of right answers that is left exceeds that of the worst class by the most. A network
+        that only guesses is never opened on; one that does nothing else once it is pruned opens dense.
+        """
+        telling = [
+            each
+            for each in self.states
+            if (each.method, each.recovery) == (method, "none") and each.ratio and not each.guesses
+        ]
+
+        def gap(state: WallState) -> float:
+            return state.accuracy.correct / self.dense.accuracy.correct - min(self._left(state).values())
+
+        return max(telling, key=gap, default=self.dense).ratio
+
+    def _left(self, state: WallState) -> dict[int, float]:
+        """Of each class that the dense network knows, the share of its right answers that is left."""
+        before = self.dense.right
+        return {number: state.right[number] / right for number, right in enumerate(before) if right}
+
+    def forgotten(self, state: WallState) -> tuple[int, ...]:
+        """The classes of whose right answers next to none are left, the worst first."""
+        left = self._left(state)
+        return tuple(
+            sorted((each for each, share in left.items() if share <= FORGOTTEN), key=left.__getitem__)
+        )
+
+    def tell(self, state: WallState) -> str:
+        """What happened at a state, in a sentence or two."""
+        if state.recovery != "none":
+            return self._tell_recovered(state)
+        if not state.ratio:
+            return f"Nothing is pruned: {self._share(state)} of {sum(state.images):,} images right."
+        if state.guesses:
+            return f"At {state.ratio:.0%} the network only guesses: {self._guessing(state)}."
+        if forgotten := self.forgotten(state):
+            return f"At {state.ratio:.0%} {self._forgotten(state, forgotten)}"
+        left = self._left(state)
+        worst = min(left, key=left.__getitem__)
+        if left[worst] >= 1:
+            return f"At {state.ratio:.0%} no class loses anything."
+        return (
+            f"At {state.ratio:.0%} no class is forgotten. {self.classes[worst]} loses the most: "
+            f"{self._count(state, worst)}, {self.dense.right[worst]:,} before."
+        )
+
+    def _tell_recovered(self, state: WallState) -> str:
+        after = f"{DONE[state.recovery]} at {state.ratio:.0%}"
+        before = self.by_state[state.method, state.ratio, "none"]
+        if state.guesses:
+            return f"{after}, it still guesses: {self._guessing(state)}."
+        path = f"{self._share(before)} becomes {self._share(state)}"
+        if state.accuracy.correct <= before.accuracy.correct:
+            return f"{after}, nothing comes back: {path}."
+        gains = {number: state.right[number] - before.right[number] for number in range(len(self.classes))}
+        best = max(gains, key=gains.__getitem__)
+        said = f"{after}, {self.classes[best]} comes back: {before.right[best]:,} become {self._count(state, best)}."
+        still = self.forgotten(state)
+        rest = f" {self.classes[still[0]]} stays forgotten: {self._count(state, still[0])}." if still else ""
+        return f"{said} Of all images, {path}.{rest}"
+
+    def _forgotten(self, state: WallState, forgotten: Sequence[int]) -> str:
+        worst, others = forgotten[0], forgotten[1:]
+        wrong = {name: count for name, count in enumerate(state.confusion[worst]) if name != worst}
+        called = max(wrong, key=wrong.__getitem__)
+        more = (
+            f" So {'is' if len(others) == 1 else 'are'} {_listed([self.classes[each] for each in others])}."
+        )
+        return (
+            f"{self.classes[worst]} is forgotten: {self._count(state, worst)}, {self.dense.right[worst]:,} before; "
+            f"{wrong[called]:,} are called {self.classes[called]}.{more if others else ''}"
+        )
+
+    def _guessing(self, state: WallState) -> str:
+        called = [sum(column) for column in zip(*state.confusion, strict=True)]
+        most = max(range(len(called)), key=called.__getitem__)
+        total = sum(called)
+        return f"{self._share(state)} right, and {called[most]:,} of {total:,} images are called {self.classes[most]}"
+
+    def _count(self, state: WallState, number: int) -> str:
+        return f"{state.right[number]:,} of {state.images[number]:,}"
+
+    def _share(self, state: WallState) -> str:
+        return f"{state.accuracy.value:.1%}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a row, the last one after "and".
+
+    >>> _listed(["Bag", "Coat", "Dress"])
+    'Bag, Coat and Dress'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
+    """All that the wall is drawn from, in plain values, the same for every visitor.
+
+    Args:
+        reading: the states.
+        images: those that were counted.
+    """
+    dense, highest = reading.dense, max(reading.dense.weights)
+    total = sum(dense.weights)
+
+    def bars(state: WallState) -> list[int]:
+        # As tall as pixels tell: hundreds of states are sent at once.
+        return [round(200 * count / highest) for count in state.weights]
+
+    def drawn(state: WallState | None) -> dict[str, Any] | None:
+        if state is None:
+            return None
+        figures = {
+            "shown": state.shown,
+            "right": state.right,
+            "accuracy": round(state.accuracy.value, 4),
+            "said": reading.tell(state),
+        }
+        # Recalibration moves no weight: what is not sent here is as pruned.
+        if state.recovery != "recalibrated":
+            figures |= {"bars": bars(state), "left": sum(state.weights) / total}
+            if state.threshold is not None:
+                figures["threshold"] = state.threshold
+        return figures
+
+    return {
+        "classes": list(reading.classes),
+        "labels": images.labels[photographs(images)].tolist(),
+        "images": list(dense.images),
+        "noun": images.noun,
+        "ratios": list(reading.ratios),
+        "reach": dense.reach,
+        "bars": bars(dense),
+        "recoveries": {each: DONE[each] for each in reading.recoveries},
+        "methods": [
+            {
+                "key": key,
+                "title": (method := get_method(key)).title,
+                "color": method.color,
+                "share": method.share,
+                "mask": method.kind == "mask",
+                "sentence": method.sentence,
+                "states": {
+                    recovery: [
+                        drawn(reading.by_state.get((key, ratio, recovery))) for ratio in reading.ratios
+                    ]
+                    for recovery in reading.recoveries
+                },
+            }
+            for key in reading.methods
+        ],
+    }
