@@ -19,7 +19,7 @@ TABS = {
     "start": {},
     "architecture": {},
     "distillation": {"distillation_tab": "Why it works"},
-    "pruning": {"pruning_tab": "Classes and images"},
+    "pruning": {"pruning_tab": "Look inside", "look": "Classes and images"},
     "your_data": {},
     "report": {"report_tab": "Ledger"},
     "report, answers": {"report_tab": "The six answers"},

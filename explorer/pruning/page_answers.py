@@ -12,12 +12,12 @@ from explorer.data import ImageSet
 from explorer.pruning.answers import ANSWERS, AnswersSettings, PrunedAnswers
 from explorer.pruning.methods import METHODS, PruningMethod
 from explorer.pruning.page_controls import METHODS_HELP, title_of
+from explorer.pruning.page_one import METHOD, opening_ratio
 from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.wall import STEP
 from explorer.ui import address
 from explorer.ui.instrument import Panel
 from explorer.work.kept import Keyed
-
-OPENS_WITH = "global-l1"
 
 
 class JudgedTwice(NamedTuple):
@@ -64,9 +64,8 @@ def show_answers(selection: PruningSelection) -> AnswersShown | None:
     method = address.choice(
         "method",
         "Method",
-        tuple(METHODS),
+        **METHOD,
         draw=left.selectbox,
-        default=OPENS_WITH,
         format_func=title_of,
         help=f"How the network is pruned.\n\n{METHODS_HELP}",
     )
@@ -74,7 +73,8 @@ def show_answers(selection: PruningSelection) -> AnswersShown | None:
         "ratio",
         "Ratio",
         at=middle,
-        step=0.05,
+        default=opening_ratio(selection),
+        step=STEP,
         format="percent",
         help="Share of weights that is masked, or of each layer's channels that is removed.",
     )

@@ -17,7 +17,7 @@ from torch import nn
 from explorer.data import ImageSet
 from explorer.measure import Accuracy, logits
 from explorer.networks import maskable_weights
-from explorer.pruning.methods import get_method
+from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
 from explorer.pruning.states import State, networks_of
 from explorer.pruning.sweep import SWEEP
@@ -208,6 +208,16 @@ def wall_settings(
         refit=REFIT if refit else 0,
         images=images,
         training=training,
+    )
+
+
+def settings_of_states(states: Sequence[WallState], images: int, written: Mapping[str, Any]) -> SweepSettings:
+    """The settings with which stored states were made: what they tell, and what was written beside them."""
+    return SweepSettings(
+        **written,
+        methods=tuple(key for key in METHODS if any(each.method == key for each in states)),
+        ratios=tuple(sorted({each.ratio for each in states})),
+        images=images,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
 from explorer.data import ImageSet
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery
@@ -20,6 +22,7 @@ DONE: Mapping[Recovery, str] = {
     "re-fitted": "Re-fitted",
     "fine-tuned": "Fine-tuned",
 }
+RESCUES: tuple[Recovery, ...] = ("none", "recalibrated", "re-fitted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +129,10 @@ class WallReading:
         worst, others = forgotten[0], forgotten[1:]
         wrong = {name: count for name, count in enumerate(state.confusion[worst]) if name != worst}
         called = max(wrong, key=wrong.__getitem__)
-        more = (
-            f" So {'is' if len(others) == 1 else 'are'} {_listed([self.classes[each] for each in others])}."
-        )
+        more = f" Forgotten too: {', '.join(self.classes[each] for each in others)}." if others else ""
         return (
             f"{self.classes[worst]} is forgotten: {self._count(state, worst)}, {self.dense.right[worst]:,} before; "
-            f"{wrong[called]:,} are called {self.classes[called]}.{more if others else ''}"
+            f"{wrong[called]:,} are called {self.classes[called]}.{more}"
         )
 
     def _guessing(self, state: WallState) -> str:
@@ -145,15 +146,6 @@ class WallReading:
 
     def _share(self, state: WallState) -> str:
         return f"{state.accuracy.value:.1%}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names in a row, the last one after "and".
-
-    >>> _listed(["Bag", "Coat", "Dress"])
-    'Bag, Coat and Dress'
-    """
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
@@ -178,6 +170,7 @@ def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
             "right": state.right,
             "accuracy": round(state.accuracy.value, 4),
             "said": reading.tell(state),
+            "forgotten": reading.forgotten(state),
         }
         # Recalibration moves no weight: what is not sent here is as pruned.
         if state.recovery != "recalibrated":
@@ -190,6 +183,7 @@ def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
         "classes": list(reading.classes),
         "labels": images.labels[photographs(images)].tolist(),
         "images": list(dense.images),
+        "total": sum(dense.images),
         "noun": images.noun,
         "ratios": list(reading.ratios),
         "reach": dense.reach,
@@ -213,3 +207,20 @@ def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
             for key in reading.methods
         ],
     }
+
+
+def wall_table(reading: WallReading) -> pd.DataFrame:
+    """Every state in a line: method, ratio, recovery, accuracy, and how many images of each class are right."""
+    return pd.DataFrame(
+        [
+            {
+                "method": get_method(each.method).title,
+                "ratio": each.ratio,
+                "recovery": each.recovery,
+                "accuracy": each.accuracy.value,
+                "images": each.accuracy.total,
+            }
+            | dict(zip(reading.classes, each.right, strict=True))
+            for each in reading.states
+        ]
+    )

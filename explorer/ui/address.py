@@ -205,8 +205,10 @@ TABLE: Mapping[str, Key] = {
         Key("guess_method", "pruning", "choice", None, "the method asked about"),
         Key("guess_ratio", "pruning", "choice", None, "the ratio asked about"),
         Key("dropped", "pruning", "number", 0.5, "the share of channels dropped", 0.1, 0.9, carried=_REPORT),
+        Key("look", "pruning", "choice", None, "what is looked at"),
         Key("method", "pruning", "choice", None, "the method of the one pruned network"),
         Key("ratio", "pruning", "number", 0.8, "the ratio of the one pruned network", 0.0, 0.95),
+        Key("rescue", "pruning", "choice", None, "the rescue of the one pruned network"),
         Key("recalibrate_one", "pruning", "whole number", 0, "the one pruned network's batches", 0, 5),
         Key("turned", "pruning", "choice", None, "which answers that turned are shown"),
         Key("flip", "pruning", "whole number", 1, "which of them is looked at", 1, 100_000),
@@ -647,9 +649,9 @@ def integer_slider(key: str, label: str, *, at: Any = st, **settings: Any) -> in
     return int(_control(entry, partial(at.slider, label, **bounds, **settings), _value_of))
 
 
-def slider(key: str, label: str, *, at: Any = st, **settings: Any) -> float:
+def slider(key: str, label: str, *, at: Any = st, default: float | None = None, **settings: Any) -> float:
     """A slider over numbers."""
-    entry = _entry(key)
+    entry = _entry(key, default=default)
     bounds = {"min_value": entry.low, "max_value": entry.high}
     return float(_control(entry, partial(at.slider, label, **bounds, **settings), _value_of))
 

@@ -1,5 +1,6 @@
 """What every page is drawn with: errors and notices, charts, tables, downloads, where figures come from."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -208,6 +209,32 @@ def _encoded(images: Keyed[ImageSet], position: int, side: int) -> bytes:
     kind, settings = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 90})
     Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(buffer, kind, **settings)
     return buffer.getvalue()
+
+
+def contact_sheet(images: ImageSet, positions: Sequence[int], columns: int, side: int) -> str:
+    """Several of the images as one picture, row by row, as an address that holds it; encoded once.
+
+    Args:
+        images: the images.
+        positions: of those that are on it.
+        columns: how many stand beside each other.
+        side: in pixels of the largest one; what is smaller keeps its pixels.
+    """
+    return kept(partial(_sheet, Keyed((images.key,), images), tuple(positions), columns, side))
+
+
+def _sheet(images: Keyed[ImageSet], positions: tuple[int, ...], columns: int, side: int) -> str:
+    pixels = images.value.images[list(positions)]
+    small = min(side, pixels.shape[1])
+    sheet = Image.new(
+        "L" if pixels.ndim == 3 else "RGB", (columns * small, -(-len(pixels) // columns) * small)
+    )
+    for number, each in enumerate(pixels):
+        place = number % columns * small, number // columns * small
+        sheet.paste(Image.fromarray(each).resize((small, small)), place)
+    buffer, kind = BytesIO(), "PNG" if pixels.ndim == 3 else "JPEG"
+    sheet.save(buffer, kind, **({} if kind == "PNG" else {"quality": 85}))
+    return f"data:image/{kind.lower()};base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def provenance(origin: Origin, text: str) -> None:

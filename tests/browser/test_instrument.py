@@ -10,7 +10,7 @@ STOPPED = re.compile(r"Stopped after (\d+) of (\d+) cells; they are kept")
 
 
 def test_a_stopped_run_is_kept_goes_on_and_is_there_after_a_reload(visit: Visit) -> None:
-    visit.open("pruning?pruning_tab=Sensitive+layers&images=250")
+    visit.open("pruning?pruning_tab=Look+inside&look=Sensitive+layers&images=250")
     page = visit.page
     run = page.get_by_role("button", name="Run it here")
     run.wait_for()

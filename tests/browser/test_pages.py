@@ -112,7 +112,7 @@ def test_the_bars_are_the_engines_softmax(visit: Visit) -> None:
 
 
 def test_a_click_on_a_channel_chooses_it_and_counts_its_chain(visit: Visit) -> None:
-    visit.open("pruning?pruning_tab=Coupled+channels&checkpoint=student-60k-kd")
+    visit.open("pruning?pruning_tab=Look+inside&look=Coupled+channels&checkpoint=student-60k-kd")
     page = visit.page
     graph = page.locator('[data-testid="stGraphVizChart"] svg')
     graph.wait_for()

@@ -12,7 +12,7 @@ from tests.app import charts, downloads, guess, press, said
 from tests.pruning.app import pruning
 
 PRUNING_TABS = (
-    "Sweep",
+    "Curves",
     "Masked, zeroed, sliced",
     "Sensitive layers",
     "Classes and images",

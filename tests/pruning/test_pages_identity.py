@@ -132,7 +132,7 @@ def test_a_guess_about_the_first_is_no_guess_about_the_second() -> None:
     assert not said(app, "You said **50.0%**")
 
 
-@pytest.mark.parametrize("tab", ["Sweep", "Masked, zeroed, sliced", "Sensitive layers"])
+@pytest.mark.parametrize("tab", ["Curves", "Masked, zeroed, sliced", "Sensitive layers"])
 def test_what_is_stored_of_the_teacher_is_shown_for_its_weights_alone(tab: str) -> None:
     app = pruning(tab, "teacher", images="1000")
     assert said(app, "precomputed")

@@ -33,7 +33,7 @@ def open_tab(tab: str, **link: str):
 
 
 def test_a_sweep_of_an_own_network_runs_and_is_pinned() -> None:
-    app = open_tab("Sweep", methods="channels-l1", ratios="chosen", chosen_ratios="0.5")
+    app = open_tab("Curves", methods="channels-l1", ratios="chosen", chosen_ratios="0.5")
     press(app, "Run it here")
     rows = app.dataframe[0].value
     pruned = prune_network(OWN.load(), METHODS["channels-l1"], 0.5)

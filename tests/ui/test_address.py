@@ -17,6 +17,7 @@ from tests.data.conftest import cache, dishes  # noqa: F401
 
 SMALL = {"checkpoint": "student-60k-kd", "images": "100"}  # quick to count
 # For each page the keys whose controls are drawn together, and what must be set for them to be drawn.
+CURVES = {"pruning_tab": "Curves"}
 GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     (
         "architecture",
@@ -49,7 +50,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("report", {"board": "room-1", "report_tab": "Class board", "board_shows": "Designs"}, ("floor",)),
     (
         "pruning",
-        {},
+        CURVES,
         (
             *(
                 "images",
@@ -64,23 +65,24 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
             *("against", "guess_method", "guess_ratio"),
         ),
     ),
-    ("pruning", {}, ("ratios",)),
-    ("pruning", {"ratios": "chosen"}, ("chosen_ratios",)),
-    ("pruning", {}, ("checkpoint",)),
+    ("pruning", CURVES, ("ratios",)),
+    ("pruning", CURVES | {"ratios": "chosen"}, ("chosen_ratios",)),
+    ("pruning", CURVES, ("checkpoint",)),
     ("pruning", SMALL, ("pruning_tab",)),
     ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped",)),
     (
         "pruning",
-        SMALL | {"pruning_tab": "Classes and images"},
+        SMALL | {"pruning_tab": "Look inside"},
         ("method", "ratio", "recalibrate_one", "turned", "flip"),
     ),
-    ("pruning", SMALL | {"pruning_tab": "Coupled channels"}, ("group", "channel")),
+    ("pruning", SMALL | {"pruning_tab": "Look inside"}, ("look",)),
+    ("pruning", SMALL | {"pruning_tab": "Look inside", "look": "Coupled channels"}, ("group", "channel")),
 )
 # Drawn on every page, where the app was started with a folder.
 HEAD = ("images_of", "validation_images", "training_images", "side")
 # The ledger is no control, and what it holds is tested with it, like the lesson by link; the widths are several
-# controls; what blocks are drawn by is chosen in the drawing; most machines have one device, and the bundled images one
-# teacher.
+# controls; what blocks are drawn by, and a rescue, are chosen in a component; most machines have one device, and the
+# bundled images one teacher.
 ELSEWHERE = {
     ("architecture", "drawn_by"),
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
@@ -88,6 +90,7 @@ ELSEWHERE = {
     (EVERYWHERE, "board"),
     (EVERYWHERE, "walk"),
     (EVERYWHERE, "step"),
+    ("pruning", "rescue"),
     ("report", "ledger"),
     ("architecture", "widths"),
     ("pruning", "device"),
@@ -117,7 +120,9 @@ OTHER: dict[str, Any] = {
     "shipped": False,
     "checkpoint": "student-60k-kd",
     "images": 500,
-    "pruning_tab": "Coupled channels",
+    "pruning_tab": "Curves",
+    "look": "Coupled channels",
+    "rescue": "re-fitted",
     "methods": ["lamp", "channels-l2"],
     "ratios": "chosen",
     "highest_ratio": 0.7,

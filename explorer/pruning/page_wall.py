@@ -1,0 +1,129 @@
+"""The wall: photographs that go dark under the hand as a network is pruned, and come back when it is recovered."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from explorer import palette, ui
+from explorer.data import ImageSet
+from explorer.pruning.examine import IMAGES
+from explorer.pruning.page_one import asked_method, asked_ratio, stored_wall
+from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.wall import WALL, WallState, photographs, wall_settings
+from explorer.pruning.wall_reading import RESCUES, WallReading, drawing, wall_table
+from explorer.ui import address
+from explorer.ui.instrument import Panel
+from explorer.work.kept import Keyed
+
+BOARD = "wall_board"  # key of the component
+COLUMNS, SIDE = 10, 96  # photographs beside each other on the sheet, and pixels of one at most
+HERE = ("global-l1", "channels-l1")  # the methods of a wall that is made on the page
+REFITTED_HERE = 1_000_000  # parameters up to which a network is re-fitted in seconds
+
+
+def main(selection: PruningSelection) -> None:
+    """The photographs, the ratio, the rescue, and where the answers come from."""
+    stored = stored_wall(selection)
+    settings = (
+        stored.settings
+        if stored is not None
+        else wall_settings(
+            HERE,
+            min(IMAGES, selection.data.sizes[USE]),
+            selection.training_key(needed=True),
+            refit=selection.params <= REFITTED_HERE,
+        )
+    )
+    panel = Panel(WALL, selection.spec(settings), stored=stored)
+    if stored is None:
+        st.markdown(
+            "Sixty photographs of all classes go dark as this network is pruned: make its wall first."
+        )
+        panel.controls("Make its wall", icon=":material/grid_view:")
+    shown = panel.result(
+        lambda spec, _: f"the first {spec.settings.images:,} {selection.noun}s; {selection.title}.",
+        nothing="",
+    )
+    if shown is None:
+        return
+    images = ui.images(USE).select(slice(shown.settings.images))
+    _board(selection, shown.parts, images)
+    ui.provenance(shown.origin, shown.where)
+    ui.download(
+        "All states as CSV",
+        partial(wall_table, WallReading(shown.parts, selection.data.classes)),
+        "wall.csv",
+    )
+
+
+def _board(selection: PruningSelection, states: tuple[WallState, ...], images: ImageSet) -> None:
+    key = (selection.weights, images.key, repr([each.state for each in states]))
+    drawn = ui.kept(partial(_drawn, Keyed(key, (states, images))))
+    ui.component(__file__, "wall")(
+        key=BOARD,
+        data=drawn
+        | {
+            "of": " ".join(key[:2]) + str(len(states)),
+            "wish": _wish(selection),
+            "colors": {"lost": palette.OVER, "dense": palette.DENSE},
+        },
+        on_at_change=_take,
+    )
+
+
+def _drawn(wall: Keyed[tuple[tuple[WallState, ...], ImageSet]]) -> dict[str, Any]:
+    states, images = wall.value
+    return drawing(WallReading(states, images.classes), images) | {
+        "sheet": ui.contact_sheet(images, photographs(images).tolist(), COLUMNS, SIDE),
+        "columns": COLUMNS,
+        "grey": images.images.ndim == 3,
+    }
+
+
+# --- The hand, and what Python wishes -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """Where the page has last put the wall: by a link, on Back, or from another tab.
+
+    Attributes:
+        at: method, ratio and rescue.
+        heard: what the hand had last told then.
+        number: how many wishes there were.
+    """
+
+    at: tuple[str, float, str]
+    heard: tuple[str, float, str] | None
+    number: int
+
+
+def _wish(selection: PruningSelection) -> dict[str, Any]:
+    """What the browser is to open at, the same as long as the address only follows the hand.
+
+    So what is sent to the browser stays the same, too, and hundreds of states are sent only once.
+    """
+    asked = (asked_method(), asked_ratio(selection), address.value("rescue", options=RESCUES))
+    heard, last = _heard(), ui.session().last(_Wish)
+    there = last.at if last is not None and last.heard == heard else heard
+    if last is None or there != asked:
+        last = _Wish(asked, heard, 1 + (last.number if last else 0))
+        ui.session().keep(last)
+    method, ratio, rescue = last.at
+    return {"number": last.number, "method": method, "ratio": ratio, "rescue": rescue}
+
+
+def _heard() -> tuple[str, float, str] | None:
+    """Where the hand has let go last; None before it did."""
+    at = st.session_state[BOARD].get("at") if BOARD in st.session_state else None
+    return (at["method"], float(at["ratio"]), at["rescue"]) if at else None
+
+
+def _take() -> None:
+    # Streamlit tells a component's callback its values in no other way.
+    method, ratio, rescue = _heard() or ("", 0.0, "")
+    address.put("method", method)
+    address.put("ratio", ratio)
+    address.put("rescue", rescue)
