@@ -37,14 +37,14 @@ def main() -> None:
 def _select() -> PruningSelection:
     workspace = ui.workspace()
     cards = workspace.cards
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
     name = address.choice(
         "checkpoint",
         "Network to prune",
         tuple(cards),
         draw=left.selectbox,
         format_func=lambda name: cards[name].title,
-        help="Only ever read: every pruning works on a copy.",
+        label_visibility="collapsed",
     )
     images = ui.images(USE)
     offered = offered_counts(len(images))

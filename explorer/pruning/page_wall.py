@@ -12,7 +12,7 @@ from explorer.pruning.examine import IMAGES
 from explorer.pruning.page_one import asked_method, asked_ratio, stored_wall
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.pruning.wall import WALL, WallState, photographs, wall_settings
-from explorer.pruning.wall_reading import RESCUES, WallReading, drawing, wall_table
+from explorer.pruning.wall_reading import BUTTONS, WallReading, drawing, rescue_question, wall_table
 from explorer.ui import address
 from explorer.ui.instrument import Panel
 from explorer.work.kept import Keyed
@@ -49,13 +49,18 @@ def main(selection: PruningSelection) -> None:
     if shown is None:
         return
     images = ui.images(USE).select(slice(shown.settings.images))
+    reading = WallReading(shown.parts, images.classes)
+    question = rescue_question(reading, selection.title, (selection.weights, selection.images.whole))
+    locked = question is not None and ui.is_locked(question.key)
+    if question is not None and locked and not ui.predict(question):
+        return
     _board(selection, shown.parts, images)
-    ui.provenance(shown.origin, shown.where)
-    ui.download(
-        "All states as CSV",
-        partial(wall_table, WallReading(shown.parts, selection.data.classes)),
-        "wall.csv",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            ui.provenance(shown.origin, shown.where)
+        if question is not None and not locked:
+            ui.predict(question)
+        ui.download("All states as CSV", partial(wall_table, reading), "wall.csv")
 
 
 def _board(selection: PruningSelection, states: tuple[WallState, ...], images: ImageSet) -> None:
@@ -105,7 +110,7 @@ def _wish(selection: PruningSelection) -> dict[str, Any]:
 
     So what is sent to the browser stays the same, too, and hundreds of states are sent only once.
     """
-    asked = (asked_method(), asked_ratio(selection), address.value("rescue", options=RESCUES))
+    asked = (asked_method(), asked_ratio(selection), address.value("rescue", options=tuple(BUTTONS)))
     heard, last = _heard(), ui.session().last(_Wish)
     there = last.at if last is not None and last.heard == heard else heard
     if last is None or there != asked:

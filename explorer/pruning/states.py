@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -19,7 +19,8 @@ State = tuple[str, float, Recovery]
 """A method by its key, a ratio, and what was done after the pruning."""
 
 
-class Made(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Made:
     """One network of a plan, until the next one is asked for."""
 
     method: str

@@ -146,7 +146,7 @@ def sweep(
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
     for step in networks_of(model, plan, shard, skip):
-        yield step if isinstance(step, Update) else meter.row(*step)
+        yield step if isinstance(step, Update) else meter.row(step.method, step.recovery, step.pruned)
 
 
 class _Meter:

@@ -9,6 +9,11 @@ function element(tag, className, text) {
   return node;
 }
 
+// Where an accuracy stands in the plot, in percent from its top: a tenth is left above 100 % for its name.
+function height(accuracy) {
+  return 100 - 90 * accuracy;
+}
+
 function percent(share, digits) {
   return `${(100 * share).toFixed(digits)}%`;
 }
@@ -58,9 +63,10 @@ function build(root, data, choose) {
     }),
   );
   root.querySelector("#rescue").replaceChildren(
-    ...Object.entries(data.recoveries).map(([key, text]) => {
-      const made = button(text, { rescue: key });
+    ...data.rescues.map(({ key, title, help }) => {
+      const made = button(title, { rescue: key });
       made.dataset.rescue = key;
+      made.dataset.help = help;
       return made;
     }),
   );
@@ -136,7 +142,7 @@ function drawWeights(root, data, method, weights) {
   const plot = figure.querySelector(".plot");
   let words = `${percent(weights.left, weights.left < 0.1 ? 1 : 0)} of the weights left`;
   if (weights.threshold !== undefined) {
-    words += `; below ${weights.threshold.toPrecision(2)} either way all are zero`;
+    words += `: all between -${weights.threshold.toPrecision(2)} and ${weights.threshold.toPrecision(2)} are zero`;
     for (const side of [-1, 1]) {
       const line = element("div", "threshold");
       line.style.left = `${Math.min(100, Math.max(0, 50 * (1 + (side * weights.threshold) / data.reach)))}%`;
@@ -154,7 +160,7 @@ function drawCurve(root, data, chosen) {
   const line = (owner, recovery, className) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
     const points = owner.states[recovery].flatMap((each, number) =>
-      each ? [`${(100 * data.ratios[number]) / last},${100 - 100 * each.accuracy}`] : []);
+      each ? [`${(100 * data.ratios[number]) / last},${height(each.accuracy)}`] : []);
     made.setAttribute("points", points.join(" "));
     made.setAttribute("class", `${className} ${recovery}`);
     made.style.stroke = owner.color;
@@ -165,14 +171,17 @@ function drawCurve(root, data, chosen) {
     line(method, "none", "now"),
     ...(rescue === "none" ? [] : [line(method, rescue, "now")]),
   );
-  plot.querySelectorAll("div, .high").forEach((old) => old.remove());
+  plot.querySelectorAll("div").forEach((old) => old.remove());
   const point = element("div", "point");
   point.style.left = `${(100 * data.ratios[at]) / last}%`;
-  point.style.top = `${100 - 100 * state.accuracy}%`;
-  const chance = element("div", "level");
-  chance.style.top = `${100 - 100 / data.classes.length}%`;
-  chance.append(element("span", "", "guessing"));
-  plot.append(chance, point, element("span", "high", "100%"));
+  point.style.top = `${height(state.accuracy)}%`;
+  const levels = [[1, "all right"], [1 / data.classes.length, "guessing"]].map(([share, name]) => {
+    const level = element("div", "level");
+    level.style.top = `${height(share)}%`;
+    level.append(element("span", "", name));
+    return level;
+  });
+  plot.append(...levels, point);
   const words = `${percent(state.accuracy, 1)} of ${data.total.toLocaleString("en")} ${data.noun}s right`;
   root.querySelector("#curve figcaption").textContent = words;
   plot.setAttribute("aria-label", `Accuracy against the ratio, a line per method: ${words}.`);
@@ -194,7 +203,7 @@ function draw(root, data, hand) {
   for (const button of root.querySelectorAll("#rescue button")) {
     const made = method.states[button.dataset.rescue][at];
     button.disabled = !made;
-    button.title = made ? "" : "Nobody has made this one yet.";
+    button.title = made ? button.dataset.help : "Nobody has done this at this ratio yet.";
     button.setAttribute("aria-pressed", String(button.dataset.rescue === rescue));
   }
   root.querySelector("#said").textContent = state.said;

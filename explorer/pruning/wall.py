@@ -148,7 +148,7 @@ def wall(
         if isinstance(step, Update):
             yield step
             continue
-        method, recovery, pruned = step
+        method, recovery, pruned = step.method, step.recovery, step.pruned
         answers = logits(pruned.fast, inputs).argmax(1).numpy()
         confusion = np.bincount(count * images.labels + answers, minlength=count**2).reshape(count, count)
         left = _weights(pruned.plain())

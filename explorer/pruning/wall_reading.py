@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from explorer.classroom import Question
 from explorer.data import ImageSet
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery
 from explorer.pruning.states import State
-from explorer.pruning.wall import WallState, photographs
+from explorer.pruning.wall import RECALIBRATE, REFIT, WallState, photographs
 
 OPENS_WITH = "global-l1"
 OPENS_AT = 0.8  # where nobody has made a wall yet
@@ -22,7 +23,17 @@ DONE: Mapping[Recovery, str] = {
     "re-fitted": "Re-fitted",
     "fine-tuned": "Fine-tuned",
 }
-RESCUES: tuple[Recovery, ...] = ("none", "recalibrated", "re-fitted")
+BUTTONS: Mapping[Recovery, tuple[str, str]] = {
+    "none": ("As pruned", "Nothing is done after the pruning."),
+    "recalibrated": (
+        "Rescue: recalibrate",
+        f"BatchNorm's mean and variance are taken anew on {100 * RECALIBRATE} training images; no weight moves.",
+    ),
+    "re-fitted": (
+        "Rescue: re-fit",
+        f"The weights that are left are fitted anew, layer by layer, on {REFIT} training images; without gradients.",
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +199,11 @@ def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
         "ratios": list(reading.ratios),
         "reach": dense.reach,
         "bars": bars(dense),
-        "recoveries": {each: DONE[each] for each in reading.recoveries},
+        "rescues": [
+            {"key": each, "title": title, "help": words}
+            for each, (title, words) in BUTTONS.items()
+            if each in reading.recoveries
+        ],
         "methods": [
             {
                 "key": key,
@@ -223,4 +238,32 @@ def wall_table(reading: WallReading) -> pd.DataFrame:
             | dict(zip(reading.classes, each.right, strict=True))
             for each in reading.states
         ]
+    )
+
+
+def rescue_question(reading: WallReading, title: str, about: tuple[str, ...]) -> Question | None:
+    """What a recalibration brings back of the class that is forgotten where the wall opens; None if none is.
+
+    Args:
+        reading: the states.
+        title: of the network.
+        about: sha256 of its weights and key of the images.
+    """
+    ratio = reading.opening(OPENS_WITH)
+    pruned = reading.by_state.get((OPENS_WITH, ratio, "none"))
+    rescued = reading.by_state.get((OPENS_WITH, ratio, "recalibrated"))
+    forgotten = reading.forgotten(pruned) if pruned is not None else ()
+    if pruned is None or rescued is None or not forgotten:
+        return None
+    worst = forgotten[0]
+    name, images = reading.classes[worst], pruned.images[worst]
+    return Question(
+        "wall",
+        f"{title}, {ratio:.0%} {get_method(OPENS_WITH).share}: {pruned.right[worst]:,} of {images:,} images of {name} "
+        f"are right. Then BatchNorm is recalibrated on {100 * RECALIBRATE} training images. How many are right now?",
+        about,
+        "images",
+        high=images,
+        answer=rescued.right[worst],
+        because=f"No weight was moved. {reading.tell(rescued)}",
     )

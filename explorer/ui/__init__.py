@@ -16,7 +16,16 @@ from explorer.ui.draw import (
     provenance,
 )
 from explorer.ui.pins import pin, pinned, set_pinned
-from explorer.ui.predict import LIVE, board_name, boards, draw_tally, may_reveal, predict, predictions
+from explorer.ui.predict import (
+    LIVE,
+    board_name,
+    boards,
+    draw_tally,
+    is_locked,
+    may_reveal,
+    predict,
+    predictions,
+)
 from explorer.ui.projector import projector
 from explorer.ui.session import Session, session
 from explorer.ui.shared import (
@@ -53,6 +62,7 @@ __all__ = [
     "given_networks",
     "heavy_work",
     "images",
+    "is_locked",
     "kept",
     "logits_in_words",
     "make_file",
