@@ -83,7 +83,8 @@ def test_the_first_numbers_are_drawn_before_torch_is_imported() -> None:
     by_size = {card["params"]: card for card in sorted(cards, key=lambda card: card["test_accuracy"])}
     small, large = by_size[min(by_size)], by_size[max(by_size)]
     assert said["texts"][-1] == (
-        f"**{len(cards)}** trained networks ship with it, from **{small['params']:,}** parameters, which get "
+        f"Take a real network apart. **{len(cards)}** trained ones ship with it, from **{small['params']:,}** "
+        f"parameters, which get "
         f"**{100 * small['test_accuracy']:.1f}%** of 10,000 test images right, to **{large['params']:,}**, which get "
         f"**{100 * large['test_accuracy']:.1f}%**."
     )

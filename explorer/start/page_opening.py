@@ -12,10 +12,6 @@ from explorer.places import CHECKPOINTS
 
 def draw_opening() -> None:
     """Draw what the explorer is and what ships with it."""
-    st.markdown(
-        "Take a real network apart: budget it, distil it, prune it. Every number comes from real weights, real "
-        "images and real clocks, and says whether it was computed here or shipped with its card."
-    )
     try:
         st.markdown(_what_ships())
     except ExplorerError as error:
@@ -33,7 +29,7 @@ def _what_ships() -> str:
         return ""
     small, large = ordered[0], ordered[-1]
     return (
-        f"**{len(ordered)}** trained networks ship with it, from **{small['params']:,}** parameters, which get "
-        f"**{small['test_accuracy']:.1%}** of {small['images']:,} test images right, to **{large['params']:,}**, "
-        f"which get **{large['test_accuracy']:.1%}**."
+        f"Take a real network apart. **{len(ordered)}** trained ones ship with it, from **{small['params']:,}** "
+        f"parameters, which get **{small['test_accuracy']:.1%}** of {small['images']:,} test images right, to "
+        f"**{large['params']:,}**, which get **{large['test_accuracy']:.1%}**."
     )

@@ -108,6 +108,8 @@ TABLE: Mapping[str, Key] = {
             missing="A board\u2019s name has small letters, digits and hyphens, 32 at most.",
             pattern=f"({NAME})?",
         ),
+        Key("shown", "start", "choice", None, "the network that answers"),
+        Key("photograph", "start", "whole number", None, "the photograph", low=0),
         Key("limit", "architecture", "choice", None, "the limit", carried=_REPORT),
         Key(
             *("net", "architecture", "choice", None, "the network"),
