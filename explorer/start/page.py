@@ -14,6 +14,7 @@ from explorer.pruning import reading
 from explorer.pruning.methods import METHODS
 from explorer.pruning.sweep import SweepRow
 from explorer.start.page_sizes import draw_sizes
+from explorer.walks import page_bar, walk
 
 LIMIT = LIMITS["Spring 2023"]
 MASKED, REMOVED = METHODS["global-l1"], METHODS["channels-l1"]
@@ -27,8 +28,20 @@ def draw_start_page() -> None:
     for column, door in zip(st.columns(3, gap="medium"), doors, strict=True):
         with column.container(border=True, height="stretch"):
             door()
+    _offer_walks()
     with st.expander("All networks that ship"):
         ui.networks_table()
+
+
+def _offer_walks() -> None:
+    """Lessons by link, for a class: each begins at its first step."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Or a lesson, step by step:**", width="content")
+        for each in walk.shipped().values():
+            if st.button(
+                f"{each.title}, {each.minutes} minutes", key=f"walk_{each.key}", help=each.about or None
+            ):
+                page_bar.open_step(each, 1)
 
 
 def _to_architecture() -> None:

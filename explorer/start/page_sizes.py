@@ -61,8 +61,8 @@ def draw_sizes() -> None:
     origin, _ = ui.origin_of_logits(*(card.name for card in cards), within=shipped)
     ui.provenance(
         origin,
-        f"answers of the {len(cards)} networks that are the best for their size on {images.name}; accuracies from "
-        f"their cards, on the {shipped.data.describe('test')}.",
+        f"answers of the best network of each size on {images.name}; accuracies from their cards, on the "
+        f"{shipped.data.describe('test')}.",
     )
 
 

@@ -87,6 +87,8 @@ ELSEWHERE = {
     ("architecture", "drawn_by"),
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
     (EVERYWHERE, "predict"),
+    ("start", "shown"),  # tests/start/test_page_figures.py
+    ("start", "photograph"),
     (EVERYWHERE, "board"),
     (EVERYWHERE, "walk"),
     (EVERYWHERE, "step"),
