@@ -70,7 +70,7 @@ TOGETHER = {
 
 LIGHT, DARK = "#fbfcfd", "#10161e"
 """The pages of the two themes, and below the ink on them: as in .streamlit/config.toml."""
-LIGHT_INK, DARK_INK = "#18212c", "#e6ebf1"
+LIGHT_INK, DARK_INK = "#0d1722", "#e6ebf1"
 
 
 def themed(light: str, dark: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ LOSS = (themed("#f4efe6", "#211d17"), "#b8860b", themed("#5c2018", "#ffdfc2"))
 CHANGE = (HARD, themed("#f1f4f7", "#1c2530"), SOFT)
 """From worse to better than labels alone."""
 
-FIRST, LAST = "#7d93b5", "#4e6490"
+FIRST, LAST = "#5f97a6", "#755aa0"
 """Of what has an order: parts of a network from input to output, steps of one quantity; see ``steps``."""
 
 

@@ -24,7 +24,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
                 "part:N",
                 sort=order,
                 scale=alt.Scale(domain=order, range=_shades(order)),
-                legend=alt.Legend(orient="top", title=None, columns=3 if len(order) <= 6 else 6),
+                legend=alt.Legend(orient="top", title=None),
             ),
             order=alt.Order("position:Q"),
             tooltip=[
@@ -84,7 +84,7 @@ def shares(rows: pd.DataFrame) -> alt.Chart:
                 alt.Tooltip("part:Q", title="Share", format=".1%"),
             ],
         )
-        .properties(height=max(620, 16 * len(costly)))
+        .properties(height=max(620, 20 * len(costly)))
     )
     return figure
 
@@ -104,7 +104,7 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
                 "kind:N",
                 sort=list(names.values()),
                 scale=alt.Scale(domain=list(names.values()), range=[palette.STUDENT, palette.DENSE]),
-                legend=alt.Legend(orient="top", title=None, direction="vertical"),
+                legend=alt.Legend(orient="top", title=None),
             ),
             tooltip=[
                 alt.Tooltip("part:N", title="Part"),

@@ -49,7 +49,7 @@ def loss_bars(rows: pd.DataFrame) -> alt.Chart:
                 "part:N",
                 sort=parts,
                 scale=alt.Scale(domain=parts, range=[palette.SOFT, palette.HARD]),
-                legend=alt.Legend(orient="top", direction="vertical", title=None, labelLimit=300),
+                legend=alt.Legend(orient="top", title=None),
             ),
             tooltip=[
                 alt.Tooltip("images:N", title="Of"),
@@ -84,7 +84,7 @@ def gradient_norm_lines(rows: pd.DataFrame, temperature: float) -> alt.LayerChar
                 "term:N",
                 sort=terms,
                 scale=alt.Scale(domain=terms, range=[palette.SOFT, palette.DENSE, palette.HARD]),
-                legend=alt.Legend(orient="top", title=None, direction="vertical", symbolType="stroke"),
+                legend=alt.Legend(orient="top", title=None, symbolType="stroke"),
             ),
             strokeDash=alt.StrokeDash(
                 "term:N", scale=alt.Scale(domain=terms, range=[[1, 0], [6, 3], [2, 2]]), legend=None
@@ -263,7 +263,7 @@ def reliability_lines(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             "network:N",
             sort=names,
             scale=alt.Scale(domain=names, range=colors[: len(names)]),
-            legend=alt.Legend(orient="top", title=None, direction="vertical", labelLimit=300),
+            legend=alt.Legend(orient="top", title=None),
         ),
     )
     points = base.mark_circle(opacity=0.8).encode(
@@ -337,7 +337,7 @@ def gain_intervals(
             f"{series}:N",
             sort=names,
             scale=scale,
-            legend=alt.Legend(orient="top", title=titles[2], labelLimit=300),
+            legend=alt.Legend(orient="top", title=titles[2]),
         ),
         tooltip=[
             alt.Tooltip(f"{across}:N", title=titles[0]),

@@ -9,30 +9,38 @@ from explorer import palette
 from explorer.pruning.methods import METHODS
 
 COLORS = {method.title: method.color for method in METHODS.values()}
+SHAPES = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+    "triangle-left",
+)
+POINT = alt.OverlayMarkDef(filled=True, size=60, opacity=1)
 
 
-def _height(rows: pd.DataFrame) -> int:
-    """Room for the plot, and below it a line of the legend for each method."""
-    return 300 + 30 * rows["method"].nunique()
+LEGEND = alt.Legend(orient="top", title=None)
+
+
+def _methods(rows: pd.DataFrame) -> list[str]:
+    # From the rows, not from COLORS: what the scale's domain leaves out, Vega-Lite does not draw, without a word.
+    return sorted(set(rows["method"]), key=list(COLORS).index)
 
 
 def _color(rows: pd.DataFrame) -> alt.Color:
-    # From the rows, not from COLORS: what the scale's domain leaves out, Vega-Lite does not draw, without a word.
-    names = sorted(set(rows["method"]), key=list(COLORS).index)
-    return alt.Color(
-        "method:N",
-        sort=names,
-        scale=alt.Scale(domain=names, range=[COLORS[name] for name in names]),
-        # Below the plot, or on a screen of 768 lines the curves begin where the screen ends.
-        legend=alt.Legend(
-            orient="bottom",
-            title=None,
-            direction="vertical",
-            labelLimit=300,
-            symbolOpacity=1,
-            symbolType="square",
-        ),
-    )
+    names = _methods(rows)
+    scale = alt.Scale(domain=names, range=[COLORS[name] for name in names])
+    return alt.Color("method:N", sort=names, scale=scale, legend=LEGEND)
+
+
+def _shape(rows: pd.DataFrame) -> alt.Shape:
+    """A shape for each method: there are more of them than colours that everybody can tell apart."""
+    names = _methods(rows)
+    scale = alt.Scale(domain=names, range=[SHAPES[list(COLORS).index(name) % len(SHAPES)] for name in names])
+    return alt.Shape("method:N", sort=names, scale=scale, legend=LEGEND)
 
 
 class Axis(NamedTuple):
@@ -98,7 +106,8 @@ def accuracy_curve(
         spread = base.mark_area(opacity=0.18).encode(y=alt.Y("accuracy_low:Q"), y2=alt.Y2("accuracy_high:Q"))
     else:
         spread = base.mark_rule(opacity=0.5).encode(y=alt.Y("accuracy_low:Q"), y2=alt.Y2("accuracy_high:Q"))
-    line = base.mark_line(point=True).encode(
+    line = base.mark_line(point=POINT).encode(
+        shape=_shape(rows),
         y=alt.Y(
             "accuracy:Q",
             title="Top-1 accuracy",
@@ -117,7 +126,7 @@ def accuracy_curve(
     layers = [spread, line]
     if guesses is not None and len(guesses):
         layers += _guesses(guesses, rows, across)
-    return alt.layer(*layers).properties(height=_height(rows))
+    return alt.layer(*layers).properties(height=400)
 
 
 def _guesses(guesses: pd.DataFrame, rows: pd.DataFrame, across: str) -> list[alt.Chart]:
@@ -145,11 +154,12 @@ def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     timed = rows[rows["speed_up"].notna() & (rows["recovery"] == "none")]
     line = (
         alt.Chart(timed)
-        .mark_line(point=True)
+        .mark_line(point=POINT)
         .encode(
+            shape=_shape(timed),
             x=_across("ratio"),
             y=alt.Y("speed_up:Q", title="Times faster than dense", scale=alt.Scale(zero=True)),
-            color=_color(rows),
+            color=_color(timed),
             tooltip=TOOLTIP,
         )
     )
@@ -158,7 +168,7 @@ def speed_curve(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         .mark_rule(strokeDash=[4, 4], color=palette.DENSE)
         .encode(y=alt.Y("speed_up:Q"))
     )
-    return alt.layer(same, line).properties(height=_height(rows))
+    return alt.layer(same, line).properties(height=400)
 
 
 QUANTITIES = {
@@ -204,8 +214,7 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             "form:N",
             sort=names,
             scale=alt.Scale(domain=names, range=[colors[name] for name in names]),
-            # In two columns, since four names beside each other do not fit a phone.
-            legend=alt.Legend(orient="top", title=None, columns=2),
+            legend=alt.Legend(orient="top", title=None),
         )
     )
     same = (

@@ -58,7 +58,7 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
                 domain=["architecture", "distillation", "pruning"],
                 range=[palette.ARCHITECTURE, palette.DISTILLATION, palette.PRUNING],
             ),
-            legend=alt.Legend(orient="top", columns=2),
+            legend=alt.Legend(orient="top"),
         ),
         shape=alt.Shape(
             "origin:N",

@@ -146,7 +146,7 @@ def _look(larger: float) -> dict[str, Any]:
 
     def letters(least: int, most: int) -> dict[str, str]:
         # They grow with the plot: a chart that fills a screen is read from the last row.
-        return {"expr": f"{larger:g} * clamp(width / 72, {least}, {most})"}
+        return {"expr": f"{larger:g} * clamp(width / 80, {least}, {most})"}
 
     words = {
         "labelColor": palette.INK,
@@ -157,9 +157,11 @@ def _look(larger: float) -> dict[str, Any]:
     legend = {
         # Black, Vega-Lite's own, is not seen on the dark theme.
         "symbolFillColor": palette.INK,
-        "symbolStrokeColor": palette.INK,
         "symbolOpacity": 1,
         "labelLimit": 300 * larger,
+        # As many names beside each other as there is room for: on a phone, one below the other.
+        "direction": "horizontal",
+        "columns": {"expr": f"max(1, floor(width / {larger:g} / clamp(width / 7, 170, 300)))"},
     }
     return {
         "axis": words,

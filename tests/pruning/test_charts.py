@@ -31,6 +31,7 @@ def test_accuracy_is_up_and_what_was_chosen_across(across: str) -> None:
         "x": across,
         "y": "accuracy",
         "color": "method",
+        "shape": "method",
         "detail": "recovery",
         "order": "ratio",
         "strokeDash": "recovery",
@@ -71,7 +72,7 @@ def test_a_guess_is_a_diamond_at_its_guess_and_a_line_to_what_was_counted(across
 def test_the_speed_up_is_up_the_ratio_across_and_1_is_marked() -> None:
     spec = spec_of(charts.speed_curve(TABLE))
     same, line = spec["layer"]
-    assert fields(line) == {"x": "ratio", "y": "speed_up", "color": "method"}
+    assert fields(line) == {"x": "ratio", "y": "speed_up", "color": "method", "shape": "method"}
     assert fields(same) == {"y": "speed_up"}
     assert data_of(spec, same) == [{"speed_up": 1.0}]
     drawn = data_of(spec, line)
