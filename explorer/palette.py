@@ -94,7 +94,7 @@ LOSS = (themed("#f4efe6", "#211d17"), "#b8860b", themed("#5c2018", "#ffdfc2"))
 CHANGE = (HARD, themed("#f1f4f7", "#1c2530"), SOFT)
 """From worse to better than labels alone."""
 
-FIRST, LAST = "#5f97a6", "#755aa0"
+FIRST, LAST = "#6497ac", "#7f5b94"
 """Of what has an order: parts of a network from input to output, steps of one quantity; see ``steps``."""
 
 

@@ -24,7 +24,7 @@ def budget_bar(parts: pd.DataFrame, limit: int) -> alt.LayerChart | alt.FacetCha
                 "part:N",
                 sort=order,
                 scale=alt.Scale(domain=order, range=_shades(order)),
-                legend=alt.Legend(orient="top", title=None),
+                legend=alt.Legend(orient="top", title=None, columns={"expr": "max(3, floor(width / 90))"}),
             ),
             order=alt.Order("position:Q"),
             tooltip=[
@@ -150,7 +150,7 @@ def family_curve(
         shape=alt.Shape(
             "kind:N",
             scale=alt.Scale(domain=kinds, range=[SHAPES[at % len(SHAPES)] for at in range(len(kinds))]),
-            legend=alt.Legend(orient="bottom", title=None),
+            legend=alt.Legend(orient="bottom", title=None, symbolStrokeColor=palette.INK),
         ),
         tooltip=_family_tooltip(),
     )

@@ -64,7 +64,7 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
             "origin:N",
             title=None,
             # Below, since on a narrow screen two legends do not fit side by side.
-            legend=alt.Legend(orient="bottom"),
+            legend=alt.Legend(orient="bottom", symbolStrokeColor=palette.INK),
         ),
         tooltip=[
             alt.Tooltip("title:N", title="State"),
