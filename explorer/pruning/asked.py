@@ -9,7 +9,7 @@ import pandas as pd
 
 from explorer.classroom import Prediction, Question
 from explorer.pruning.answers import AnswersSettings
-from explorer.pruning.forms import Form
+from explorer.pruning.forms import WHY, Form
 from explorer.pruning.methods import get_method
 from explorer.pruning.per_image import Flips
 from explorer.pruning.sensitivity import Cell
@@ -66,8 +66,8 @@ def marks(predictions: Sequence[Prediction]) -> pd.DataFrame | None:
     return pd.DataFrame(rows) if rows else None
 
 
-def zeroed_question(title: str, weights: str, images: str, rows: Sequence[Form], ratio: float) -> Question:
-    """Whether a network whose channels are zero, but still there, is faster.
+def race_question(title: str, weights: str, images: str, rows: Sequence[Form], ratio: float) -> Question:
+    """Whether a network whose channels are masked, but still there, is faster.
 
     Args:
         title: of the network.
@@ -78,14 +78,14 @@ def zeroed_question(title: str, weights: str, images: str, rows: Sequence[Form],
     """
     ms = {row.name: row.ms for row in rows if row.ms is not None}
     answer, because = None, ""
-    if {"dense", "zeroed"} <= set(ms):
-        answer = ms["dense"] / ms["zeroed"]
-        because = "It computes with its zeros as with any other number."
+    if {"dense", "masked"} <= set(ms):
+        answer = ms["dense"] / ms["masked"]
+        because = WHY
         if "sliced" in ms:
             because += f" Without these channels it is {ms['dense'] / ms['sliced']:.2f} times as fast."
     return Question(
         "race",
-        f"{title} with {ratio:.0%} of the channels set to zero, none taken out: how many times as fast as before?",
+        f"{title} with {ratio:.0%} of the channels masked, none taken out: how many times as fast as before?",
         (weights, images),
         "times",
         0,

@@ -209,8 +209,8 @@ def describe_speed(rows: Sequence[Form], ratio: float) -> str:
     times = {form.name: speed_up for form in rows if (speed_up := _speed_up(form, rows[0])) is not None}
     if len(times) < len(rows):
         return (
-            "Other programs kept this machine too busy to time the networks: their parameters, bytes, "
-            "multiply-adds and accuracies stand, the milliseconds have to be measured again."
+            f"{ratio:.0%} of the channels dropped. Other programs kept this machine too busy to time the networks: "
+            "their parameters, bytes, multiply-adds and accuracies stand, the milliseconds have to be measured again."
         )
     return (
         f"With {ratio:.0%} of the channels dropped, masks alone run {times['masked']:.2f} times as fast as the "

@@ -1,4 +1,4 @@
-"""Masked, zeroed, sliced: one ratio in three forms, and which quantities really change."""
+"""Masked, zeroed, sliced: one ratio in three forms, raced, and which quantities really change."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,25 +6,31 @@ from functools import partial
 import streamlit as st
 
 from explorer import ui
+from explorer.ledger import Origin
 from explorer.pruning import charts, forms
+from explorer.pruning.asked import race_question
 from explorer.pruning.forms import FORMS, Form, FormsSettings
 from explorer.pruning.page_asked import asked_forms
-from explorer.pruning.selection import FormsShown, MeasuredNetwork, PruningSelection
+from explorer.pruning.race import ROWS, Race, describe_race, milliseconds, position, race_of
+from explorer.pruning.race import SLOWED as SPEEDS
+from explorer.pruning.selection import USE, FormsShown, MeasuredNetwork, PruningSelection
 from explorer.ui import address
-from explorer.ui.instrument import Panel, StoredResult
+from explorer.ui.instrument import Panel, ShownResult, StoredResult, draw_beside_stored
+
+SIDE = 32  # pixels of a photograph at most
 
 
 def main(selection: PruningSelection) -> None:
-    """The question, the forms measured here or precomputed, and the answer to question 3-2."""
-    st.markdown(
-        "**Question 3-2.** Does pruning speed up inference? The same channels dropped in three ways: with masks "
-        "left on the weights, with the zeros baked in, and with the channels physically removed."
+    """The question, the race of the forms measured here or precomputed, and the answer to question 3-2."""
+    left, middle, right = st.columns([2, 2, 1], gap="medium", vertical_alignment="center")
+    left.markdown(
+        "**Question 3-2.** Does pruning speed up inference? The same channels are dropped in three ways: by masks on "
+        "the weights, by zeros in their place, or cut out."
     )
-    left, right = st.columns([3, 1], gap="large", vertical_alignment="bottom")
     address.slider(
         "dropped",
         "Share of the channels dropped",
-        at=left,
+        at=middle,
         step=0.05,
         format="percent",
         help=forms.METHOD.sentence,
@@ -41,14 +47,68 @@ def main(selection: PruningSelection) -> None:
     if len(shown.parts) < FORMS.steps(selection.spec(settings)):
         st.info("Only all four together can be compared: measure them here.", icon=":material/timer:")
         return
-    _show(shown.parts, shown.settings.ratio, len(selection.data.classes))
-    ui.provenance(shown.origin, shown.where)
-    if shown.beside is not None:
-        with st.expander("The stored figures"):
-            st.dataframe(forms.form_table(shown.beside.parts), hide_index=True, column_config=ui.COLUMNS)
-            ui.provenance("precomputed", shown.beside.where)
+    if not _race(selection, shown):
+        return
+    _bars(shown, len(selection.data.classes))
     measured = MeasuredNetwork.of(selection)
     ui.session().keep(FormsShown(measured, shown.parts, shown.settings.ratio, shown.origin, shown.where))
+
+
+def _race(selection: PruningSelection, shown: ShownResult[Form]) -> bool:
+    """The race, and its question before it; whether the figures may be shown."""
+    question = race_question(
+        selection.title, selection.weights, selection.images.whole, shown.parts, shown.settings.ratio
+    )
+    locked = ui.is_locked(question.key)
+    if locked and not ui.predict(question):
+        return False
+    raced: ShownResult[Form] | StoredResult[Form] = shown
+    origin: Origin = shown.origin
+    size = selection.data.input_size
+    if shown.beside is not None and race_of(shown.parts, size) is None:
+        raced, origin = shown.beside, "precomputed"  # what could not be timed here
+    race = race_of(raced.parts, size)
+    if race is not None:
+        _draw_race(selection, race, raced.settings.ratio)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            ui.provenance(origin, raced.where)
+        if not locked:
+            ui.predict(question)
+    return True
+
+
+def _draw_race(selection: PruningSelection, race: Race, ratio: float) -> None:
+    # All of them: what is stored may have been counted on more than the controls ask for.
+    images, order = ui.images(USE), position(race.images)
+    lanes = {each.lane: each for each in race.finishes}
+    ui.component(__file__, "race")(
+        key="race",
+        data={
+            # What makes it another race, which starts anew; the picture itself is long.
+            "of": f"{selection.weights} {images.key} {ratio:g} {race!r}",
+            "lanes": [
+                {
+                    "name": lane.name,
+                    "color": lane.color,
+                    "ms": lanes[lane].ms,
+                    "each": f"{milliseconds(lane.ms)} a batch of {race.batch}",
+                    "right": f"{lane.right.correct:,} of {lane.right.total:,} right",
+                    "finish": f"place {lanes[lane].place}, after {milliseconds(lanes[lane].ms)}",
+                }
+                for lane in race.lanes
+            ],
+            "images": race.images,
+            "batch": race.batch,
+            "speeds": [times for times in SPEEDS if times <= race.slowed],
+            "slowed": race.slowed,
+            "sheet": ui.contact_sheet(images, order, -(-race.images // ROWS), SIDE),
+            "columns": -(-race.images // ROWS),
+            "rows": ROWS,
+            "grey": images.images.ndim == 3,
+            "verdict": describe_race(race),
+        },
+    )
 
 
 def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
@@ -63,6 +123,17 @@ def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
     )
 
 
+def _bars(shown: ShownResult[Form], classes: int) -> None:
+    """Every quantity of every form; those that are stored beside those that were measured here."""
+    ratios = {shown.parts: shown.settings.ratio}
+    if shown.beside is None:
+        _show(shown.parts, shown.settings.ratio, classes)
+    else:
+        ratios[shown.beside.parts] = shown.beside.settings.ratio
+        draw_beside_stored(shown, lambda rows: _show(rows, ratios[tuple(rows)], classes))
+    ui.download("Three forms as CSV", partial(forms.form_table, shown.parts), "three_forms.csv")
+
+
 def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
     st.markdown(f"#### {forms.describe_speed(rows, ratio)}")
     table = forms.form_table(rows)
@@ -74,4 +145,3 @@ def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
     )
     st.caption(forms.explain_accuracies(rows, classes))
     st.dataframe(table, hide_index=True, column_config=ui.COLUMNS)
-    ui.download("Three forms as CSV", table, "three_forms.csv")

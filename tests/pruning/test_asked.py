@@ -47,13 +47,13 @@ def form(name: str, ms: float | None) -> Form:
 
 
 def test_zeros_are_as_fast_as_the_clock_says() -> None:
-    rows = [form("dense", 10.0), form("zeroed", 9.8), form("sliced", 4.0)]
-    question = asked.zeroed_question("Student", "w", "i", rows, 0.5)
+    rows = [form("dense", 10.0), form("masked", 9.8), form("sliced", 4.0)]
+    question = asked.race_question("Student", "w", "i", rows, 0.5)
     assert question.answer == pytest.approx(10 / 9.8)
     assert "50% of the channels" in question.text
     assert "2.50 times as fast" in question.because
     assert (
-        asked.zeroed_question("Student", "w", "i", [form("dense", 10.0), form("zeroed", None)], 0.5).answer
+        asked.race_question("Student", "w", "i", [form("dense", 10.0), form("masked", None)], 0.5).answer
         is None
     )
 

@@ -8,8 +8,8 @@ from explorer.pruning import examine
 from explorer.pruning.answers import ANSWERS
 from explorer.pruning.plan import MAX_FINETUNE, MAX_RECALIBRATE
 from explorer.ui.address import TABLE
-from tests.app import charts, downloads, guess, press, said
-from tests.pruning.app import pruning
+from tests.app import charts, component, downloads, guess, press, said
+from tests.pruning.app import STUDENT, pruning
 
 PRUNING_TABS = (
     "Curves",
@@ -36,6 +36,37 @@ def test_the_three_forms_are_measured_on_the_page() -> None:
     assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
     app.slider(key="dropped").set_value(0.8).run()
     assert said(app, "This run has other settings than the controls (channels dropped: shown 50%, asked 80%)")
+
+
+def test_the_race_replays_the_stored_milliseconds_and_waits_for_a_guess_where_the_link_asks_for_one() -> None:
+    tab = "Masked, zeroed, sliced"
+    app = pruning(tab, checkpoint="teacher", images="1000")
+    sent = component(app, "race")
+    table = app.dataframe[0].value.set_index("form")
+    for lane in sent["lanes"]:
+        row = table.loc[lane["name"]]
+        assert lane["ms"] == pytest.approx(row["ms"] * sent["images"] / sent["batch"])
+        assert lane["right"] == f"{round(1000 * row['accuracy']):,} of 1,000 right"
+    assert sent["verdict"].startswith("160 photographs: sliced is through after ")
+    assert sent["slowed"] in sent["speeds"]
+    locked = pruning(tab, checkpoint="teacher", images="1000", predict="race")
+    assert not charts(locked)
+    assert not said(locked, "times as fast as the dense network, baked-in")
+    guess(locked, "race", 1.5)
+    assert component(locked, "race") == sent
+    assert charts(locked)
+
+
+def test_own_forms_stand_beside_the_stored_ones() -> None:
+    app = pruning("Masked, zeroed, sliced", checkpoint=STUDENT, dropped="0.8")
+    before = charts(app)
+    press(app, "Measure here")
+    assert len(charts(app)) == 2 * len(before)
+    assert [len(table.value) for table in app.dataframe] == [4, 4]
+    assert said(app, "**Measured here**")
+    assert said(app, "**Stored**")
+    assert said(app, "80% of the channels dropped")
+    assert said(app, "50% of the channels dropped")
 
 
 def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
