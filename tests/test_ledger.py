@@ -20,7 +20,7 @@ from explorer.ledger import (
     to_json,
     to_link,
 )
-from explorer.networks import ResNetSpec, StudentSpec, cost_model_of_spec, parameter_count
+from explorer.networks import ResNetSpec, StudentSpec, cost_of, parameter_count
 
 DENSE = LedgerRow(
     "teacher",
@@ -241,7 +241,7 @@ def test_a_design_of_any_kind_has_a_row() -> None:
     spec = ResNetSpec(7, (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
     row = design_row(spec, 64)
     assert (row.network, row.params) == ("ResNet-18", parameter_count(spec.build()))
-    assert row.mult_adds == cost_model_of_spec(spec, 64).product_mult_adds(spec.channels)
+    assert row.mult_adds == cost_of(spec, 64).mult_adds
     assert row.identity != design_row(StudentSpec(), 64).identity
 
 

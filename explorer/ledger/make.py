@@ -2,26 +2,22 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from explorer.ledger.row import LedgerRow, Lesson, Origin
-from explorer.measure import Accuracy, eval_mode, multiply_adds, state_bytes
+from explorer.measure import Accuracy, state_bytes
 from explorer.networks import (
     NetworkSpec,
+    cost_of_network,
     describe,
     nonzero_count,
     parameter_count,
-    without_numbers,
 )
 
 
 def count_network(model: nn.Module, size: int) -> tuple[int, int, int]:
     """Parameters, those that are not zero, and multiply-adds for one image of ``size`` x ``size`` pixels."""
-    # In training mode BatchNorm refuses a single value per channel, which is what 32 pixels leave of an image.
-    with eval_mode(without_numbers(model)) as counted:
-        mult_adds = multiply_adds(counted, torch.zeros(1, 3, size, size, device="meta"))
-    return parameter_count(model), nonzero_count(model), mult_adds
+    return parameter_count(model), nonzero_count(model), cost_of_network(model, size).mult_adds
 
 
 def design_row(spec: NetworkSpec, size: int) -> LedgerRow:

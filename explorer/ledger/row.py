@@ -23,7 +23,7 @@ class LedgerRow:
         network: the kind and its widths.
         params: parameters stored, zeros included.
         nonzero: parameters that are not zero.
-        mult_adds: multiply-adds of convolutions and linear layers for one image.
+        mult_adds: multiply-adds for one image.
         input_size: side in pixels of that image.
         origin: how the figures were got; ``carried`` ones came in a file or link.
         where: the same as a sentence: device, images, date.

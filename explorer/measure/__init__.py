@@ -17,7 +17,7 @@ from explorer.measure.clock import (
 from explorer.measure.devices import devices, has_bfloat16, spared, spared_core, use_threads
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.order import other_order
-from explorer.measure.sizes import multiply_adds, state_bytes
+from explorer.measure.sizes import state_bytes
 from explorer.measure.speed import forward_speed
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "latencies",
     "logit_batches",
     "logits",
-    "multiply_adds",
     "other_order",
     "others_between",
     "paired",

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from explorer.measure.forward import at_once
-from explorer.networks import channel_groups, cost_model
+from explorer.networks import cost_of_network
 
 IMAGES, PASSES = 16, 3
 
@@ -20,9 +20,7 @@ def forward_speed(model: nn.Module, size: int) -> float:
         size: side of its input in pixels.
     """
     inputs = torch.zeros(at_once(size, IMAGES), 3, size, size).to(memory_format=torch.channels_last)
-    widths = {group.key: group.width for group in channel_groups(model)}
-    # By the graph: torch's own counter would bring in its compiler, which this process needs for nothing else.
-    work = cost_model(model, size).product_mult_adds(widths) * len(inputs)
+    work = cost_of_network(model, size).mult_adds * len(inputs)
     model(inputs)  # warms the caches up
     seconds = []
     for _ in range(PASSES):

@@ -15,12 +15,14 @@ from explorer.networks.builders import (
     wiring_of,
 )
 from explorer.networks.cost import (
+    COUNTED,
     Cost,
     CostModel,
     check_size,
     cost_model,
     cost_model_of_spec,
     cost_of,
+    cost_of_network,
     params_of,
 )
 from explorer.networks.counts import (
@@ -45,6 +47,7 @@ from explorer.networks.source import source_code, source_of_spec
 from explorer.networks.studentnet import StudentNet, StudentSpec
 
 __all__ = [
+    "COUNTED",
     "MAX_CLASSES",
     "MAX_WIDTH",
     "OPERATORS",
@@ -74,6 +77,7 @@ __all__ = [
     "cost_model",
     "cost_model_of_spec",
     "cost_of",
+    "cost_of_network",
     "depthwise_layers",
     "describe",
     "fold_batchnorm",

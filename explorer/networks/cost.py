@@ -5,7 +5,8 @@ a product of lengths, and its multiply-adds those times the pixels that it compu
 what the network costs at any other widths is then arithmetic with a few whole numbers.
 
 Counting follows torchinfo: a convolution takes its parameters, biases included, times the pixels of its output; every
-other layer takes its parameters once, a linear layer too that is applied to each pixel; functions take nothing.
+other layer takes its parameters once, a linear layer too that is applied to each pixel; functions take nothing. It is
+the one definition of multiply-adds in the explorer (``COUNTED`` says it for people).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,10 @@ from explorer.networks.builders import NetworkSpec, wiring_of
 from explorer.networks.graph import Step, graph_of, values_at
 from explorer.networks.groups import AxisLength, axis_lengths, channel_groups, weight_of
 
+COUNTED = (
+    "Multiply-adds for one image as torchinfo counts them: a convolution's parameters times the pixels of its output, "
+    "every other layer's parameters once. Other tools leave out biases and BatchNorm, or count two operations for each."
+)
 MAX_PARAMETERS = 64_000_000  # 256 MB in float32
 
 Widths = Mapping[str, int] | Sequence[int]
@@ -46,14 +51,14 @@ class LayerFormula:
         axes: lengths of the axes of its weight.
         bias: lengths of the axes of its bias; none if it has none.
         uses: how often its parameters count for one image, all calls together.
-        pixels: how often its weight is multiplied for one image, all calls together; 0 if it multiplies no matrix.
+        multiplies: whether its weight is one of a convolution or of a linear layer.
     """
 
     layer: str
     axes: tuple[AxisLength, ...]
     bias: tuple[AxisLength, ...]
     uses: int
-    pixels: int
+    multiplies: bool
 
     def weights(self, widths: Sequence[int]) -> int:
         """Entries of its weight, at these widths of the groups in order."""
@@ -93,12 +98,7 @@ class CostModel:
     def layer_weights(self, widths: Widths) -> dict[str, int]:
         """Entries of the weight of each convolution and linear layer, without biases, by module name."""
         ordered = self._ordered(widths)
-        return {each.layer: each.weights(ordered) for each in self.layers if each.pixels}
-
-    def product_mult_adds(self, widths: Widths) -> int:
-        """Multiply-adds by the other usual count, torch's: of convolutions and linear layers, without biases."""
-        ordered = self._ordered(widths)
-        return sum(each.weights(ordered) * each.pixels for each in self.layers)
+        return {each.layer: each.weights(ordered) for each in self.layers if each.multiplies}
 
     def _ordered(self, widths: Widths) -> Sequence[int]:
         ordered = [widths[key] for key in self.groups] if isinstance(widths, Mapping) else widths
@@ -117,7 +117,7 @@ def cost_model(model: nn.Module, size: int | None) -> CostModel:
     """
     values, lengths = {} if size is None else values_at(model, size), axis_lengths(model)
     uses: dict[str, int] = {}
-    pixels: dict[str, int] = {}
+    multiplying: set[str] = set()
     for step in graph_of(model).steps:
         layer, kind = step.layer or step.parameter, step.operator.channels
         if (
@@ -129,14 +129,15 @@ def cost_model(model: nn.Module, size: int | None) -> CostModel:
             area = _area(values.get(step.name), kind)
             # A layer that is used twice has its parameters once, but computes twice.
             uses[layer] = uses.get(layer, 0) + _uses(model, step, area)
-            pixels[layer] = pixels.get(layer, 0) + (area if kind in ("convolution", "linear") else 0)
+            if kind in ("convolution", "linear"):
+                multiplying.add(layer)
     formulas = []
     for layer, often in uses.items():
         shape = cast(Tensor, weight_of(model, layer)).shape
         axes = tuple(lengths.get((layer, axis), AxisLength(length, ())) for axis, length in enumerate(shape))
         bias = getattr(attrgetter(layer)(model), "bias", None)
         biases = () if bias is None else axes[: bias.ndim]
-        formulas.append(LayerFormula(layer, axes, biases, often, pixels[layer]))
+        formulas.append(LayerFormula(layer, axes, biases, often, layer in multiplying))
     unused = sum(
         parameter.numel()
         for name, parameter in model.named_parameters()
@@ -165,6 +166,11 @@ def _uses(model: nn.Module, step: Step, area: int) -> int:
     module = model.get_submodule(holder)
     called = type(module).forward is not nn.Module.forward and not list(module.children())
     return int(called and key in ("weight", "bias"))
+
+
+def cost_of_network(model: nn.Module, size: int) -> Cost:
+    """What a network costs for one image of ``size`` x ``size`` pixels; masked weights count in full."""
+    return cost_model(model, size).cost([group.width for group in channel_groups(model)])
 
 
 def cost_model_of_spec(spec: NetworkSpec, size: int | None) -> CostModel:

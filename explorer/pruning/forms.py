@@ -16,8 +16,8 @@ import torchinfo
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, multiply_adds, state_bytes
-from explorer.networks import Kept, parameter_count, remove, zero
+from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, state_bytes
+from explorer.networks import Kept, cost_of_network, parameter_count, remove, zero
 from explorer.pruning.amount import cost_when_pruned
 from explorer.pruning.masks import check_ratio
 from explorer.pruning.methods import METHODS
@@ -41,7 +41,7 @@ class Form:
         total: images.
         params: parameters it stores, zeros included (a mask is not a parameter).
         torchinfo_params: what torchinfo prints as total, which counts only the ones of a mask.
-        mult_adds: multiply-adds of convolutions and linear layers for one image.
+        mult_adds: multiply-adds for one image, masked weights in full.
         file_bytes: size of its state_dict as safetensors.
         zipped_bytes: the same through zlib.
         ms: median milliseconds for a batch of 32, measured in turn with the other forms; None where
@@ -117,7 +117,7 @@ def forms(
             right.total,
             parameter_count(network),
             counted,
-            multiply_adds(network, inputs),
+            cost_of_network(network, inputs.shape[-1]).mult_adds,
             *state_bytes(network.state_dict()),
             timed.median,
             timed.low,

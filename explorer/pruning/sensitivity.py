@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from explorer.measure import BATCH, Accuracy, multiply_adds
-from explorer.networks import Piece, maskable_weights, pieces
+from explorer.measure import BATCH, Accuracy
+from explorer.networks import Piece, channel_groups, cost_model, maskable_weights, pieces
 from explorer.pruning.masks import check_ratio
 from explorer.work.identity import percentages, setting
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -158,11 +158,9 @@ def _work_behind(spec: InstrumentSpec[Any]) -> tuple[int, ...]:
     if counted is None:
         network = spec.network.load()
         weights, sequence = set(maskable_weights(network)), pieces(network)
-        x, costs = torch.zeros(1, 3, spec.data.input_size, spec.data.input_size), []
-        with torch.inference_mode():
-            for piece in sequence:
-                costs.append(multiply_adds(_Runs(piece), x))
-                x = piece.run(x)
+        widths = [group.width for group in channel_groups(network)]
+        layers = cost_model(network, spec.data.input_size).layer_costs(widths)
+        costs = [sum(layers[each].mult_adds for each in piece.layers if each in layers) for piece in sequence]
         behind = []
         for number, piece in enumerate(sequence):
             for layer in (each for each in piece.layers if each in weights):
@@ -171,17 +169,6 @@ def _work_behind(spec: InstrumentSpec[Any]) -> tuple[int, ...]:
         counted = tuple(behind)
         _counted.put(key, counted)
     return counted
-
-
-class _Runs(nn.Module):
-    """A piece as a module of its own, for a counter that wants one."""
-
-    def __init__(self, piece: Piece) -> None:
-        super().__init__()
-        self.network, self.piece = piece.model, piece
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.piece.run(x)
 
 
 def sensitivity_table(cells: Sequence[Cell]) -> pd.DataFrame:

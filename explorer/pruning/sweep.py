@@ -18,10 +18,9 @@ from explorer.measure import (
     keep_freed_memory,
     latencies,
     logits,
-    multiply_adds,
     state_bytes,
 )
-from explorer.networks import nonzero_count, parameter_count
+from explorer.networks import cost_of_network, nonzero_count, parameter_count
 from explorer.pruning.amount import cost_when_pruned
 from explorer.pruning.engine import Precision, PrunedNetwork, Setting
 from explorer.pruning.methods import METHODS, get_method
@@ -172,7 +171,7 @@ class _Meter:
             counted.total,
             parameter_count(plain),
             nonzero_count(plain),
-            multiply_adds(plain, self.some),
+            cost_of_network(plain, self.some.shape[-1]).mult_adds,
             timed.median,
             timed.low,
             timed.high,

@@ -18,6 +18,7 @@ from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
 from explorer.markup import escape_markup
+from explorer.networks import COUNTED
 from explorer.ui import address
 from explorer.ui.projector import LARGER, draw_switch, enlarged, projector
 from explorer.ui.session import session
@@ -47,7 +48,7 @@ COLUMNS = {
     "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
     "torchinfo says": st.column_config.NumberColumn(format="localized"),
     "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
-    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized"),
+    "mult_adds": st.column_config.NumberColumn("multiply-adds", format="localized", help=COUNTED),
     "ms": st.column_config.NumberColumn("ms, median", format="%.2f"),
     "ms_low": st.column_config.NumberColumn("ms, 1st quartile", format="%.2f"),
     "ms_high": st.column_config.NumberColumn("ms, 3rd quartile", format="%.2f"),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.measure import accuracy, logits, multiply_adds, state_bytes
+from explorer.measure import accuracy, logits, state_bytes
 from explorer.networks import nonzero_count, parameter_count
 from explorer.pruning.answers import ANSWERS, BATCH, AnswersSettings, PrunedAnswers, pruned_network
 from explorer.pruning.engine import prune_network
@@ -22,6 +22,7 @@ from explorer.pruning.recovery import finetune, recalibrate
 from explorer.pruning.sweep import SWEEP, SweepRow, rows_asked_for, settings_of
 from explorer.work.instrument import Instrument, measure
 from explorer.work.progress import Update, follow
+from tests.networks.test_cost import counted
 from tests.pruning import toy
 
 QUICK = SweepSettings(("global-l1", "channels-l1"), (0.3, 0.6), repeats=0, images=90)
@@ -66,7 +67,7 @@ def test_every_row_of_a_sweep_with_recoveries_is_that_of_a_plain_loop_on_the_tra
         assert abs(row.correct - expected.correct) <= 1, "folded, one answer may turn by rounding"
         assert row.total == 90
         assert (row.params, row.nonzero) == (parameter_count(network), nonzero_count(network))
-        assert row.mult_adds == multiply_adds(network, test.inputs()[:1])
+        assert row.mult_adds == counted(network, toy.SIDE).mult_adds
         assert (row.file_bytes, row.zipped_bytes) == state_bytes(network.state_dict())
         other = by_hand(row.method, row.ratio, AFTER[row.recovery], recovering="test")
         on_test_images.append(state_bytes(other.state_dict())[1])
@@ -160,10 +161,9 @@ def test_identities_differ_by_weights_and_by_every_setting(
 
 
 def test_the_work_of_a_sweep_is_what_its_parts_take() -> None:
-    dense = multiply_adds(toy.ToyNetwork().load(), torch.zeros(1, 3, toy.SIDE, toy.SIDE))
+    dense = counted(toy.ToyNetwork().load(), toy.SIDE).mult_adds
     once = SWEEP.work(toy.spec_of(replace(QUICK, methods=("global-l1",), ratios=(0.5,))))
-    # By torchinfo's count, with BatchNorm: a little above that of the convolutions alone.
-    assert 1.0 <= once / (90 * dense) < 1.05
+    assert once == 90 * dense
     assert SWEEP.work(toy.spec_of(replace(QUICK, methods=("global-l1",)))) == 2 * once
     removing = SWEEP.work(toy.spec_of(replace(QUICK, methods=("channels-l1",), ratios=(0.5,))))
     assert 0.2 < removing / once < 0.7, "half the channels"
