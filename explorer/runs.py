@@ -55,7 +55,7 @@ DATA = BUNDLED  # what the runs below train on
 STUDENT_RECIPE = Recipe(epochs=18, max_lr=0.2, weight_decay=2e-4, seed=1)
 UNDER_60K = StudentSpec(48, (48, 96, 192, 106), classes=10)
 REPORT = StudentSpec(classes=10)
-# Smaller networks of the report's proportions, for accuracy against parameters.
+# Smaller networks of the sample report's proportions, for accuracy against parameters.
 SMALLER = {
     "5k": StudentSpec(10, (10, 20, 40, 22), classes=10),
     "10k": StudentSpec(16, (16, 32, 64, 35), classes=10),
@@ -67,7 +67,7 @@ _PLAIN = replace(STUDENT_RECIPE, precision="bfloat16")
 # The designs that are compared, name -> (title, spec, recipe).
 DESIGNS: Mapping[str, tuple[str, NetworkSpec, Recipe]] = {
     "student-60k": ("Student under 60,000", UNDER_60K, STUDENT_RECIPE),
-    "report": ("The report's StudentNet", REPORT, STUDENT_RECIPE),
+    "report": ("The sample's StudentNet", REPORT, STUDENT_RECIPE),
     **{
         f"student-{size}": (f"Student of about {size}", spec, STUDENT_RECIPE)
         for size, spec in SMALLER.items()

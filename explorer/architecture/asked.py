@@ -1,6 +1,6 @@
 """What a class is asked about a design before it sees the verdict.
 
-Always about the report's own network: widths are under the hand, and a question must not change with every move.
+Always about the sample report's network: widths are under the hand, and a question must not change with every move.
 """
 
 from explorer.architecture.budget import budget
@@ -16,7 +16,7 @@ def halved_question(spec: NetworkSpec = ASKED) -> Question:
     before, after = params_of(spec), params_of(half)
     return Question(
         "verdict",
-        f"The report's StudentNet has {before:,} parameters. Every width is halved: what share of them is left?",
+        f"The sample report's StudentNet has {before:,} parameters. Every width is halved: what share of them is left?",
         (repr(spec),),
         "%",
         digits=1,
@@ -33,7 +33,7 @@ def busiest_question(spec: NetworkSpec = ASKED, size: int = 224) -> Question:
     adds, params = (parts[name] / parts[name].sum() for name in ("mult-adds", "parameters"))
     return Question(
         "layers",
-        f"One image of {size} pixels goes through the report's StudentNet. Which part multiplies and adds the most?",
+        f"One image of {size} pixels, the sample report's StudentNet: which part multiplies and adds the most?",
         (repr(spec), str(size)),
         options=tuple(parts["part"]),
         answer=busiest,

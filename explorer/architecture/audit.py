@@ -1,4 +1,4 @@
-"""The report's own answer 1-2, held against the network whose code it shows."""
+"""The sample report's answer 1-2, held against the network whose code it shows."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ QUOTED = (
     *(576, 128, 0, 8_192, 256, 0),
     *(1_152, 256, 0, 32_768, 512, 0),
 )
-"""The parameter column of the table that the report shows."""
+"""The parameter column of the table that the sample report shows."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What the report's table leaves out, computed from its own network.
+    """What the sample report's table leaves out, computed from its own network.
 
     Attributes:
         total: parameters of the network.
-        shown: sum of the rows the report shows.
+        shown: sum of the rows the sample report shows.
         missing: the rows it does not show: columns layer, type, parameters.
         agrees: whether the rows it shows are right as far as they go.
     """

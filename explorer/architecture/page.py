@@ -25,7 +25,7 @@ DRAWN = "The network"
 TABS: dict[str, Callable[[Design], None]] = {
     "Layers": page_detail.layers,
     "The trained family": page_detail.trained,
-    "The report's answer": page_detail.report,
+    "The audit": page_detail.report,
 }
 
 

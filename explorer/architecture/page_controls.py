@@ -50,7 +50,7 @@ class Start:
 def _titles() -> dict[str, str]:
     """The networks that can be edited, by their name in the address."""
     sources = ui.workspace().all_sources
-    titles = {OWN_DESIGN: "StudentNet, from the report"}
+    titles = {OWN_DESIGN: "StudentNet, from the sample report"}
     titles |= {each.key: each.title for each in presets() if each.spec.kind != REPORT.kind}
     return titles | {name: source.card.title for name, source in sources.items() if name not in titles}
 
@@ -202,7 +202,7 @@ def _presets_of_studentnet() -> None:
     for preset in presets():
         if isinstance(preset.spec, StudentSpec):
             named[preset.title] = preset.spec
-    named[f"The report's, scaled by one factor to fit {limit:,}"] = scale_to_limit(REPORT, limit)
+    named[f"The sample's, scaled by one factor to fit {limit:,}"] = scale_to_limit(REPORT, limit)
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for title, spec in named.items():
             st.button(

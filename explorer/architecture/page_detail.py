@@ -185,14 +185,14 @@ def _code(design: Design) -> None:
 
 
 def report(design: Design) -> None:
-    """The report's own answer 1-2, audited."""
+    """The audit of the sample report's answer 1-2."""
     result = audit()
     missing = int(result.missing["parameters"].sum())
     st.markdown(
-        f"The report gives its total as \u201c{CLAIM}\u201d. Its table stops at {LAST_ROW}: the rows it shows are "
-        f"{'right and ' if result.agrees else ''}sum to **{result.shown:,}**, already more than {CLAIMED:,}. The rows "
-        f"it does not show hold **{missing:,}**, and together they are **{result.total:,}**. Nor is 0.38M 38,000: "
-        "it is 380,000."
+        f"The sample report gives its total as \u201c{CLAIM}\u201d. Its table stops at {LAST_ROW}. The rows it shows "
+        f"are {'right and ' if result.agrees else ''}sum to **{result.shown:,}**, already more than {CLAIMED:,}. "
+        f"The rows it does not show hold **{missing:,}**; together they are **{result.total:,}**. Nor is 0.38M "
+        "38,000: it is 380,000."
     )
     st.dataframe(
         result.missing,
@@ -201,5 +201,5 @@ def report(design: Design) -> None:
     )
     st.caption("The missing rows.")
     ui.provenance(
-        "computed", "by torchinfo, from the network whose code the report shows; the claim is quoted."
+        "computed", "by torchinfo, from the network whose code the sample report shows; the claim is quoted."
     )

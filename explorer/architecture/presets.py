@@ -63,11 +63,11 @@ def presets(classes: int = HOMEWORKS[0].classes) -> tuple[Preset, ...]:
     """Networks to begin with, in the order in which they are offered.
 
     >>> [preset.title for preset in presets()][:2]
-    ["The report's StudentNet", 'Tiny StudentNet']
+    ["The sample's StudentNet", 'Tiny StudentNet']
     """
     spring_2023, spring_2022 = HOMEWORKS
     return (
-        Preset("report", "The report's StudentNet", REPORT.with_classes(classes), spring_2023),
+        Preset("report", "The sample's StudentNet", REPORT.with_classes(classes), spring_2023),
         Preset("tiny", "Tiny StudentNet", StudentSpec(8, (8, 16, 32, 18), classes), spring_2023),
         Preset("under-60k", "StudentNet under 60,000", UNDER_60K.with_classes(classes), spring_2023),
         Preset("course-2023", "The course's starter of 2023", StarterSpec(classes, WIDTHS_2023), spring_2023),

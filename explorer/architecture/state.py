@@ -10,7 +10,7 @@ from explorer.networks import NetworkSpec, StudentSpec
 class ArchitectureState:
     """A design: the network, its input size in pixels, and the most parameters allowed.
 
-    Without arguments it is the report's own network against the limit it had to keep.
+    Without arguments it is the sample report's network against the limit it had to keep.
     """
 
     spec: NetworkSpec = field(default_factory=StudentSpec)

@@ -39,7 +39,7 @@ def loss_fn_kd(
     alpha: float = 0.5,
     temperature: float = 1.0,
 ) -> Tensor:
-    """The report's distillation loss (question 2-1): a scalar in nats.
+    """The sample report's distillation loss (question 2-1): a scalar in nats.
 
     Args:
         student_logits: (N, C).

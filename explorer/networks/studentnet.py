@@ -1,4 +1,4 @@
-"""StudentNet: the report's network (question 1-1) with free widths."""
+"""StudentNet: the sample report's network (question 1-1) with free widths."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +16,7 @@ MAX_KERNEL = 15
 
 @dataclass(frozen=True)
 class StudentSpec:
-    """Everything that defines a StudentNet. The defaults are the report's network.
+    """Everything that defines a StudentNet. The defaults are the sample report's network.
 
     Attributes:
         stem: output channels of the 7x7 stride-2 stem convolution.
@@ -108,7 +108,7 @@ class StudentSpec:
 def depthwise_separable(
     inputs: int, outputs: int, *, kernel: int, stride: int, biases: tuple[bool, bool]
 ) -> nn.Sequential:
-    """The report's ``dwpw_conv``: depthwise convolution, BN, ReLU, pointwise convolution, BN, ReLU.
+    """The sample report's ``dwpw_conv``: depthwise convolution, BN, ReLU, pointwise convolution, BN, ReLU.
 
     ``biases`` says whether the depthwise and the pointwise convolution carry one.
     """
@@ -123,7 +123,7 @@ def depthwise_separable(
 
 
 class StudentNet(nn.Module):
-    """The report's network with free widths, and its module names, so that its state_dict loads.
+    """The sample report's network with free widths, and its module names, so that its state_dict loads.
 
     Input (N, 3, H, W) float, output (N, classes) logits.
 

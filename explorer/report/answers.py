@@ -1,4 +1,4 @@
-"""The homework's six questions, answered for a subject, the seed report's answers beside them.
+"""The homework's six questions, answered for a subject, the sample report's answers beside them.
 
 An answer is a list of blocks; ``render`` turns them into Markdown or HTML and the page draws them.
 Every number in a block comes out of the engine.
@@ -82,7 +82,7 @@ def _architecture(subject: ReportSubject) -> ReportAnswer:
             CodeBlock(source_of_spec(subject.spec), "student_net.py"),
         ),
         VerdictBlock(
-            f"The report's code runs; its network has {params_of(StudentSpec()):,} parameters.",
+            f"The sample report's code runs; its network has {params_of(StudentSpec()):,} parameters.",
             holds=True,
         ),
         Provenance("computed", "the file asserts its own number of parameters when it is run."),
@@ -121,8 +121,8 @@ def _counted(subject: ReportSubject) -> ReportAnswer:
             CodeBlock(torchsummary_text(costs), "torchsummary.txt"),
         ),
         VerdictBlock(
-            f"The report gives “{CLAIM}”. Its table stops at {LAST_ROW}; the rows it shows sum to {seed.shown:,}, "
-            f"the missing ones hold {missing:,}, together {seed.total:,}: "
+            f"The sample report gives “{CLAIM}”. Its table stops at {LAST_ROW}. "
+            f"The rows it shows sum to {seed.shown:,}, the missing ones hold {missing:,}, together {seed.total:,}: "
             + ", ".join(
                 f"{abs(seed.total - limit):,} {'over' if seed.total > limit else 'inside'} the {term} limit"
                 for term, limit in LIMITS.items()
@@ -184,7 +184,8 @@ def _loss(subject: ReportSubject) -> ReportAnswer:
             ),
         ),
         VerdictBlock(
-            f"The report's function, run on the same logits, differs from the engine's by at most {worst:.1e} nats: "
+            "The sample report's function, run on the same logits, differs from the engine's by at most "
+            f"{worst:.1e} nats: "
             "alpha weighs the soft term and what it computes is KL(teacher || student).",
             holds=bool(worst < 1e-9),
         ),
@@ -226,7 +227,7 @@ def _temperature(subject: ReportSubject) -> ReportAnswer:
                 {"T": "g", "entropy": ".4f", "effective classes": ".3f", "largest probability": ".4f"},
             ),
         ),
-        VerdictBlock(f"The report answers “{quoted.TEMPERATURE}”", holds=rises),
+        VerdictBlock(f"The sample report answers “{quoted.TEMPERATURE}”", holds=rises),
         subject.batch.where,
         {"temperature": subject.temperature, "entropy": float(here["entropy"])},
     )

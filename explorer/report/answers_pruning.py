@@ -69,7 +69,7 @@ def answer_curve(subject: ReportSubject) -> ReportAnswer:
                 | dict.fromkeys(("accuracy", "95 % from", "95 % to"), ".4f"),
             ),
         ),
-        VerdictBlock("The report's plot is missing.", holds=False),
+        VerdictBlock("The sample report's plot is missing.", holds=False),
         subject.sweep.where,
         # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
         {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in rows},
@@ -118,8 +118,8 @@ def answer_speed(subject: ReportSubject) -> ReportAnswer:
 
 
 def _audit_speed(named: dict[str, Form]) -> VerdictBlock:
-    """The seed report's answer, held against the times, if there are any."""
-    said = f"The report: “{quoted.SPEED}”"
+    """The sample report's answer, held against the times, if there are any."""
+    said = f"The sample report: “{quoted.SPEED}”"
     if any(form.ms is None for form in named.values()):
         return VerdictBlock(f"{said} No times could be measured here, so this stays open.", holds=False)
     holds = _faster(named, "sliced") and not _faster(named, "masked")

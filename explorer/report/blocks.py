@@ -71,7 +71,7 @@ class ReportAnswer:
         number: of the question ("1-2").
         question: in short.
         blocks: the answer.
-        audit: the seed report's answer, held against the same measurements.
+        audit: the sample report's answer, held against the same measurements.
         where: how the numbers were got.
         facts: the numbers of the answer by name, as the engine gave them.
     """

@@ -45,7 +45,7 @@ from explorer.workspace import Workspace
 
 
 def answers_tab() -> None:
-    """Every answer with the seed report's beside it, and the report as files."""
+    """Every answer with the audit of the sample report's beside it, and your report as files."""
     subject = _subject()
     answers = ui.kept(partial(answer_questions, subject))
     st.markdown(f"{ui.escape_markup(subject.first_line)} This is what the lessons now show: change it there.")
@@ -54,7 +54,7 @@ def answers_tab() -> None:
     page, text, values = st.columns(3)
     # Built when pressed, once for all visitors: drawing the figures takes a second or two.
     page.download_button(
-        "Report as HTML",
+        "Your report as HTML",
         partial(ui.kept, partial(ui.make_file, to_html, document)),
         "report.html",
         "text/html",
@@ -65,7 +65,7 @@ def answers_tab() -> None:
         help="One file with everything in it; prints on A4.",
     )
     text.download_button(
-        "Report as Markdown",
+        "Your report as Markdown",
         partial(ui.kept, partial(ui.make_file, to_zip, document)),
         "report.zip",
         "application/zip",
@@ -173,7 +173,7 @@ def _draw_answer(answer: ReportAnswer) -> None:
         if answer.facts:
             ui.provenance(answer.where.origin, answer.where.text)
     with theirs, st.container(border=True):
-        st.markdown("**The seed report, audited**")
+        st.markdown("**The audit of the sample report**")
         (st.success if answer.audit.holds else st.warning)(
             answer.audit.text, icon=":material/check:" if answer.audit.holds else ":material/priority_high:"
         )

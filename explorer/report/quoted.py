@@ -1,4 +1,4 @@
-"""What the seed report says, quoted, so that it can be held against what is measured."""
+"""What the sample report says, quoted, so that it can be held against what is measured."""
 
 QUESTIONS = {
     "1-1": "The architecture of the student network",
@@ -19,13 +19,13 @@ def loss_fn_kd(student_logits, labels, teacher_logits, alpha=0.5, temperature=1.
 
     return loss
 """
-"""The report's answer 2-1."""
+"""The sample report's answer 2-1."""
 
 TEMPERATURE = "Using a higher value for T produces a softer probability distribution over classes."
-"""The report's answer 2-2."""
+"""The sample report's answer 2-2."""
 
 SPEED = (
     "Structured pruning can more effectively improve the inference speed of the model [...], while unstructured "
     "pruning [...] the inference speed is not significantly improved."
 )
-"""The heart of the report's answer 3-2."""
+"""The heart of the sample report's answer 3-2."""

@@ -124,7 +124,9 @@ def to_markdown(document: ReportDocument) -> str:
     for answer in document.answers:
         parts.append(f"## Question {answer.number}: {answer.question}")
         parts += [_markdown_block(answer, block) for block in answer.blocks]
-        parts.append(f"*The seed report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}")
+        parts.append(
+            f"*Audit: the sample report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}"
+        )
         parts.append(f"<small>{answer.where.origin}: {escape_markup(answer.where.text)}</small>")
     if document.rows:
         figure = f"![{_ledger_alt(document)}](figures/ledger.svg)"

@@ -51,12 +51,12 @@ def _to_architecture() -> None:
         places.page("architecture"), label="**Design one that fits**", icon=":material/account_tree:"
     )
     heaviest = (
-        f"Its heaviest layer, {costs.heaviest.name}, is in the rows that the report leaves out."
+        f"Its heaviest layer, {costs.heaviest.name}, is in the rows that the sample report leaves out."
         if costs.heaviest in costs.layers[len(QUOTED) :]
         else f"Its heaviest layer is {costs.heaviest.name}."
     )
     st.markdown(
-        f"The report gives “{CLAIM}” as its network's parameters. It has **{costs.total_params:,}**, "
+        f"The sample report gives “{CLAIM}” as its network's parameters. It has **{costs.total_params:,}**, "
         f"**{abs(over):,}** {'over' if over > 0 else 'inside'} the limit of {LIMIT:,}. {heaviest}"
     )
     ui.provenance("computed", "by torchinfo.")

@@ -100,7 +100,7 @@ def over(app: AppTest) -> int:
         ("Layers", "Against standard convolutions", 1),
         ("Layers", "As code", 1),
         ("The trained family", "What each costs", 2),
-        ("The report's answer", "What each costs", 1),
+        ("The audit", "What each costs", 1),
     ],
 )
 def test_every_tab_draws(tab: str, side: str, things: int) -> None:
@@ -194,7 +194,7 @@ def test_the_limit_is_a_terms_or_ones_own() -> None:
         ("Tiny", 8),
         ("StudentNet under 60,000", 48),
         ("scaled by one factor", 48),
-        ("The report's StudentNet", 64),
+        ("The sample's StudentNet", 64),
     ],
 )
 def test_a_preset_fills_the_controls(preset: str, stem: int) -> None:

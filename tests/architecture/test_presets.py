@@ -25,11 +25,11 @@ def test_the_courses_ask_for_what_they_are_known_to_ask_for() -> None:
 
 def test_the_presets_have_the_parameters_they_are_known_by() -> None:
     costs = {preset.title: cost_of(preset.spec).params for preset in presets()}
-    assert costs["The report's StudentNet"] == 99_060
+    assert costs["The sample's StudentNet"] == 99_060
     assert costs["The course's starter of 2023"] == 59_723
     assert costs["The course's starter of 2022"] == 87_907
     over = {preset.title for preset in presets() if costs[preset.title] > preset.course.limit}
-    assert over == {"The report's StudentNet"}
+    assert over == {"The sample's StudentNet"}
     assert len({preset.spec.kind for preset in presets()}) == 4
     assert {preset.spec.classes for preset in presets(7)} == {7}
 
