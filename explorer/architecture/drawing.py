@@ -134,7 +134,7 @@ def drawing(spec: NetworkSpec, size: int = 224) -> Drawing:
         part, kind, axis = layout[formula.layer]
         channels, layer = formula.axes[axis], DrawnLayer(kind, formula)
         last = blocks[-1] if blocks else None
-        if last and not formula.pixels and (last.part, last.channels) == (part, channels):
+        if last and not formula.multiplies and (last.part, last.channels) == (part, channels):
             blocks[-1] = Block(part, channels, (*last.layers, layer))
         else:
             blocks.append(Block(part, channels, (layer,)))
