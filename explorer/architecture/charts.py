@@ -84,7 +84,7 @@ def shares(rows: pd.DataFrame) -> alt.Chart:
                 alt.Tooltip("part:Q", title="Share", format=".1%"),
             ],
         )
-        .properties(height=max(620, 20 * len(costly)))
+        .properties(height=max(360, 20 * len(costly)))
     )
     return figure
 

@@ -2,6 +2,7 @@
 // weight is as a function of the widths; all that is shown while the hand moves is arithmetic with these. Python hears
 // the widths at which the hand lets go. The browser test compares the figures with the engine's.
 const STEP = 8; // channels, by page keys; and what the sentence under the drawing tells the price of
+const NAMED = 4; // layers at most that hang together
 const FILLED = 0.74; // of the height that the tallest block is drawn at, so that there is room to drag it up
 const SETTLED = 450; // ms without a key until Python is told
 
@@ -32,14 +33,16 @@ function costOf(layer, widths) {
 }
 
 function measure(drawing, widths) {
-  const found = { params: drawing.unused, adds: 0, blocks: [], heaviest: null, most: 0 };
+  const found = { params: drawing.unused, adds: 0, blocks: [], most: { params: [0, null], adds: [0, null] } };
   for (const block of drawing.blocks) {
     const own = { params: 0, adds: 0, channels: long(block.channels, widths) };
     for (const layer of block.layers) {
       const cost = costOf(layer, widths);
       own.params += cost.params;
       own.adds += cost.adds;
-      if (layer.kind && cost.params > found.most) [found.heaviest, found.most] = [layer, cost.params];
+      for (const key of ["params", "adds"]) {
+        if (layer.kind && cost[key] > found.most[key][0]) found.most[key] = [cost[key], layer];
+      }
     }
     found.params += own.params;
     found.adds += own.adds;
@@ -118,6 +121,7 @@ class View {
       input.setAttribute("aria-label", `Channels of ${group.title}`);
       input.oninput = () => this.set(index, Number(input.value), true);
       input.onkeydown = (event) => {
+        if (event.key === "Escape" && this.hold) this.cancel();
         const steps = { PageUp: STEP, PageDown: -STEP }[event.key];
         if (!steps) return;
         event.preventDefault();
@@ -181,10 +185,7 @@ class View {
     place.setPointerCapture(event.pointerId);
     place.onpointermove = (move) => this.drag(move);
     place.onpointerup = () => this.release(true);
-    place.onpointercancel = () => {
-      this.set(group, this.hold ? this.hold.width : this.widths[group], false);
-      this.release();
-    };
+    place.onpointercancel = () => this.cancel();
     place.onlostpointercapture = () => this.release(true);
     this.draw();
   }
@@ -193,6 +194,11 @@ class View {
     if (!this.hold) return;
     const { group, y, width, scale, entries } = this.hold;
     this.set(group, Math.round(width + (y - event.clientY) / (scale.up * entries)), false);
+  }
+
+  cancel() {
+    if (this.hold) this.set(this.hold.group, this.hold.width, false);
+    this.release();
   }
 
   release(tell = false) {
@@ -360,9 +366,13 @@ class View {
   }
 
   say(found) {
-    const share = Math.round((100 * found.most) / found.params);
-    let text = `The heaviest layer is ${found.heaviest?.name} (${found.heaviest?.kind}): ${grouped(found.most)}, ${share} % of all. `
-      + "Drag the top of a block, or go to it with Tab and press the arrow keys.";
+    const key = this.by === "parameters" ? "params" : "adds";
+    const [most, layer] = found.most[key];
+    let text = "Drag the top of a block, or go to it with Tab and press the arrow keys.";
+    if (layer) {
+      text = `Most ${this.by} are in ${layer.name} (${layer.kind}): ${grouped(most)}, ${Math.round((100 * most) / found[key])}%`
+        + ` of all. ${text}`;
+    }
     if (this.active !== null) {
       const { drawing } = this.data;
       const now = this.widths[this.active];
@@ -371,7 +381,11 @@ class View {
         return `${Math.abs(step)} ${step < 0 ? "fewer" : "more"}: ${signed(there.params - found.params)} parameters, `
           + `${signed(there.adds - found.adds)} multiply-adds`;
       });
-      text = `${drawing.groups[this.active].title}: ${now} channels. ${steps.join("; ")}.`;
+      const coupled = drawing.blocks.filter((block) => block.channels[1].some(([group]) => group === this.active))
+        .map((block) => block.layers[0].name);
+      const more = coupled.length > NAMED ? ` and ${coupled.length - NAMED} more` : "";
+      const together = coupled.length > 1 ? ` ${coupled.slice(0, NAMED).join(", ")}${more} move together.` : "";
+      text = `${drawing.groups[this.active].title}: ${now} channels.${together} ${steps.join("; ")}.`;
     }
     this.find("told").textContent = text;
   }

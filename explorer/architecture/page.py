@@ -18,7 +18,7 @@ from explorer.architecture.state import ArchitectureState
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import design_row
-from explorer.networks import NetworkSpec, describe, params_of, widths_text
+from explorer.networks import NetworkSpec, params_of, widths_text
 from explorer.ui import address
 
 DRAWN = "The network"
@@ -57,18 +57,10 @@ def _network() -> None:
 
 
 def _as_it_is() -> Design:
-    """The design that the controls of the first tab are set to, and a word on it."""
+    """The design that the controls of the first tab are set to."""
     state = current()
-    spec, size = state.spec, state.size
-    ui.session().design = spec
-    costs = ui.kept(partial(budget, spec, size))
-    over = costs.total_params - state.limit
-    st.caption(
-        f"{ui.escape_markup(describe(spec))}, {spec.classes} classes, {size} pixels: {costs.total_params:,} "
-        f"parameters, {abs(over):,} {'over' if over > 0 else 'under'} the limit of {state.limit:,}. Its widths are "
-        f"dragged in the first tab, “{DRAWN}”."
-    )
-    return Design(spec, size, costs)
+    ui.session().design = state.spec
+    return Design(state, ui.kept(partial(budget, state.spec, state.size)))
 
 
 def _follow(state: ArchitectureState) -> tuple[Budget, WayOut, pd.DataFrame]:

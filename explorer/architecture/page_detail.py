@@ -24,23 +24,34 @@ from explorer.architecture.family import (
 )
 from explorer.architecture.page_controls import asked_course
 from explorer.architecture.separable import against_standard
+from explorer.architecture.state import ArchitectureState
 from explorer.checkpoints import Card
 from explorer.data import BUNDLED
-from explorer.networks import NetworkSpec, builder_of, source_of_spec
+from explorer.networks import builder_of, describe, source_of_spec
 from explorer.ui import address
 
 
 @dataclass(frozen=True)
 class Design:
-    """The edited network, its input size in pixels, and what it costs."""
+    """The edited network at its input size, against its limit, and what it costs."""
 
-    spec: NetworkSpec
-    size: int
+    state: ArchitectureState
     costs: Budget
+
+    def tell(self) -> None:
+        """Say which network it is, where its controls are not on the screen."""
+        state, params = self.state, self.costs.total_params
+        over = params - state.limit
+        st.caption(
+            f"{ui.escape_markup(describe(state.spec))}, {state.spec.classes} classes, {state.size} pixels: {params:,} "
+            f"parameters, {abs(over):,} {'over' if over > 0 else 'under'} the limit of {state.limit:,}. Its widths are "
+            "dragged in the first tab."
+        )
 
 
 def layers(design: Design) -> None:
     """The network layer by layer, from three sides."""
+    design.tell()
     sides = {
         "What each costs": _costs,
         "Against standard convolutions": _standard,
@@ -106,7 +117,7 @@ def _where(layer: LayerRow) -> str:
 
 def _standard(design: Design) -> None:
     """Depthwise + pointwise against the standard convolutions they stand in for."""
-    rows = against_standard(design.spec)
+    rows = against_standard(design.state.spec)
     if rows.empty:
         st.markdown(
             "No depthwise convolution of this network is read by a pointwise one: there is nothing to hold against "
@@ -127,9 +138,10 @@ def _standard(design: Design) -> None:
 
 def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
+    design.tell()
     cards = ui.shipped().cards
     rows, params = family(cards.values()), design.costs.total_params
-    kind, course = builder_of(design.spec.kind).title, asked_course()
+    kind, course = builder_of(design.state.spec.kind).title, asked_course()
     floor = course.floor if course else None
     ui.chart(
         partial(charts.family_curve, rows, params, floor),
@@ -172,7 +184,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
 
 def _code(design: Design) -> None:
     """The network as one self-contained file."""
-    text = source_of_spec(design.spec)
+    text = source_of_spec(design.state.spec)
     st.download_button(
         "student_net.py",
         text,
