@@ -84,7 +84,8 @@ def _draw(state: ArchitectureState, said: Verdict, counted: Budget | None) -> No
             "by": address.value("drawn_by", options=QUANTITIES),
             "heard": told.get("at", 0),
             "colors": {
-                **dict(zip(QUANTITIES, (palette.PARAMETERS, palette.MULT_ADDS), strict=True)),
+                "parameters": palette.PARAMETERS,
+                "multiply-adds": palette.MULT_ADDS,
                 "within": palette.WITHIN,
                 "over": palette.OVER,
             },
