@@ -111,6 +111,7 @@ def test_many_widths_are_a_table() -> None:
     edited = TEACHER.with_channels((64, 60, *TEACHER.channels[2:]))
     assert figures(app) == counted(edited, 64)
     assert address(app) == {"net": ["teacher"], "widths": [written(edited)]}
+    app.query_params.clear()  # a click in the navigation goes to a bare address
     app.switch_page("explorer/report/page.py").run()
     assert address(app)["widths"] == [written(edited)]
     app.switch_page("explorer/architecture/page.py").run()
