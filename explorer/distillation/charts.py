@@ -44,7 +44,7 @@ def loss_bars(rows: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             y=alt.Y("images:N", sort=None, title=None),
-            x=alt.X("value:Q", title="Loss (nats)"),
+            x=alt.X("value:Q", title="Loss (nats)", axis=alt.Axis(tickCount=8)),
             color=alt.Color(
                 "part:N",
                 sort=parts,

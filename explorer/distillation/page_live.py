@@ -27,33 +27,20 @@ def show_live_training(selection: DistillationSelection) -> None:
     offered = _offered_students()
     # Looked up now, since a label may be asked for outside of a page.
     called = {name: _called(name, spec) for name, spec in offered.items()}
+    which, length, limit, run = st.columns([2, 1.2, 1.2, 1.4], gap="medium", vertical_alignment="bottom")
     student = offered[
         address.choice(
             "distil",
             "Network",
             tuple(offered),
+            draw=which.selectbox,
             format_func=called.get,
             help="It begins with fresh weights and answers for the classes of these images.",
         )
     ]
-    if not workspace.has_view_logits(selection.teacher_name, TrainingPairSettings(student).recipe):
-        st.caption(
-            f"The teacher first sees each of them in {len(TrainingPairSettings(student).recipe.views)} views, once, "
-            "with progress: fewer or smaller images (in the sidebar) take less time."
-        )
-    st.markdown(
-        f"{ui.escape_markup(describe(student))}, {cost_of(student, workspace.data.input_size).params:,} parameters, "
-        f"trained on "
-        f"{ui.escape_markup(workspace.data.describe('training'))}: "
-        f"once with labels alone, once with the teacher (soft term weighed {selection.alpha:g}, "
-        f"T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), from the same weights in the "
-        "same order."
-    )
-    st.page_link(places.page("architecture"), label="Design another network", icon=":material/account_tree:")
-    left, right = st.columns(2)
-    epochs = address.integer_slider("epochs", "Epochs", at=left, help="Length of the schedule.")
+    epochs = address.integer_slider("epochs", "Epochs", at=length, help="Length of the schedule.")
     seconds = address.integer_slider(
-        "seconds", "At most, seconds", at=right, step=10, help="It stops after that."
+        "seconds", "At most, seconds", at=limit, step=10, help="It stops after that."
     )
     spec = InstrumentSpec(
         workspace.source(selection.teacher_name),
@@ -71,7 +58,9 @@ def show_live_training(selection: DistillationSelection) -> None:
         ),
     )
     panel: Panel[EpochEnd] = Panel(PAIR_TRAINING, spec)
-    panel.controls("Distil it now", help="Trains both copies on this machine.")
+    with run:
+        panel.controls("Distil it now", help="Trains both copies on this machine.")
+    _describe(student, selection)
     shown = panel.result(_where, grow=lambda ends: _show_growing(spec.settings, ends), nothing="")
     if shown is None:
         begun = results().get(PAIR_TRAINING.identity(spec))
@@ -87,6 +76,44 @@ def show_live_training(selection: DistillationSelection) -> None:
     ui.provenance(shown.origin, shown.where)
     ui.download("Curves as CSV", pair.curves(), "distil_now.csv")
     st.page_link(places.page("pruning"), label="Prune these two networks", icon=":material/content_cut:")
+
+
+def _describe(student: NetworkSpec, selection: DistillationSelection) -> None:
+    """What will be trained, on what, and with which loss."""
+    data, recipe = ui.workspace().data, TrainingPairSettings(student).recipe
+    ships = next(card for card in ui.shipped().cards.values() if card.distillation).distillation
+    said = (
+        f"{ui.escape_markup(describe(student))}, {cost_of(student, data.input_size).params:,} parameters, trained on "
+        f"{ui.escape_markup(data.describe('training'))}: once with labels alone, once with the teacher (soft term "
+        f"weighed {selection.alpha:g}, T {selection.temperature:g}{', KL reversed' if selection.reverse else ''}), "
+        "from the same weights in the same order."
+    )
+    if not ui.workspace().has_view_logits(selection.teacher_name, recipe):
+        said += (
+            f" The teacher first sees each of them in {len(recipe.views)} views, once, with progress: fewer or smaller "
+            "images (beside the page's title) take less time."
+        )
+    words, links = st.columns([5, 1.4], gap="medium")
+    words.caption(said)
+    links.page_link(
+        places.page("architecture"), label="Design another network", icon=":material/account_tree:"
+    )
+    if (selection.alpha, selection.temperature) != (ships["alpha"], ships["temperature"]):
+        links.button(
+            f"alpha {ships['alpha']:g}, T {ships['temperature']:g}, as what ships",
+            on_click=_take,
+            args=(
+                ships["alpha"] if selection.alpha_weighs_soft else 1 - ships["alpha"],
+                ships["temperature"],
+            ),
+            type="tertiary",
+            icon=":material/tune:",
+        )
+
+
+def _take(alpha: float, temperature: float) -> None:
+    address.put("alpha", float(alpha))
+    address.put("temperature", float(temperature))
 
 
 def _offered_students() -> dict[str, NetworkSpec]:

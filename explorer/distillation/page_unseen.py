@@ -60,11 +60,10 @@ def show_unseen() -> None:
     )
     if shown is None:
         return
-    logits = TrainedPair(settings, shown.parts).logits()
-    if len(logits) < 2:
+    if len(TrainedPair(settings, shown.parts).logits()) < 2:
         st.info("It ended before both had ended an epoch: train them again.")
         return
-    judged = _keyed(shown.parts, logits, images)
+    judged = _judged(shown.parts, images)
     pair = ui.kept(partial(_raised, judged, label))
     figure, row = st.container(), st.container(horizontal=True)
     with row:
@@ -74,6 +73,9 @@ def show_unseen() -> None:
     with figure:
         _show_pair(pair, images)
         ui.provenance(shown.origin, f"{_how(settings)}; {shown.where}")
+        if shown.beside is not None:
+            stored = ui.kept(partial(_raised, _judged(shown.beside.parts, images), label))
+            ui.provenance("precomputed", f"{unseen.in_short(stored)}; {shown.beside.where}")
     with row:
         ui.download("Every raise as CSV", pair.rows(), "raised_bias.csv")
 
@@ -90,11 +92,11 @@ def _find(
     return unseen.find_pair(settings, teacher, training, images.value)
 
 
-def _keyed(
-    ends: Sequence[EpochEnd], logits: Mapping[Way, Tensor], images: ImageSet
-) -> Keyed[tuple[Mapping[Way, Tensor], ImageSet]]:
-    scores = tuple(hashlib.sha256(end.scores).hexdigest() for end in ends if end.scores)
-    return Keyed((*scores, images.key), (logits, images))
+def _judged(ends: Sequence[EpochEnd], images: ImageSet) -> Keyed[tuple[Mapping[Way, Tensor], ImageSet]]:
+    """The newest logits of both students and the images that they are of."""
+    newest = [end for end in ends if end.scores]
+    key = (*(hashlib.sha256(end.scores).hexdigest() for end in newest), images.key)
+    return Keyed(key, ({end.way: end.logits for end in newest}, images))
 
 
 def _raised(judged: Keyed[tuple[Mapping[Way, Tensor], ImageSet]], label: int) -> unseen.RaisedPair:

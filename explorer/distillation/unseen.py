@@ -336,6 +336,12 @@ def verdict(pair: RaisedPair) -> str:
     return f"{text} {_whether_it_works(found, beside, pair)}"
 
 
+def in_short(pair: RaisedPair) -> str:
+    """The same in a few words, to stand beside another pair."""
+    said = [f"{student.way} {student.found[student.usual]} of {pair.members}" for student in pair.students]
+    return f"{' and '.join(said)} found, each raised until it names the class as often as it occurs"
+
+
 def _whether_it_works(found: int, beside: int, pair: RaisedPair) -> str:
     apart = pair.chance < LEVEL
     if apart and found > beside and 2 * found >= pair.members:

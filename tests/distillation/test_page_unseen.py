@@ -75,6 +75,7 @@ def test_a_pair_that_is_trained_here_takes_the_place_of_the_stored_one(
     pair = unseen.raise_bias({end.way: end.logits for end in ends}, validation, 4)
     assert component(app, "unseen")["students"][1]["found"] == list(pair.distilled.found)
     assert said(app, "measured here")
+    assert said(app, unseen.in_short(stored(4, validation))), "what ships stands beside it"
     app.pills(key="left_out").set_value("Sneaker").run()
     assert component(app, "unseen")["students"][1]["found"] == list(stored(7, validation).distilled.found)
     assert said(app, "precomputed")
