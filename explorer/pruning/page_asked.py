@@ -7,7 +7,7 @@ from typing import Any, get_args
 from explorer.measure import devices, has_bfloat16
 from explorer.pruning.engine import Precision
 from explorer.pruning.forms import FormsSettings
-from explorer.pruning.methods import METHODS, with_baselines
+from explorer.pruning.methods import METHODS, baseline, with_baselines
 from explorer.pruning.plan import SweepSettings
 from explorer.ui import address
 
@@ -99,3 +99,32 @@ def list_ratios(top: float, step: float) -> tuple[float, ...]:
 
 def _value(key: str) -> Any:
     return address.value(key, **offered(key))
+
+
+def put_sweep(settings: SweepSettings, total: int) -> None:
+    """Set the controls to a sweep that is shown, as far as they can be; ``total`` is how many images there are."""
+    ranked = [key for key in settings.methods if METHODS[key] is not baseline(METHODS[key].kind)]
+    # The baselines are measured in any case, unless they are alone.
+    address.put(
+        "methods", ranked if set(with_baselines(ranked)) == set(settings.methods) else list(settings.methods)
+    )
+    if set(settings.ratios) <= set(RATIOS):
+        address.put("ratios", CHOSEN)
+        address.put("chosen_ratios", list(settings.ratios))
+    for key in ("device", "precision"):
+        if getattr(settings, key) in offered(key)["options"]:
+            address.put(key, getattr(settings, key))
+    for key in ("recalibrate", "finetune", "refit"):
+        address.put(key, getattr(settings, key))
+    _put_count(settings.images, total)
+
+
+def put_forms(settings: FormsSettings, total: int) -> None:
+    """Set the controls to the forms that are shown."""
+    address.put("dropped", settings.ratio)
+    _put_count(settings.images, total)
+
+
+def _put_count(count: int, total: int) -> None:
+    if count in offered_counts(total)["options"]:
+        address.put("images", count)

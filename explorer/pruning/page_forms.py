@@ -10,7 +10,7 @@ from explorer.ledger import Origin
 from explorer.pruning import charts, forms
 from explorer.pruning.asked import race_question
 from explorer.pruning.forms import FORMS, Form, FormsSettings
-from explorer.pruning.page_asked import asked_forms
+from explorer.pruning.page_asked import asked_forms, put_forms
 from explorer.pruning.race import ROWS, Race, describe_race, milliseconds, position, race_of
 from explorer.pruning.race import SLOWED as SPEEDS
 from explorer.pruning.selection import USE, FormsShown, MeasuredNetwork, PruningSelection
@@ -36,7 +36,12 @@ def main(selection: PruningSelection) -> None:
         help=forms.METHOD.sentence,
     )
     settings = asked_forms(len(selection.images))
-    panel = Panel(FORMS, selection.spec(settings), stored=_stored(selection))
+    panel = Panel(
+        FORMS,
+        selection.spec(settings),
+        stored=_stored(selection),
+        put=partial(put_forms, total=len(ui.images(USE))),
+    )
     with right:
         panel.controls("Measure here", icon=":material/timer:")
     shown = panel.result(

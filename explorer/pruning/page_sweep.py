@@ -8,9 +8,10 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
+from explorer.pruning.page_asked import put_sweep
 from explorer.pruning.page_controls import controls
 from explorer.pruning.plan import SweepSettings
-from explorer.pruning.selection import MeasuredNetwork, PruningSelection, SweepShown
+from explorer.pruning.selection import USE, MeasuredNetwork, PruningSelection, SweepShown
 from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement, rows_asked_for, settings_of
 from explorer.ui.instrument import Panel, StoredResult
 
@@ -31,7 +32,12 @@ def main(selection: PruningSelection) -> None:
         asked = controls(selection, lambda settings: _takes(selection, settings))
         hidden = not ui.may_reveal(page_guess.question(selection))
         settings = _settings(selection, asked)
-        panel = Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
+        panel = Panel(
+            SWEEP,
+            selection.spec(settings),
+            stored=_stored(selection, settings),
+            put=partial(put_sweep, total=len(ui.images(USE))),
+        )
         panel.controls(blocked=NOTHING if asked is None else "Commit your guess first." if hidden else "")
     with view:
         question, all_stored = st.container(), _all_stored(selection)

@@ -8,7 +8,7 @@ from explorer import palette
 from explorer.measure import Accuracy, at_once
 from explorer.pruning.forms import BATCH, Form
 
-MOST_IMAGES = 160
+MOST_IMAGES = 192
 ROWS = 4  # photographs above one another in a lane
 SECONDS = 6.0  # that the slowest lane is to take on the screen
 SLOWED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

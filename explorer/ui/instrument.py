@@ -32,7 +32,7 @@ from explorer.ui.draw import provenance
 from explorer.ui.session import session
 from explorer.ui.work import heavy_work, pace, stopwatch, worker
 from explorer.work.estimate import Estimator, duration
-from explorer.work.identity import Difference, Identity, differences
+from explorer.work.identity import Identity, differences
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 from explorer.work.results import KeptResult, ResultStore, Shelf
@@ -125,6 +125,8 @@ class Panel(Generic[PartType]):
         spec: what is asked for; None where the controls ask for nothing that can be measured.
         stored: what is shown as long as nothing has been measured here; None if there is none.
         starts_itself: whether it runs without a button, until its visitor stops it.
+        put: sets the page's controls to settings that are shown though the controls ask for others; it is then
+            offered as a button.
     """
 
     def __init__(
@@ -134,9 +136,11 @@ class Panel(Generic[PartType]):
         *,
         stored: StoredResult[PartType] | None = None,
         starts_itself: bool = False,
+        put: Callable[[Any], None] | None = None,
     ) -> None:
         self._instrument, self._spec, self._stored = instrument, spec, stored
         self._starts_itself, self._asked = starts_itself, False
+        self._put = put
         self._slot: DeltaGenerator | None = None
         self._identity = None if spec is None else instrument.identity(spec)
 
@@ -230,7 +234,7 @@ class Panel(Generic[PartType]):
         if kept is None:
             return self._show_stored(nothing)
         assert self._spec is not None
-        self._say_other_settings("This run has", differences(kept.settings, self._spec.settings))
+        self._say_other_settings("This run has", kept.settings)
         if missing := self._instrument.unmeasured(kept.parts):
             beside = " The stored figures stand beside it." if self._stored else ""
             st.warning(f"{missing}{beside}", icon=":material/warning:")
@@ -359,10 +363,15 @@ class Panel(Generic[PartType]):
     # --- After ------------------------------------------------------------------------------------------
 
     def _to_show(self) -> KeptResult | None:
-        """The result of exactly this spec; else the one that this visitor looks at; else, if nothing is stored, any."""
+        """The result of exactly this spec, measured here or stored; else the one that this visitor looks at; else any.
+
+        What was measured by others is only shown where nothing is stored.
+        """
         if self._identity is None:
             return None
         exact = self._kept()
+        if exact is None and self.is_there():
+            return None
         mine = session().runs.get(self._identity.subject)
         other = results().get(mine) if mine else None
         if other is None and self._stored is None:
@@ -399,12 +408,22 @@ class Panel(Generic[PartType]):
                 args=(self._identity,),
             )
 
-    def _say_other_settings(self, who: str, others: tuple[Difference, ...]) -> None:
-        if others:
-            listed = "; ".join(map(str, others))
-            st.warning(
-                f"{who} other settings than the controls ({listed}). Run it here to measure what they ask for.",
-                icon=":material/sync_problem:",
+    def _say_other_settings(self, who: str, shown: Any) -> None:
+        others = () if self._spec is None else differences(shown, self._spec.settings)
+        if not others:
+            return
+        st.warning(
+            f"{who} other settings than the controls ({'; '.join(map(str, others))}). Run it here to measure what "
+            "they ask for.",
+            icon=":material/sync_problem:",
+        )
+        if self._put is not None:
+            st.button(
+                "Set the controls to what is shown",
+                key=f"put_{self._instrument.key}",
+                icon=":material/undo:",
+                on_click=self._put,
+                args=(shown,),
             )
 
     def _show_stored(self, nothing: str | None) -> ShownResult[PartType] | None:
@@ -414,10 +433,7 @@ class Panel(Generic[PartType]):
             if nothing != "" and not self._starts_itself:
                 st.info(nothing or said, icon=":material/play_arrow:")
             return None
-        if self._spec is not None:
-            self._say_other_settings(
-                "These stored figures have", differences(stored.settings, self._spec.settings)
-            )
+        self._say_other_settings("These stored figures have", stored.settings)
         return ShownResult(stored.parts, stored.settings, "precomputed", stored.where)
 
 

@@ -36,6 +36,9 @@ def test_the_three_forms_are_measured_on_the_page() -> None:
     assert app.dataframe[0].value["form"].tolist() == ["dense", "masked", "zeroed", "sliced"]
     app.slider(key="dropped").set_value(0.8).run()
     assert said(app, "This run has other settings than the controls (channels dropped: shown 50%, asked 80%)")
+    press(app, "Set the controls to what is shown")
+    assert app.slider(key="dropped").value == 0.5
+    assert not said(app, "other settings than the controls")
 
 
 def test_the_race_replays_the_stored_milliseconds_and_waits_for_a_guess_where_the_link_asks_for_one() -> None:
@@ -47,7 +50,7 @@ def test_the_race_replays_the_stored_milliseconds_and_waits_for_a_guess_where_th
         row = table.loc[lane["name"]]
         assert lane["ms"] == pytest.approx(row["ms"] * sent["images"] / sent["batch"])
         assert lane["right"] == f"{round(1000 * row['accuracy']):,} of 1,000 right"
-    assert sent["verdict"].startswith("160 photographs: sliced is through after ")
+    assert sent["verdict"].startswith("192 photographs: sliced is through after ")
     assert sent["slowed"] in sent["speeds"]
     locked = pruning(tab, checkpoint="teacher", images="1000", predict="race")
     assert not charts(locked)
@@ -81,6 +84,10 @@ def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
     assert not said(app, "other settings than the controls")
     app.multiselect(key="chosen_ratios").set_value([0.0, 0.8]).run()
     assert said(app, "ratios: shown 0 %, 50 %, asked 0 %, 80 %")
+    press(app, "Set the controls to what is shown")
+    assert app.multiselect(key="chosen_ratios").value == [0.0, 0.5]
+    assert app.multiselect(key="methods").value == ["global-l1", "channels-l1"]
+    assert not said(app, "other settings than the controls")
     app.multiselect(key="methods").set_value([]).run()
     assert "at least one method" in app.error[0].value
     assert len(app.dataframe[0].value) == 8, "what was measured stays"

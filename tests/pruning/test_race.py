@@ -24,14 +24,14 @@ def race(*rows: Form, size: int = 64) -> Race:
 
 def test_every_lane_takes_its_measured_milliseconds_for_all_images() -> None:
     run = race(*FORMS)
-    assert (run.images, run.batch) == (160, 32)
+    assert (run.images, run.batch) == (192, 32)
     assert [lane.name for lane in run.lanes] == ["dense", "masked", "sliced"]
     assert [(each.lane.name, each.ms, each.place) for each in run.finishes] == [
-        ("sliced", 100.0, 1),
-        ("dense", 300.0, 2),
-        ("masked", 375.0, 3),
+        ("sliced", 120.0, 1),
+        ("dense", 360.0, 2),
+        ("masked", 450.0, 3),
     ]
-    said = "160 photographs: sliced is through after 100 ms, dense after 300 ms, masked after 375 ms."
+    said = "192 photographs: sliced is through after 120 ms, dense after 360 ms, masked after 450 ms."
     assert describe_race(run) == said
 
 
@@ -50,7 +50,7 @@ def test_it_is_slowed_so_that_the_last_lane_takes_about_six_seconds(ms: float, s
 
 def test_large_images_are_raced_in_the_batches_they_were_timed_in() -> None:
     run = race(*FORMS, size=224)
-    assert (run.batch, run.images) == (2, 160)
+    assert (run.batch, run.images) == (2, 192)
     few = race(*(replace(each, total=20) for each in FORMS))
     assert (few.batch, few.images) == (20, 20)
     assert few.finishes[0].ms == 20.0, "all of them are one pass"

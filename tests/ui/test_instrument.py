@@ -173,6 +173,16 @@ def test_what_another_visitor_has_measured_just_now_was_not_stopped() -> None:
     assert "Stopped after 2 of 5 numbers" in app.run().info[0].value
 
 
+def test_what_is_stored_is_shown_where_just_that_is_asked_for_whatever_this_visitor_has_run() -> None:
+    spec = spec_of(5)
+    results().keep(KeptResult(COUNTING.identity(spec), tuple(map(Number, range(5))), 5, 1.0, "finished"))
+    app = AppTest.from_function(page, args=(3, 10**9, "one", True, False)).run()
+    app.session_state["session"].runs[COUNTING.identity(spec).subject] = COUNTING.identity(spec)
+    app.run()
+    assert texts(app) == ["precomputed: [77], long ago."]
+    assert not app.warning
+
+
 def asked_elsewhere_page(most: int) -> None:
     import streamlit as st
 
