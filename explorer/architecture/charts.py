@@ -119,11 +119,12 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
 
 
 def family_curve(
-    rows: pd.DataFrame, params: int, floor: float | None = None
+    rows: pd.DataFrame, params: int, limit: int, floor: float | None = None
 ) -> alt.LayerChart | alt.FacetChart:
-    """Test accuracy against parameters of the trained family, the edited network's place marked.
+    """Test accuracy against parameters of the trained family, the edited network's place and the limit marked.
 
-    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for.
+    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for. A limit far
+    from all of them is left out: the family would shrink to a corner.
     """
     kinds = list(dict.fromkeys(rows["kind"]))
     base = alt.Chart(rows).encode(
@@ -155,7 +156,9 @@ def family_curve(
         tooltip=_family_tooltip(),
     )
     asked = [] if floor is None else [_floor(floor)]
-    return alt.layer(spread, line, here, points, *asked).properties(height=460)
+    if rows["parameters"].min() / 2 <= limit <= 2 * rows["parameters"].max():
+        asked.append(_limit(limit))
+    return alt.layer(spread, line, here, points, *asked).properties(height=380)
 
 
 def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -190,6 +193,16 @@ def _family_tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("low:Q", title="95 % from", format=".4f"),
         alt.Tooltip("high:Q", title="95 % to", format=".4f"),
     ]
+
+
+def _limit(limit: int) -> alt.Chart:
+    """The most parameters allowed, as a line upwards."""
+    rule: alt.Chart = (
+        alt.Chart(pd.DataFrame({"limit": [limit]}))
+        .mark_rule(strokeWidth=2, color=palette.OVER)
+        .encode(x=alt.X("limit:Q"), tooltip=[alt.Tooltip("limit:Q", title="Limit, parameters", format=",")])
+    )
+    return rule
 
 
 def _floor(floor: float) -> alt.Chart:

@@ -47,6 +47,18 @@ def neighbours(rows: pd.DataFrame, params: int, kind: str) -> str:
     return f"Around its size, {whose} of {' and one of '.join(parts)}." if parts else ""
 
 
+def best_within(rows: pd.DataFrame, limit: int) -> str:
+    """One sentence: which trained network within ``limit`` parameters gets most right; empty if there is none."""
+    inside = rows[rows["parameters"] <= limit]
+    if inside.empty:
+        return ""
+    best = inside.loc[inside["accuracy"].idxmax()]
+    return (
+        f"The most accurate within {limit:,} is {best['network']}: {best['parameters']:,} parameters, "
+        f"{best['accuracy']:.2%}."
+    )
+
+
 def twins(rows: pd.DataFrame) -> dict[int, tuple[str, str]]:
     """Of each design that was trained both ways, by its parameters, the names with labels alone and distilled."""
     plain, taught = (rows[rows["way"] == way] for way in WAYS)

@@ -117,7 +117,7 @@ def controls() -> None:
         help="The homework's, others to begin with, and those of the workspace; open your own on the page Your data.",
     )
     start = _start(name)
-    _limit()
+    limit()
     if name == OWN_DESIGN:
         _presets_of_studentnet()
         _widths_of_studentnet()
@@ -173,7 +173,8 @@ def _classes_bounds(spec: NetworkSpec) -> tuple[int, int]:
     return 2, MAX_CLASSES
 
 
-def _limit() -> None:
+def limit() -> None:
+    """Draw what the design is held against."""
     term = address.choice(
         "limit",
         "Limit of",
@@ -191,18 +192,18 @@ def _limit() -> None:
 
 def _take_course() -> None:
     """Another course was chosen: where classes and size were those of a course, they become those of this one."""
-    course, now = asked_course(), (st.session_state["classes"], st.session_state["size"])
-    if course is not None and now in [(each.classes, each.size) for each in COURSES]:
+    course, now = asked_course(), coming()
+    if course is not None and (now.spec.classes, now.size) in [(each.classes, each.size) for each in COURSES]:
         address.put("classes", course.classes)
         address.put("size", course.size)
 
 
 def _presets_of_studentnet() -> None:
-    limit, named = HOMEWORKS[0].limit, {}
+    most, named = HOMEWORKS[0].limit, {}
     for preset in presets():
         if isinstance(preset.spec, StudentSpec):
             named[preset.title] = preset.spec
-    named[f"The sample's, scaled by one factor to fit {limit:,}"] = scale_to_limit(REPORT, limit)
+    named[f"The sample's, scaled by one factor to fit {most:,}"] = scale_to_limit(REPORT, most)
     with st.popover("Presets", icon=":material/apps:", width="stretch"):
         for title, spec in named.items():
             st.button(

@@ -13,6 +13,7 @@ from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import (
     best_two,
+    best_within,
     compared,
     equal_size,
     family,
@@ -22,7 +23,7 @@ from explorer.architecture.family import (
     told,
     twins,
 )
-from explorer.architecture.page_controls import asked_course
+from explorer.architecture.page_controls import asked_course, limit
 from explorer.architecture.separable import against_standard
 from explorer.architecture.state import ArchitectureState
 from explorer.checkpoints import Card
@@ -140,16 +141,23 @@ def trained(design: Design) -> None:
     """Where the edited network stands among those that were really trained."""
     design.tell()
     cards = ui.shipped().cards
-    rows, params = family(cards.values()), design.costs.total_params
+    rows, params, most = family(cards.values()), design.costs.total_params, design.state.limit
     kind, course = builder_of(design.state.spec.kind).title, asked_course()
     floor = course.floor if course else None
-    ui.chart(
-        partial(charts.family_curve, rows, params, floor),
-        f"Test accuracy against parameters of {len(rows)} trained networks; this one has {params:,}.",
-        f"The dashed line is the edited network, **{params:,}** parameters, which is not trained. "
-        f"{neighbours(rows, params, kind)}"
-        + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
-    )
+    best = f" {best_within(rows, most)}".rstrip()
+    view, side = st.columns([7, 3], gap="large")
+    with side:
+        limit()
+    with view:
+        ui.chart(
+            partial(charts.family_curve, rows, params, most, floor),
+            f"Test accuracy against parameters of {len(rows)} trained networks, from {rows['accuracy'].min():.1%} at "
+            f"{rows['parameters'].min():,} parameters to {rows['accuracy'].max():.1%}.{best} The edited one has "
+            f"{params:,}.",
+            f"The dashed line is the edited network, **{params:,}** parameters, which is not trained; the red one the "
+            f"limit. {neighbours(rows, params, kind)}{best}"
+            + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
+        )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."
     )

@@ -83,8 +83,8 @@ FAMILY = pd.DataFrame(
 
 def test_the_family_is_accuracy_against_parameters_with_the_edited_network_marked() -> None:
     ways = ["labels alone", "distilled"]
-    spec = spec_of(family_curve(FAMILY, 150))
-    spread, line, here, points = spec["layer"]
+    spec = spec_of(family_curve(FAMILY, 150, 120))
+    spread, line, here, points, limit = spec["layer"]
     assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way", "detail": "kind"}
     assert fields(spread) == {"x": "parameters", "y": "low", "y2": "high", "color": "way"}
     assert fields(points) == {"x": "parameters", "y": "accuracy", "color": "way", "shape": "kind"}
@@ -93,11 +93,14 @@ def test_the_family_is_accuracy_against_parameters_with_the_edited_network_marke
     assert line["encoding"]["x"]["scale"]["type"] == "log"
     assert fields(here) == {"x": "parameters"}
     assert data_of(spec, here) == [{"parameters": 150}]
+    assert (fields(limit), data_of(spec, limit)) == ({"x": "limit"}, [{"limit": 120}])
+    far = spec_of(family_curve(FAMILY, 150, 9_000))
+    assert len(far["layer"]) == 4, "a limit far from all would leave the family a corner"
 
 
 def test_the_accuracy_that_a_course_asks_for_is_a_line_across() -> None:
-    spec = spec_of(family_curve(FAMILY, 150, 0.924))
-    asked = spec["layer"][-1]
+    spec = spec_of(family_curve(FAMILY, 150, 120, 0.924))
+    asked = spec["layer"][4]
     assert (fields(asked), data_of(spec, asked)) == ({"y": "floor"}, [{"floor": 0.924}])
 
 

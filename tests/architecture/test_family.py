@@ -8,6 +8,7 @@ import pytest
 from explorer.architecture.family import (
     COLUMNS,
     best_two,
+    best_within,
     compared,
     equal_size,
     family,
@@ -49,6 +50,15 @@ def test_the_family_has_every_trained_student_by_size() -> None:
         assert line["kind"] == builder_of(card.network).title
         assert line["epochs"] == card.recipe["epochs"]
     assert family([]).empty
+
+
+def test_the_best_within_a_limit_is_the_most_accurate_not_the_largest() -> None:
+    found = rows(row("A", TAUGHT, 100, 0.9), row("B", PLAIN, 200, 0.8), row("C", TAUGHT, 201, 0.95))
+    assert best_within(found, 200) == (
+        "The most accurate within 200 is A-Distilled-100: 100 parameters, 90.00%."
+    )
+    assert best_within(found, 201).startswith("The most accurate within 201 is C-Distilled-201")
+    assert best_within(found, 99) == ""
 
 
 def test_a_networks_neighbours_are_of_its_own_kind_where_there_are_any() -> None:

@@ -105,7 +105,7 @@ def over(app: AppTest) -> int:
 )
 def test_every_tab_draws(tab: str, side: str, things: int) -> None:
     app = opened(architecture_tab=tab, layers_as=side)
-    assert said(app, "99,060 parameters, 39,060 over the limit of 60,000") or tab == "The report's answer"
+    assert said(app, "99,060 parameters, 39,060 over the limit of 60,000") or tab == "The audit"
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
     assert len(app.dataframe) + len(app.get("vega_lite_chart")) + len(app.code) >= things
 

@@ -224,3 +224,13 @@ def test_a_course_brings_its_limit_its_classes_and_its_size_unless_these_were_ed
     assert address(app) == {"classes": ["10"], "size": ["32"]}
     family = arrive("architecture", architecture_tab="The trained family", **address(app))
     assert not said(family, "The dotted line")
+
+
+def test_the_limit_is_chosen_beside_the_trained_family_too_and_brings_its_classes_and_size() -> None:
+    app = arrive("architecture", architecture_tab="The trained family")
+    app.get_by_key("limit").set_value("Fashion-MNIST").run()
+    assert said(app, "10 classes, 28 pixels")
+    assert said(app, "The dotted line is at 92.4%, what the course asks for.")
+    assert said(app, "The most accurate within 100,000 is ")
+    tab = {"architecture_tab": ["The trained family"]}
+    assert address(app) == tab | {"limit": ["Fashion-MNIST"], "classes": ["10"], "size": ["28"]}
