@@ -53,7 +53,7 @@ def texts(app: AppTest) -> list[Any]:
         app.error,
         app.success,
         app.title,
-        app.subheader,
+        app.header,
     )
     return [element for kind in kinds for element in kind]
 

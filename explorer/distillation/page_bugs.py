@@ -53,7 +53,7 @@ def show_mistakes(selection: DistillationSelection) -> None:
     ui.provenance(
         "computed", f"real code on the first {size} {noun}s, from {ui.logits_in_words(*selection.names)}."
     )
-    st.subheader("Check your own")
+    st.header("Check your own")
     st.markdown(
         f"A test file with the logits of {min(CHECKED, size)} real images and the value that a correct `loss_fn_kd` "
         f"returns at {len(mistakes.CHECKED_SETTINGS)} settings of (alpha, T). Put your function "

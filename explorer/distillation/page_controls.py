@@ -105,6 +105,7 @@ def _show_photograph(selection: DistillationSelection, at: Any) -> None:
         caption=f"{images.caption(selection.position)}, labelled {ui.escape_markup(images.classes[selection.label])}; "
         f"the teacher says {teacher_says}{beside}",
         width=SCREEN_PIXELS,
+        alt=f"a photograph labelled {images.classes[selection.label]}",
     )
 
 

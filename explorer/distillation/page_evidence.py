@@ -56,6 +56,10 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
     shown.image(
         [ui.picture(selection.images, at, PAIR_PIXELS) for at in positions],
         caption=[f"image {at}: {share:.0%}" for at, share in zip(positions, given.tolist(), strict=True)],
+        alt=[
+            f"a photograph labelled {selection.images.classes[int(selection.images.labels[at])]}"
+            for at in positions
+        ],
     )
 
 
@@ -67,9 +71,9 @@ def show_evidence(selection: DistillationSelection) -> None:
         _show_grid(stored.rows)
     page_when.show_when()
     page_when.show_whose()
-    st.subheader("Calibration at T = 1")
+    st.header("Calibration at T = 1")
     _show_calibration(selection)
-    st.subheader("The shipped networks")
+    st.header("The shipped networks")
     ui.networks_table()
 
 
@@ -79,7 +83,7 @@ def _grid(results: Sequence[grid.GridResult]) -> tuple[pd.DataFrame, str]:
 
 
 def _show_grid(results: Sequence[grid.GridResult]) -> None:
-    st.subheader(f"Students trained over alpha and T, on {BUNDLED.name}")
+    st.header(f"Students trained over alpha and T, on {BUNDLED.name}")
     rows, verdict = ui.kept(partial(_grid, results))
     ui.chart(
         partial(charts.grid_map, rows),

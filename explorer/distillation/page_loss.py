@@ -27,7 +27,7 @@ def show_loss(selection: DistillationSelection) -> None:
         )
     )
     image, mean, rows = compared.image, compared.mean, compared.rows
-    st.subheader("The loss of this image and of all")
+    st.header("The loss of this image and of all")
     ui.chart(
         partial(charts.loss_bars, rows),
         f"Loss in two parts: this image {image.total:.4f} nats, mean of all {mean.total:.4f} nats.",

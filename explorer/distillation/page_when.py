@@ -23,7 +23,7 @@ def show_when() -> None:
     stored = shipped.find_rows(study.KIND, study.CellResult, shipped.teachers[0], "validation")
     if stored is None:
         return
-    st.subheader("When does distillation help?")
+    st.header("When does distillation help?")
     rows = ui.kept(partial(gains.summarise, stored.rows))
     main = rows[rows["arm"] == "training"]
     if len(main):
@@ -132,7 +132,7 @@ def show_whose() -> None:
     names = (shipped.teachers[0], *study.FAMILY, *(f"{name}-kd" for name in study.FAMILY))
     if not set(names) <= set(cards):
         return
-    st.subheader("Whose mistakes are these?")
+    st.header("Whose mistakes are these?")
     logits = {name: ui.validation_logits(name, shipped) for name in names}
     images = ui.images("validation", shipped)
     with st.spinner("Counting the shared errors"):

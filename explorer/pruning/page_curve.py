@@ -18,7 +18,7 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow]) -> No
     """The message, accuracy against ratio or cost, the guesses, and measured speed."""
     rows = shown.parts
     data = ui.kept(partial(reading.with_share, rows, selection.params))
-    st.markdown(f"#### {reading.headline(rows)}")
+    st.markdown(f"## {reading.headline(rows)}")
     field = address.choice(
         "against",
         "Accuracy against",

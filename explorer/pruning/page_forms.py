@@ -140,7 +140,7 @@ def _bars(shown: ShownResult[Form], classes: int) -> None:
 
 
 def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
-    st.markdown(f"#### {forms.describe_speed(rows, ratio)}")
+    st.markdown(f"## {forms.describe_speed(rows, ratio)}")
     table = forms.form_table(rows)
     ui.chart(
         partial(charts.form_bars, table),

@@ -30,7 +30,7 @@ def main(selection: PruningSelection) -> None:
     )
     provenance(shown)
     ui.download("Classes as CSV", rows, "classes.csv")
-    st.subheader("The images that flipped")
+    st.header("The images that flipped")
     _flips(shown)
 
 
@@ -79,6 +79,7 @@ def _flips(shown: AnswersShown) -> None:
             for position in first
         ],
         width=SIDE,
+        alt=[f"a photograph labelled {images.classes[int(images.labels[position])]}" for position in first],
     )
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -94,6 +95,7 @@ def _flips(shown: AnswersShown) -> None:
         st.image(
             ui.picture(images, position, LARGE),
             caption=f"{images.caption(position)}, labelled {label}",
+            alt=f"a photograph labelled {label}",
         )
     with right:
         rows = per_image.distributions(before, after, position, images.classes)

@@ -165,7 +165,7 @@ def _kept(
 
 
 def _draw_answer(answer: ReportAnswer) -> None:
-    st.subheader(f"{answer.number}  {answer.question}")
+    st.header(f"{answer.number}  {answer.question}")
     ours, theirs = st.columns([2, 1], gap="large")
     with ours:
         for block in answer.blocks:

@@ -113,7 +113,7 @@ def _guesses(board: str) -> None:
 
 def _show(tally: Tally) -> None:
     question = tally.question
-    st.markdown(f"#### {ui.escape_markup(question.text)}")
+    st.markdown(f"## {ui.escape_markup(question.text)}")
     allowed = ui.may_reveal(question)
     reveal = st.toggle(
         "Show the answer",

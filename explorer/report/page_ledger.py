@@ -106,7 +106,7 @@ def _fronted(rows: tuple[LedgerRow, ...], first_pinned: int, x: LedgerAxis, y: L
 
 def _edit_pinned(pinned: list[LedgerRow]) -> None:
     """The pinned rows as a table whose titles can be changed and whose rows can be deleted."""
-    st.subheader("Pinned here")
+    st.header("Pinned here")
     if not pinned:
         st.caption(
             "Nothing is pinned yet: every lesson has a button for it. Open a ledger below, or go on with one."
@@ -216,7 +216,7 @@ def _add_rows(read: Callable[[Any], tuple[LedgerRow, ...]], content: object) -> 
 
 
 def _offer_receipt(rows: list[LedgerRow]) -> None:
-    st.subheader("Receipt")
+    st.header("Receipt")
     st.markdown(
         "A short script that rebuilds one state from its checkpoint or widths and asserts its numbers."
     )

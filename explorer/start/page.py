@@ -76,7 +76,7 @@ def _to_distillation() -> None:
         icon=":material/local_fire_department:",
     )
     photo, text = st.columns([1, 4], vertical_alignment="top")
-    photo.image(ui.picture(images, position, 84), width=84)
+    photo.image(ui.picture(images, position, 84), width=84, alt=f"a photograph labelled {label}")
     text.markdown(
         f"The label says **{label}**, one class. The teacher sees **{sharp:.1f}** classes here at "
         f"T = {SHARP:g} and **{soft:.1f}** at T = {SOFT:g}: that is what a student can learn from it."

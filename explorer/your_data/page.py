@@ -61,7 +61,7 @@ def draw_your_data_page() -> None:
 
 
 def _describe_images() -> None:
-    st.subheader("Images")
+    st.header("Images")
     data = ui.workspace().data
     name = ui.escape_markup(data.name)
     # The bundled set's provenance begins with its name, a folder's does not.
@@ -69,7 +69,7 @@ def _describe_images() -> None:
     st.markdown(f"The lessons use **{name}**{' ' if from_where.startswith('(') else ', '}{from_where}.")
     with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
         st.markdown("Start the app with its path:")
-        st.code(f"{PROGRAM} --data Food-11", "bash")
+        st.code(f"{PROGRAM} --data Food-11", None)
         st.caption(
             "In a copy of the repository: `make app DATA=Food-11`. Or set the environment variable EXPLORER_DATA. "
             "Two layouts are read:"
@@ -118,7 +118,7 @@ def _list_notices() -> None:
 
 
 def _take_uploads() -> None:
-    st.subheader("Networks")
+    st.header("Networks")
     st.file_uploader(
         f"A checkpoint, at most {MAX_MEGABYTES} MB",
         [suffix.removeprefix(".") for suffix in CHECKPOINT_SUFFIXES],
@@ -191,7 +191,7 @@ def _say_there_is_none() -> None:
 def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
     """What the user's networks are, and how many images they get right."""
     workspace = ui.workspace()
-    st.subheader("Your networks")
+    st.header("Your networks")
     fitting = {name: source for name, source in sources.items() if name in workspace.cards}
     measured = _measure(tuple(fitting.values()), workspace.data) if fitting else {}
     rows = []

@@ -58,7 +58,7 @@ class ReadCode:
 
 def draw_code_box() -> None:
     """Draw the box where the visitor's code may run, else what to do instead."""
-    st.subheader("Your own code")
+    st.header("Your own code")
     if code_may_run():
         _take_code()
         return

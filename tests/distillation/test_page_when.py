@@ -30,7 +30,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, results: list[study.CellResult] | No
 
 
 def titles(app: AppTest) -> list[str]:
-    return [each.value for each in app.subheader]
+    return [each.value for each in app.header]
 
 
 def test_the_gains_are_drawn_with_their_intervals_and_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

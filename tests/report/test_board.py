@@ -54,7 +54,7 @@ def test_the_guesses_of_all_are_drawn_and_the_truth_when_it_is_asked_for() -> No
     assert said(app, "Counted on 90 images.")
     ui.boards().guess("room-1", replace(SHARE, text="And now?"), 10, "one")
     app.run()
-    assert said(app, "#### And now?"), "the newest question"
+    assert said(app, "## And now?"), "the newest question"
     assert not said(app, "it is 30%")
 
 

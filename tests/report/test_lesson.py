@@ -87,7 +87,7 @@ def test_a_broken_link_gets_one_sentence() -> None:
 
 def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
     app = opened(report_tab="The six answers")
-    assert [subheader.value[:3] for subheader in app.subheader] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
+    assert [header.value[:3] for header in app.header] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
     assert any("39,060 over" in error.value for error in app.error)
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
     assert len(app.get("download_button")) == 3
