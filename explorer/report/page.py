@@ -17,9 +17,8 @@ TABS: dict[str, Callable[[], None]] = {
 def draw_report_page() -> None:
     """Draw the page."""
     st.markdown(
-        "What did each step cost and bring? The lessons pin a state here as a row; your report answers the "
-        "homework's six questions from the lessons as you left them. Beside each answer stands the audit of the sample "
-        "report, a homework that was handed in."
+        "What did each step cost and bring? The lessons pin networks here as rows. Your report answers the homework's "
+        "six questions, each beside the audit of the sample report, which was once handed in."
     )
     for name, tab in address.tabs("report_tab", tuple(TABS)):
         with tab:

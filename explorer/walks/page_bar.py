@@ -42,7 +42,7 @@ def _draw(walk: Walk, number: int, page: str, titles: Mapping[str, str]) -> None
     away = page != step.page
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap=None):
-            st.caption(f"{ui.escape_markup(walk.title)}, step {number} of {last}")
+            st.caption(f"Step {number} of {last}: {ui.escape_markup(walk.title)}")
             # Its element stays while the steps change, so that a screen reader says the new words.
             words = f"This step is on the page {titles.get(step.page, step.page)}." if away else ""
             st.html(f'<div role="status">{escape(words) or _words(step)}</div>')
