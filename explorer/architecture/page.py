@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture import page_detail
+from explorer.architecture import asked, page_detail
 from explorer.architecture.budget import Budget, budget
 from explorer.architecture.fit import WayOut, way_out, width_steps
 from explorer.architecture.page_controls import asked_course, current, take
@@ -41,6 +41,10 @@ def main() -> None:
 
 def _network() -> None:
     """The network drawn under the hand, the verdict on it, and what would change it."""
+    question = ui.kept(partial(asked.halved_question))
+    if not ui.may_reveal(question):
+        ui.predict(question)
+        return
     view, answer = answered(_follow)
     if isinstance(answer, ExplorerError):
         raise answer
@@ -52,7 +56,9 @@ def _network() -> None:
         _ways_out(spec, limit, out)
         check(said, costs)
         _floor(asked_course())
-        ui.pin("architecture", lambda: design_row(spec, size))
+        with st.container(horizontal=True):
+            ui.predict(question)
+            ui.pin("architecture", lambda: design_row(spec, size))
     _steps(steps)
 
 

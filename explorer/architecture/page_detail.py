@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture import charts
+from explorer.architecture import asked, charts
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import (
@@ -71,6 +71,8 @@ def layers(design: Design) -> None:
 
 def _costs(design: Design) -> None:
     """The two costs on one layer axis, the torchinfo table, and the same as text."""
+    if not ui.predict(ui.kept(partial(asked.busiest_question))):
+        return
     costs, rows = design.costs, design.costs.layer_table()
     heavy, busy = costs.heaviest, costs.busiest
     ui.chart(

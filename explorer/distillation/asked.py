@@ -66,6 +66,35 @@ def gradient_question(
     )
 
 
+def dark_question(
+    weights: str, images: str, classes: tuple[str, ...], labels: Tensor, logits: Tensor
+) -> Question:
+    """Which other class the teacher sees in the images of the class that it mixes up most.
+
+    Args:
+        weights: sha256 of the teacher's.
+        images: key of all the images.
+        classes: C names.
+        labels: of the images (N,).
+        logits: the teacher's (N, C).
+    """
+    softened = soften(logits, WARM)
+    there = [number for number in range(len(classes)) if (labels == number).any()]
+    means = {number: softened[labels == number].mean(0) for number in there}
+    for number, mean in means.items():
+        mean[number] = 0
+    true = max(there, key=lambda number: means[number].max().item())
+    given, other = (each.item() for each in means[true].max(0))
+    return Question(
+        "dark",
+        f"At T = {WARM:g}, which other class does the teacher see most in the images of the class {classes[true]}?",
+        (weights, images),
+        options=tuple(name for name in classes if name != classes[true]),
+        answer=int(other) - (other > true),
+        because=f"It gives it {given:.1%} on average; a label would give it nothing.",
+    )
+
+
 def gain_question(rows: pd.DataFrame) -> Question | None:
     """What the teacher brings to the smallest student; None where no pair was trained on training images.
 

@@ -8,8 +8,9 @@ import streamlit as st
 from torch import Tensor
 
 from explorer import ui
+from explorer.classroom import Question
 from explorer.data import BUNDLED
-from explorer.distillation import charts, grid, knowledge, page_when, soften
+from explorer.distillation import asked, charts, grid, knowledge, page_when, soften
 from explorer.distillation.calibration import CALIBRATION_BINS, Calibration, calibrate
 from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.networks import describe
@@ -21,6 +22,8 @@ PAIR_PIXELS = 112  # side on screen of an example image
 
 def show_dark_knowledge(selection: DistillationSelection) -> None:
     """The teacher's mean soft label per true class at T."""
+    if not ui.predict(ui.kept(partial(_question, selection.judged))):
+        return
     rows = ui.kept(partial(_soft_labels, selection.judged, selection.temperature))
     top = rows.nlargest(1, "probability").iloc[0]
     true, other = ui.escape_markup(top["true"]), ui.escape_markup(top["other"])
@@ -35,6 +38,11 @@ def show_dark_knowledge(selection: DistillationSelection) -> None:
     _show_pair_examples(selection, rows.sort_values("probability", ascending=False))
     ui.provenance("computed", f"from {ui.logits_in_words(selection.teacher_name)}.")
     ui.download("Soft labels as CSV", rows.drop(columns=["example", "positions"]), "soft_labels.csv")
+
+
+def _question(judged: Keyed[JudgedImages]) -> Question:
+    images, teacher, _ = judged.value
+    return asked.dark_question(judged.key[0], images.key, images.classes, images.targets(), teacher)
 
 
 def _soft_labels(judged: Keyed[JudgedImages], temperature: float) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from functools import partial
 import streamlit as st
 
 from explorer import places, ui
-from explorer.distillation import charts
+from explorer.classroom import Question
+from explorer.distillation import asked, charts
 from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
 from explorer.distillation.selection import DistillationSelection
 from explorer.errors import ExplorerError
@@ -58,18 +59,30 @@ def show_live_training(selection: DistillationSelection) -> None:
         ),
     )
     panel: Panel[EpochEnd] = Panel(PAIR_TRAINING, spec)
+    hidden = not ui.may_reveal(_question(spec, None))
     with run:
-        panel.controls("Distil it now", help="Trains both copies on this machine.")
+        panel.controls(
+            "Distil it now",
+            blocked="Commit your guess first." if hidden else "",
+            help="Trains both copies on this machine.",
+        )
     _describe(student, selection)
+    question = st.container()
+    if hidden:
+        with question:
+            ui.predict(_question(spec, None))
+        return
     shown = panel.result(_where, grow=lambda ends: _show_growing(spec.settings, ends), nothing="")
-    if shown is None:
+    pair = None if shown is None else TrainedPair(shown.settings, shown.parts)
+    with question:
+        ui.predict(_question(spec, pair))
+    if shown is None or pair is None:
         begun = results().get(PAIR_TRAINING.identity(spec))
         if begun is None:
             st.info("Nobody has trained a pair with this teacher on these images yet: distil it here.")
         elif begun.finished:  # else it was stopped, and the panel says so
             st.info("It ended before the first epoch did: give it more seconds, or a smaller network.")
         return
-    pair = TrainedPair(shown.settings, shown.parts)
     if _offer_to_lessons(pair) and not selection.student_name:
         st.rerun()  # there is a student now, so the whole lesson can be shown
     _show_pair(pair)
@@ -114,6 +127,19 @@ def _describe(student: NetworkSpec, selection: DistillationSelection) -> None:
 def _take(alpha: float, temperature: float) -> None:
     address.put("alpha", float(alpha))
     address.put("temperature", float(temperature))
+
+
+def _question(spec: InstrumentSpec[TrainingPairSettings], pair: TrainedPair | None) -> Question:
+    """What the teacher brings, answered by what is shown if that was trained just so."""
+    settings = spec.settings
+    return asked.trained_question(
+        describe(settings.student),
+        cost_of(settings.student, spec.data.input_size).params,
+        settings.epochs,
+        spec.network.card.sha256,
+        spec.images,
+        pair.curves() if pair is not None and pair.settings == settings else None,
+    )
 
 
 def _offered_students() -> dict[str, NetworkSpec]:

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.distillation import charts, gradients
+from explorer.classroom import Question
+from explorer.distillation import asked, charts, gradients
 from explorer.distillation.formula import ImageAndMeanLoss, compare_image_with_mean, part_names
 from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.distillation.soften import TEMPERATURE_LADDER
@@ -77,6 +78,8 @@ def _compared(
 
 def show_why_t_squared(selection: DistillationSelection) -> None:
     """Gradient norms with and without T squared, the gradient per logit, the limit and the split."""
+    if not ui.predict(ui.kept(partial(_question, selection.judged))):
+        return
     left, right = st.columns(2, gap="large")
     with left:
         _show_gradient_norms(selection)
@@ -99,6 +102,12 @@ def show_why_t_squared(selection: DistillationSelection) -> None:
         "computed",
         f"from {ui.logits_in_words(*selection.names)}, means over {len(selection.images):,} {selection.images.noun}s.",
     )
+
+
+def _question(judged: Keyed[JudgedImages]) -> Question:
+    images, teacher, student = judged.value
+    *weights, key = judged.key
+    return asked.gradient_question((weights[0], weights[1]), key, student, images.targets(), teacher)
 
 
 def _gradient_norms(judged: Keyed[JudgedImages], reverse: bool) -> pd.DataFrame:

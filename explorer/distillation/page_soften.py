@@ -5,12 +5,14 @@ from functools import partial
 import streamlit as st
 
 from explorer import palette, ui
-from explorer.distillation import page_loss, page_quiz, soften
+from explorer.classroom import Question
+from explorer.distillation import asked, page_loss, soften
 from explorer.distillation.page_controls import TEMPERATURE_STEPS, Places, choose
-from explorer.distillation.selection import DistillationSelection
+from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.ledger import LedgerRow, network_row
 from explorer.measure import accuracy
 from explorer.ui import address
+from explorer.work.kept import Keyed
 
 BARS = "bars"  # key of the component
 
@@ -28,12 +30,27 @@ def show_softening() -> None:
         at=more,
         help="Shows the small probabilities, where the dark knowledge sits at T = 1.",
     )
+    question = ui.kept(partial(_question, ui.networks()[selection.teacher_name].title, selection.judged))
     with view:
+        if not ui.may_reveal(question):
+            ui.predict(question)
+            return
         _show_bars(selection, log)
+        with st.container(horizontal=True):
+            ui.predict(question)
+            ui.predict(
+                asked.temperature_question(
+                    selection.judged.key[0], selection.teacher_logits[selection.position]
+                ),
+                "Question 2-2",
+            )
     if selection.student_name:
         page_loss.show_loss(selection)
-    with st.expander("Question 2-2 of the homework", icon=":material/quiz:"):
-        page_quiz.show_quiz(selection)
+
+
+def _question(title: str, judged: Keyed[JudgedImages]) -> Question:
+    weights, _, images = judged.key
+    return asked.softened_question(title, weights, images, judged.value.images.noun, judged.value.teacher)
 
 
 def _take(key: str) -> None:

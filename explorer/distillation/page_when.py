@@ -9,7 +9,7 @@ from torch import Tensor
 
 from explorer import palette, ui
 from explorer.data import BUNDLED
-from explorer.distillation import charts, gains, study, whose
+from explorer.distillation import asked, charts, gains, study, whose
 from explorer.ui import address
 from explorer.work.kept import Keyed
 
@@ -26,6 +26,9 @@ def show_when() -> None:
     st.header("When does distillation help?")
     rows = ui.kept(partial(gains.summarise, stored.rows))
     main = rows[rows["arm"] == "training"]
+    question = asked.gain_question(rows)
+    if question is not None and not ui.predict(question):
+        return
     if len(main):
         _show_gains(main)
     text = gains.caveat_verdict(caveat := ui.kept(partial(gains.caveat, stored.rows)))

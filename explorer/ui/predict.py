@@ -37,11 +37,12 @@ def predictions() -> Predictions:
     return session().last(Predictions) or Predictions()
 
 
-def predict(question: Question) -> bool:
+def predict(question: Question, label: str = "Predict first") -> bool:
     """Ask, or say what came of it; whether the figure may be shown now.
 
     Args:
         question: with its answer, or without one that a run will bring; drawn again with the answer it is settled.
+        label: of the button behind which the question waits where nothing is locked.
     """
     session().keep(predictions().settled(question))
     board = _board_for(question)
@@ -52,7 +53,7 @@ def predict(question: Question) -> bool:
         with st.container(border=True):
             _draw(question, board)
     else:
-        with st.popover("Predict first", icon=":material/psychology_alt:", key=f"predict_{question.key}"):
+        with st.popover(label, icon=":material/psychology_alt:", key=f"predict_{question.key}"):
             _draw(question, board)
             _offer_lock(question.key)
     return not asked_first or predictions().of(question) is not None

@@ -30,6 +30,18 @@ def test_the_gradient_is_that_of_the_soft_term_without_its_factor() -> None:
     assert question.answer == pytest.approx(norms[0] / norms[1])
 
 
+def test_the_class_that_is_mixed_up_most_is_asked_about() -> None:
+    classes, labels = tuple("ABC"), torch.tensor([0, 0, 1, 2, 2])
+    teacher = torch.log(
+        torch.tensor([[0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.1, 0.8, 0.1], [0.1, 0.4, 0.5], [0.2, 0.3, 0.5]])
+    )
+    question = asked.dark_question("w", "i", classes, labels, 4 * teacher)
+    assert "of the class C?" in question.text
+    assert question.options == ("A", "B")
+    assert question.answer == 1
+    assert "35.0% on average" in question.because
+
+
 def test_the_gain_is_that_of_the_smallest_student_on_the_most_images() -> None:
     rows = pd.DataFrame(
         [

@@ -29,6 +29,7 @@ from tests.app import (
     charts,
     component,
     downloads,
+    guess,
     layers,
     press,
     said,
@@ -492,20 +493,13 @@ def test_a_training_that_ended_before_its_first_epoch_says_so(monkeypatch: pytes
 
 def test_the_quiz_reveals_only_what_was_committed(validation: ImageSet) -> None:
     app = opened(FIRST)
-    commit = next(button for button in app.button if "Commit" in button.label)
-    assert commit.disabled
-    app.radio[0].set_value(app.radio[0].options[1]).run()
-    assert not app.error, "nothing is told before the answer is committed"
-    press(app, "Commit to this answer")
+    assert not said(app, "You said")
+    guess(app, "quiz", 1)
     entropies = [scipy_entropy((FIRST.v[7] / step).softmax(0).numpy()) for step in (1, 2, 4, 8, 16)]
-    assert "(a) is true" in app.error[0].value
-    assert all(f"{value:.3f} at T" in app.error[0].value for value in entropies)
-    assert app.radio[0].disabled
-    press(app, "Ask me again")
-    assert app.radio[0].value is None
-    app.radio[0].set_value(app.radio[0].options[0]).run()
-    press(app, "Commit to this answer")
-    assert "(a) is true" in app.success[0].value
+    (told,) = [each.value for each in app.markdown if "You said" in each.value]
+    assert all(f"{value:.3f} at T" in told for value in entropies)
+    assert "it is **(a) " in told.replace("\\", "")
+    assert "guess_quiz" not in [each.key for each in app.radio], "the answer cannot be changed"
 
 
 @BOTH
