@@ -9,6 +9,7 @@ from explorer.ui.address import EVERYTHING, PREDICTED
 from tests.app import arrive, charts, guess, said
 
 EVIDENCE = {"distillation_tab": "Does it help?", "help": "Evidence"}
+INSIDE, SMALL = {"pruning_tab": "Look inside"}, {"checkpoint": "student-60k-kd", "images": "100"}
 WHY = {"distillation_tab": "Why it works"}
 
 
@@ -28,10 +29,13 @@ FIGURES = {
     "loss": Figure("distillation", WHY | {"why": "Why T²"}, 0),
     "dark": Figure("distillation", WHY | {"why": "Dark knowledge"}, 8),
     "gains": Figure("distillation", EVIDENCE, -20),
-    "curve": Figure("pruning", {}, 99),
+    "wall": Figure("pruning", {}, 0),
+    "curve": Figure("pruning", {"pruning_tab": "Curves"}, 99),
+    "sensitivity": Figure("pruning", INSIDE | {"look": "Sensitive layers"}, 0),
+    "coupling": Figure("pruning", INSIDE | {"look": "Coupled channels"} | SMALL, 0),
 }
 # Tested in their lesson: a run brings their answer, or there is no figure beside the answer.
-ELSEWHERE = {"distil", "quiz"}
+ELSEWHERE = {"distil", "quiz", "flips", "unseen", "race"}
 
 
 def figures(app: AppTest) -> int:

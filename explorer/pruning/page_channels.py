@@ -8,6 +8,8 @@ import streamlit as st
 from torch import nn
 
 from explorer import ui
+from explorer.classroom import Question
+from explorer.pruning import asked as questions
 from explorer.pruning import charts, coupling
 from explorer.pruning.forms import METHOD
 from explorer.pruning.selection import PruningSelection
@@ -26,6 +28,8 @@ def main(selection: PruningSelection) -> None:
     widths, longest = ui.kept(partial(_groups, selection.keyed))
     if not widths:
         st.info("No channel of this network can go alone.", icon=":material/link:")
+        return
+    if longest is not None and not ui.predict(_question(selection, longest)):
         return
     left, right = st.columns([2, 1], gap="large")
     chosen = address.choice(
@@ -82,6 +86,14 @@ class _Chain(NamedTuple):
     dot: str
     text: str
     table: pd.DataFrame
+
+
+def _question(selection: PruningSelection, group: str) -> Question:
+    chain = ui.kept(partial(_chain_of, selection.keyed, group, 0))
+    layers = {name.rpartition(".")[0] for name, _ in selection.network.named_parameters()}
+    return questions.coupling_question(
+        selection.title, selection.weights, group, chain.layers, len(layers), chain.params
+    )
 
 
 def _groups(network: Keyed[nn.Module]) -> tuple[dict[str, int], str | None]:

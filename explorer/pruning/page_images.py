@@ -6,8 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.pruning import charts, per_image
+from explorer.classroom import Question
+from explorer.pruning import asked, charts, per_image
+from explorer.pruning.answers import AnswersSettings
 from explorer.pruning.page_answers import AnswersShown, JudgedTwice, provenance, show_answers
+from explorer.pruning.page_one import METHOD, opening_ratio
 from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
 from explorer.work.kept import Keyed
@@ -19,6 +22,13 @@ TURNED = {"lost": "right, now wrong", "won": "wrong, now right"}
 
 def main(selection: PruningSelection) -> None:
     """Accuracy by class before and after, then the images that flipped."""
+    opened = AnswersSettings(len(selection.images), METHOD["default"], round(opening_ratio(selection), 4))
+    question = _question(selection, opened, None)
+    locked = st.container()
+    if not ui.may_reveal(question):
+        with locked:
+            ui.predict(question)
+        return
     shown = show_answers(selection)
     if shown is None:
         return
@@ -29,9 +39,19 @@ def main(selection: PruningSelection) -> None:
         f"{text} Lines are 95 % Wilson intervals.",
     )
     provenance(shown)
-    ui.download("Classes as CSV", rows, "classes.csv")
+    with st.container(horizontal=True):
+        ui.download("Classes as CSV", rows, "classes.csv")
+        turned = ui.kept(partial(_turned, shown.judged)) if shown.settings == opened else None
+        with locked if ui.is_locked(question.key) else st.container(width="content"):
+            ui.predict(_question(selection, opened, turned))
     st.header("The images that flipped")
     _flips(shown)
+
+
+def _question(
+    selection: PruningSelection, opened: AnswersSettings, turned: per_image.Flips | None
+) -> Question:
+    return asked.flips_question(selection.title, selection.weights, selection.images.whole, opened, turned)
 
 
 def _by_class(judged: Keyed[JudgedTwice]) -> tuple[pd.DataFrame, str]:

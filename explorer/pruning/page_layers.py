@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from explorer import ui
-from explorer.pruning import charts, sensitivity
+from explorer.pruning import asked, charts, sensitivity
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sensitivity import SENSITIVITY, Cell, SensitivitySettings
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
@@ -21,7 +21,13 @@ def main(selection: PruningSelection) -> None:
         "Which layer can give up its weights? Each one is masked **alone**, its smallest weights first, while all "
         "others stay dense."
     )
-    panel = Panel(SENSITIVITY, selection.spec(SensitivitySettings(count)), stored=_stored(selection))
+    stored = _stored(selection)
+    question = asked.sensitivity_question(
+        selection.title, selection.weights, selection.images.whole, stored.parts if stored else ()
+    )
+    if question is not None and not ui.predict(question):
+        return
+    panel = Panel(SENSITIVITY, selection.spec(SensitivitySettings(count)), stored=stored)
     with st.columns([1, 2])[0]:
         panel.controls(help=f"On the first {count:,} images (at most {MOST:,}).")
     shown = panel.result(

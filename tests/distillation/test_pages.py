@@ -416,10 +416,10 @@ def nothing_kept() -> None:
     results().clear()
 
 
-def live(asked: Asked) -> AppTest:
+def live(asked: Asked, **more: str) -> AppTest:
     app = arrive("start")
     app.session_state["session"].design = TINY
-    link = asked.link | PLACES["Distil it now"] | {"epochs": "2", "seconds": "300"}
+    link = asked.link | PLACES["Distil it now"] | {"epochs": "2", "seconds": "300"} | more
     for key, value in link.items():
         app.query_params[key] = value
     app.switch_page("explorer/distillation/page.py").run()
@@ -433,6 +433,8 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
 ) -> None:
     app = live(SECOND)
     assert said(app, "soft term weighed 0.85, T 5.5, KL reversed")
+    guess(app, "distil", 99.0)
+    assert said(app, "You said **99.0 points**. The answer comes with the run.")
     press(app, "Distil it now")
     settings = TrainingPairSettings(TINY, epochs=2)
     losses = {"labels alone": labels_alone, "distilled": DistillationLoss(0.85, 5.5, reverse=True)}
@@ -449,6 +451,8 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
         assert all(torch.equal(there[key], tensor) for key, tensor in alone.state_dict().items()), way
     assert said(app, f"After epoch 2: labels alone **{reached['labels alone'][1]:.2%}**")
     assert said(app, f"distilled **{reached['distilled'][1]:.2%}**")
+    gain = 100 * (reached["distilled"][1] - reached["labels alone"][1])
+    assert said(app, f"You said **99.0 points**; it is **{gain:.1f} points**")
     (curves,) = charts(app)
     assert layers(curves) == [{"x": "epoch", "y": "accuracy", "color": "way"}]
     rows = chart_rows(curves)
@@ -475,6 +479,16 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
     again.segmented_control(key="help").set_value("Evidence").run()
     for digest in digests:
         assert any(digest[:6] in option for option in again.selectbox(key="student").options)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_link_that_asks_first_trains_nothing_before_a_guess() -> None:
+    app = live(FIRST, predict="distil")
+    (run,) = [button for button in app.button if button.label == "Distil it now"]
+    assert run.disabled
+    guess(app, "distil", 1.0)
+    (run,) = [button for button in app.button if button.label == "Distil it now"]
+    assert not run.disabled
 
 
 @pytest.mark.usefixtures("nothing_kept", "work_here")
