@@ -15,6 +15,7 @@ from explorer.checkpoints import card
 from explorer.data import ImageSet
 from explorer.distillation.live import PairTraining, TrainingPairSettings
 from explorer.distillation.loss import DistillationLoss
+from explorer.markup import escape_markup
 from explorer.networks import StudentNet, StudentSpec
 from explorer.report.answers import CHECKED
 from explorer.training import labels_alone, train
@@ -452,7 +453,7 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
     assert said(app, f"After epoch 2: labels alone **{reached['labels alone'][1]:.2%}**")
     assert said(app, f"distilled **{reached['distilled'][1]:.2%}**")
     gain = 100 * (reached["distilled"][1] - reached["labels alone"][1])
-    assert said(app, f"You said **99.0 points**; it is **{gain:.1f} points**")
+    assert said(app, f"You said **99.0 points**; it is **{escape_markup(f'{gain:.1f}')} points**")
     (curves,) = charts(app)
     assert layers(curves) == [{"x": "epoch", "y": "accuracy", "color": "way"}]
     rows = chart_rows(curves)
