@@ -30,12 +30,14 @@ FIGURES = {
     "dark": Figure("distillation", WHY | {"why": "Dark knowledge"}, 8),
     "gains": Figure("distillation", EVIDENCE, -20),
     "wall": Figure("pruning", {}, 0),
+    "race": Figure("pruning", {"pruning_tab": "Masked, zeroed, sliced"}, 1),
+    "unseen": Figure("distillation", {"distillation_tab": "The class it never saw"}, 1),
     "curve": Figure("pruning", {"pruning_tab": "Curves"}, 99),
     "sensitivity": Figure("pruning", INSIDE | {"look": "Sensitive layers"}, 0),
     "coupling": Figure("pruning", INSIDE | {"look": "Coupled channels"} | SMALL, 0),
 }
 # Tested in their lesson: a run brings their answer, or there is no figure beside the answer.
-ELSEWHERE = {"distil", "quiz", "flips", "unseen", "race"}
+ELSEWHERE = {"distil", "quiz", "flips"}
 
 
 def figures(app: AppTest) -> int:
