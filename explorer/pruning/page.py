@@ -37,7 +37,11 @@ def main() -> None:
 def _select() -> PruningSelection:
     workspace = ui.workspace()
     cards = workspace.cards
-    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    images = ui.images(USE)
+    offered = offered_counts(len(images))
+    # The wall is made of a number of its own.
+    counts = address.peek("pruning_tab", options=tuple(TABS)) != WALL
+    left, right = st.columns([2, 1], gap="large") if counts else (st.container(), st)
     name = address.choice(
         "checkpoint",
         "Network to prune",
@@ -46,19 +50,18 @@ def _select() -> PruningSelection:
         format_func=lambda name: cards[name].title,
         label_visibility="collapsed",
     )
-    images = ui.images(USE)
-    offered = offered_counts(len(images))
-    # The wall is made of a number of its own.
-    if address.peek("pruning_tab", options=tuple(TABS)) == WALL:
-        count = int(address.peek("images", **offered))
-    else:
-        count = address.choice(
+    count = int(
+        address.choice(
             "images",
-            f"{workspace.data.noun(USE).capitalize()}s, the first so many",
+            "How many images are counted",
             **offered,
-            draw=right.select_slider,
-            help=f"Of {images.name}. More images make the intervals narrower and the runs longer.",
+            draw=right.selectbox,
+            format_func=lambda count: f"on the first {count:,} {workspace.data.noun(USE)}s",
+            label_visibility="collapsed",
         )
+        if counts
+        else address.peek("images", **offered)
+    )
     network = ui.shared_model(name)
     if said := describe_unsliceable(network):
         st.info(said, icon=":material/link:")

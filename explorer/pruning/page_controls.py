@@ -56,7 +56,8 @@ def controls(selection: PruningSelection, takes: Callable[[SweepSettings], str])
         takes: says how long a sweep takes here; each preset is told with it, since pressing one runs it.
     """
     training = selection.training_key(needed=True)
-    with st.popover("Presets", icon=":material/apps:", width="stretch"):
+    presets, recovery, machine = st.columns(3, gap="small")
+    with presets.popover("Presets", width="stretch"):
         for name, preset in PRESETS.items():
             st.button(name, on_click=_take, args=(preset,), width="stretch")
             st.caption(f"{preset.purpose} {takes(_settings_of(preset, len(selection.images), training))}")
@@ -69,14 +70,17 @@ def controls(selection: PruningSelection, takes: Callable[[SweepSettings], str])
         f"The random baseline of each kind is always drawn.\n\n{METHODS_HELP}",
     )
     _draw_ratios()
-    address.choice("device", "Device", **offered("device"), help="What torch finds here.")
-    address.choice(
-        "precision",
-        "Precision",
-        **offered("precision"),
-        help="bfloat16 is faster where the CPU has it; how many predictions agree with float32 is then measured too.",
-    )
-    _draw_recovery()
+    with machine.popover("Device", width="stretch"):
+        address.choice("device", "Device", **offered("device"), help="What torch finds here.")
+        address.choice(
+            "precision",
+            "Precision",
+            **offered("precision"),
+            help="bfloat16 is faster where the CPU has it; how many predictions agree with float32 is then measured "
+            "too.",
+        )
+    with recovery.popover("Recovery", width="stretch"):
+        _draw_recovery()
     return asked_sweep(len(selection.images), training)
 
 

@@ -14,20 +14,23 @@ from explorer.ui import address
 from explorer.ui.instrument import ShownResult, draw_beside_stored
 
 
-def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow]) -> None:
-    """The message, accuracy against ratio or cost, the guesses, and measured speed."""
-    rows = shown.parts
-    data = ui.kept(partial(reading.with_share, rows, selection.params))
-    st.markdown(f"## {reading.headline(rows)}")
-    field = address.choice(
+def choose_axis() -> str:
+    """What accuracy is drawn against: what was asked for, or what it costs."""
+    return address.choice(
         "against",
         "Accuracy against",
         tuple(charts.ACROSS),
         draw=st.segmented_control,
         required=True,
         format_func=lambda field: charts.ACROSS[field].name,
-        help="The same networks against what was asked for, or against what it costs.",
+        label_visibility="collapsed",
     )
+
+
+def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field: str) -> None:
+    """Accuracy against ratio or cost, the guesses, and measured speed."""
+    rows = shown.parts
+    data = ui.kept(partial(reading.with_share, rows, selection.params))
     draw_beside_stored(shown, lambda rows: _draw_curve(selection, rows, field))
     if data["speed_up"].notna().any():
         ui.chart(

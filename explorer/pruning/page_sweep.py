@@ -40,9 +40,10 @@ def main(selection: PruningSelection) -> None:
         )
         panel.controls(blocked=NOTHING if asked is None else "Commit your guess first." if hidden else "")
     with view:
-        question, all_stored = st.container(), _all_stored(selection)
+        headline, all_stored = st.container(), _all_stored(selection)
+        choices = st.container(horizontal=True, vertical_alignment="center")
         if hidden:
-            with question:
+            with choices:
                 page_guess.ask(selection, all_stored)
             return
         shown = panel.result(
@@ -51,11 +52,13 @@ def main(selection: PruningSelection) -> None:
             ),
             grow=lambda rows: _grow(selection, rows),
         )
-        with question:
+        with choices:
+            against = page_curve.choose_axis() if shown is not None else ""
             page_guess.ask(selection, (*(shown.parts if shown else ()), *all_stored))
         if shown is None:
             return
-        page_curve.draw_curves(selection, shown)
+        headline.header(reading.headline(shown.parts, len(selection.data.classes)))
+        page_curve.draw_curves(selection, shown, against)
         if shown.beside is not None:
             _beside(selection, shown.beside)
     page_curve.offer_table(selection, shown.parts)

@@ -11,7 +11,7 @@ from explorer.data import ImageSet
 from explorer.pruning.examine import IMAGES
 from explorer.pruning.page_one import asked_method, asked_ratio, stored_wall
 from explorer.pruning.selection import USE, PruningSelection
-from explorer.pruning.wall import WALL, WallState, photographs, wall_settings
+from explorer.pruning.wall import RECALIBRATE, WALL, WallState, photographs, wall_settings
 from explorer.pruning.wall_reading import BUTTONS, WallReading, drawing, rescue_question, wall_table
 from explorer.ui import address
 from explorer.ui.instrument import Panel
@@ -56,7 +56,7 @@ def main(selection: PruningSelection) -> None:
         return
     _board(selection, shown.parts, images)
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container():
+        with st.container(width=760):  # beside the buttons, and above them on a phone
             ui.provenance(shown.origin, shown.where)
         if question is not None and not locked:
             ui.predict(question)
@@ -132,3 +132,5 @@ def _take() -> None:
     address.put("method", method)
     address.put("ratio", ratio)
     address.put("rescue", rescue)
+    # Inside, the same network is looked at; re-fitted it is not.
+    address.put("recalibrate_one", RECALIBRATE if rescue == "recalibrated" else 0)

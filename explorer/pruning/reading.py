@@ -19,20 +19,27 @@ def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
     return data
 
 
-def telling_row(rows: Sequence[SweepRow], method: PruningMethod) -> SweepRow | None:
-    """The method's row nearest the ratio that a headline tells about, before any recovery; None without one."""
-    pruned = [row for row in rows if row.method == method.key and row.ratio > 0 and row.recovery == "none"]
-    return min(pruned, key=lambda row: abs(row.ratio - method.headline_ratio), default=None)
+def telling_row(rows: Sequence[SweepRow], method: PruningMethod, classes: int) -> SweepRow | None:
+    """The method's row nearest the ratio that a headline tells about, before any recovery; None without one.
+
+    A network that does little more than guess tells nothing: of what the best one knows beyond guessing, a quarter has
+    to be left, if there is such a row.
+    """
+    before = [row for row in rows if row.recovery == "none"]
+    pruned = [row for row in before if row.method == method.key and row.ratio > 0]
+    best = max((row.accuracy.value for row in before), default=0.0)
+    telling = [row for row in pruned if row.accuracy.value - 1 / classes >= (best - 1 / classes) / 4]
+    return min(telling or pruned, key=lambda row: abs(row.ratio - method.headline_ratio), default=None)
 
 
-def headline(rows: Sequence[SweepRow]) -> str:
+def headline(rows: Sequence[SweepRow], classes: int) -> str:
     """Accuracy and measured speed of one masked and of one removed network that the sweep holds.
 
     Of each kind the first method in the order of lists speaks; the random one only where it is alone.
     """
     speakers: dict[str, tuple[PruningMethod, SweepRow]] = {}
     for method in METHODS.values():
-        row = telling_row(rows, method)
+        row = telling_row(rows, method, classes)
         if row is not None:
             speakers.setdefault(method.kind, (method, row))
     parts = []

@@ -182,7 +182,7 @@ function drawCurve(root, data, chosen) {
     return level;
   });
   plot.append(...levels, point);
-  const words = `${percent(state.accuracy, 1)} of ${data.total.toLocaleString("en")} ${data.noun}s right`;
+  const words = `${state.share} of ${data.total.toLocaleString("en")} ${data.noun}s right`;
   root.querySelector("#curve figcaption").textContent = words;
   plot.setAttribute("aria-label", `Accuracy against the ratio, a line per method: ${words}.`);
 }

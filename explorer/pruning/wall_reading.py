@@ -107,7 +107,7 @@ class WallReading:
         if state.recovery != "none":
             return self._tell_recovered(state)
         if not state.ratio:
-            return f"Nothing is pruned: {self._share(state)} of {sum(state.images):,} images right."
+            return f"Nothing is pruned: {self.share(state)} of {sum(state.images):,} images right."
         if state.guesses:
             return f"At {state.ratio:.0%} the network only guesses: {self._guessing(state)}."
         if forgotten := self.forgotten(state):
@@ -126,7 +126,7 @@ class WallReading:
         before = self.by_state[state.method, state.ratio, "none"]
         if state.guesses:
             return f"{after}, it still guesses: {self._guessing(state)}."
-        path = f"{self._share(before)} becomes {self._share(state)}"
+        path = f"{self.share(before)} becomes {self.share(state)}"
         if state.accuracy.correct <= before.accuracy.correct:
             return f"{after}, nothing comes back: {path}."
         gains = {number: state.right[number] - before.right[number] for number in range(len(self.classes))}
@@ -150,12 +150,13 @@ class WallReading:
         called = [sum(column) for column in zip(*state.confusion, strict=True)]
         most = max(range(len(called)), key=called.__getitem__)
         total = sum(called)
-        return f"{self._share(state)} right, and {called[most]:,} of {total:,} images are called {self.classes[most]}"
+        return f"{self.share(state)} right, and {called[most]:,} of {total:,} images are called {self.classes[most]}"
 
     def _count(self, state: WallState, number: int) -> str:
         return f"{state.right[number]:,} of {state.images[number]:,}"
 
-    def _share(self, state: WallState) -> str:
+    def share(self, state: WallState) -> str:
+        """The share of right answers, as it is written."""
         return f"{state.accuracy.value:.1%}"
 
 
@@ -180,6 +181,7 @@ def drawing(reading: WallReading, images: ImageSet) -> dict[str, Any]:
             "shown": state.shown,
             "right": state.right,
             "accuracy": round(state.accuracy.value, 4),
+            "share": reading.share(state),
             "said": reading.tell(state),
             "forgotten": reading.forgotten(state),
         }

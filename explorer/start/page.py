@@ -88,7 +88,11 @@ def _to_distillation() -> None:
 def _to_pruning() -> None:
     shipped = ui.shipped()
     stored = shipped.find_rows("sweep", SweepRow, shipped.teachers[0])
-    told = [reading.telling_row(stored.rows, method) for method in (MASKED, REMOVED)] if stored else []
+    told = (
+        [reading.telling_row(stored.rows, method, len(shipped.data.classes)) for method in (MASKED, REMOVED)]
+        if stored
+        else []
+    )
     told_rows = [row for row in told if row is not None]
     st.page_link(places.page("pruning"), label="**Prune it under your hand**", icon=":material/content_cut:")
     if stored is None or len(told_rows) < 2:

@@ -28,7 +28,7 @@ ROWS = [
 
 
 def test_what_a_sweep_says() -> None:
-    assert reading.headline(ROWS) == (
+    assert reading.headline(ROWS, 10) == (
         "80% of the weights masked: accuracy 89.0%, 2.00 times as fast; "
         "50% of the channels removed: accuracy 10.0%, not timed"
     )
@@ -57,19 +57,30 @@ def test_nothing_but_ratio_0_before_any_recovery_is_called_dense() -> None:
     )
 
 
+def test_a_headline_does_not_tell_of_guessing_where_there_is_better() -> None:
+    rows = [*ROWS, row("channels-l1", 0.1, 80), row("channels-l1", 0.2, 41), row("channels-l1", 0.3, 20)]
+    assert "; 20% of the channels removed: accuracy 41.0%" in reading.headline(rows, 10)
+    assert "; 10% of the channels removed: accuracy 80.0%" in reading.headline(rows, 3), (
+        "41 of 100 is little of 3"
+    )
+
+
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_method_has_its_headline(method: PruningMethod) -> None:
     """At the ratio of its kind, in its words; of two methods the first in the lists speaks."""
-    rows = [row(method.key, ratio, round(100 * (1 - ratio))) for ratio in (0.0, 0.2, 0.5, 0.8)]
+    rows = [row(method.key, ratio, round(100 * (1 - ratio / 2))) for ratio in (0.0, 0.2, 0.5, 0.8)]
     at = {"mask": 0.8, "removal": 0.5}[method.kind]
-    assert reading.headline(rows) == f"{at:.0%} {method.share}: accuracy {1 - at:.1%}, 2.00 times as fast"
+    assert (
+        reading.headline(rows, 10)
+        == f"{at:.0%} {method.share}: accuracy {1 - at / 2:.1%}, 2.00 times as fast"
+    )
     assert {"mask": "masked", "removal": "removed"}[method.kind] in method.share
     first = next(each for each in METHODS.values() if each.kind == method.kind)
     both = (
         [*rows, row(first.key, at, 77)] if first != method else [row(baseline(method.kind).key, at, 1), *rows]
     )
-    assert f"accuracy {'77.0%' if first != method else f'{1 - at:.1%}'}" in reading.headline(both)
-    assert reading.headline(rows[:1]) == "A sweep, measured", "ratio 0 is no pruning"
+    assert f"accuracy {'77.0%' if first != method else f'{1 - at / 2:.1%}'}" in reading.headline(both, 10)
+    assert reading.headline(rows[:1], 10) == "A sweep, measured", "ratio 0 is no pruning"
 
 
 def test_the_ratio_from_which_nothing_is_told_from_chance_is_named_without_a_gap() -> None:

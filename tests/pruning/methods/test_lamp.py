@@ -79,7 +79,7 @@ def test_the_terminal_the_page_the_charts_the_headline_and_the_export_know_it(
 
     plan = SweepPlan(("lamp",), (0.0, 0.8), repeats=0)
     rows = list(sweep(load("student-60k"), torch.zeros(2, 3, 64, 64), torch.zeros(2), plan))
-    assert reading.headline(rows).startswith("80% of the weights masked: accuracy ")
+    assert reading.headline(rows, 10).startswith("80% of the weights masked: accuracy ")
     table = sweep_table(rows)
     scale = charts.accuracy_curve(table).to_dict()["layer"][1]["encoding"]["color"]["scale"]
     assert scale == {"domain": [LAMP.title], "range": [LAMP.color]}
