@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
-from explorer.pruning.methods import METHODS
 from explorer.pruning.sweep import SweepRow
 from explorer.walks.walk import shipped
 from explorer.workspace import open_workspace
@@ -102,14 +101,9 @@ def test_one_masked_and_one_removed_network_are_told_with_their_own_figures(said
     stored = open_workspace(BUNDLED).find_rows("sweep", SweepRow, "teacher")
     assert stored is not None
     assert stored.weights == card("teacher").sha256
-    for key in ("global-l1", "channels-l1"):
-        method = METHODS[key]
-        row = next(
-            row
-            for row in stored.rows
-            if (row.method, row.recovery) == (key, "none")
-            and row.ratio == pytest.approx(method.headline_ratio)
-        )
+    # Half of its channels removed, the teacher only guesses, which tells nothing.
+    for key, ratio in (("global-l1", 0.8), ("channels-l1", 0.2)):
+        row = next(row for row in stored.rows if row.row == (key, ratio, "none"))
         assert row.ms is not None
         assert row.dense_ms is not None
         (sentence,) = re.findall(
