@@ -1,6 +1,7 @@
 """The dialog that makes a lesson by link: each step is a page as it now is, with a sentence and a question."""
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,7 +12,7 @@ from explorer.ui import address
 from explorer.walks.page_bar import query_of
 from explorer.walks.walk import MOST_LETTERS, Step, Walk, find, own
 
-SAY, ASK = "step_says", "step_asks"  # keys of the dialog's fields
+SAY, ASK, LOCKS = "step_says", "step_asks", "step_locks"  # keys of the dialog's fields
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def make(page: str) -> None:
         page: the last part of the path of the page that it is opened on.
     """
     draft = ui.session().last(Draft) or Draft()
-    state = address.query(page, leave_out=("walk", "step"))
+    state = address.query(page, leave_out=("walk", "step", "predict"))
     st.markdown(
         "A step opens a page as it is now. Set up this page, say a sentence, ask a question, add the step; then go to "
         "the page of the next one. The link holds the whole lesson; nothing is stored here."
@@ -50,6 +51,14 @@ def make(page: str) -> None:
     with st.form("step", clear_on_submit=True, border=False):
         st.text_input("A sentence on what is seen", max_chars=MOST_LETTERS, key=SAY)
         st.text_input("A question to the class", max_chars=MOST_LETTERS, key=ASK)
+        st.multiselect(
+            "Hidden until a guess is committed",
+            [key for key in address.PREDICTED if key != address.EVERYTHING],
+            [key for key in address.value("predict") if key != address.EVERYTHING],
+            format_func=address.PREDICTED.get,
+            key=LOCKS,
+            help="Of what this page shows.",
+        )
         st.form_submit_button(
             "Add this step", on_click=_add, args=(draft, page, state), icon=":material/add:", type="primary"
         )
@@ -85,6 +94,8 @@ def _offer_to_go_on(draft: Draft) -> None:
 
 
 def _add(draft: Draft, page: str, state: str) -> None:
+    locks = urlencode({"predict": st.session_state[LOCKS]}, doseq=True)
+    state = "&".join(part for part in (locks, state) if part)
     step = Step(page, state, st.session_state[SAY].strip(), st.session_state[ASK].strip())
     _keep(replace(draft, steps=(*draft.steps, step)))
 

@@ -113,6 +113,7 @@ def test_the_dialog_makes_a_lesson_from_the_page_as_it_is() -> None:
     say, ask = (each for each in app.text_input if each.label.startswith("A "))
     say.input("Block 1 is narrower.")
     ask.input("Does it fit?")
+    app.multiselect(key="step_locks").set_value(["verdict"])
     next(each for each in app.button if each.label == "Add this step").click().run()
     assert not app.exception
     app.button(key="make_lesson").click().run()
@@ -121,7 +122,9 @@ def test_the_dialog_makes_a_lesson_from_the_page_as_it_is() -> None:
     made = find(parse_qs(query)["walk"][0])
     assert page.endswith("/architecture")
     assert parse_qs(query)["block1"] == ["99"]
-    assert made.steps == (Step("architecture", "stem=32&block1=99", "Block 1 is narrower.", "Does it fit?"),)
+    assert made.steps == (
+        Step("architecture", "predict=verdict&stem=32&block1=99", "Block 1 is narrower.", "Does it fit?"),
+    )
     app.button(key="remove_step_1").click().run()
     app.button(key="make_lesson").click().run()
     next(each for each in app.button if each.label == "Begin with the steps of this lesson").click().run()
