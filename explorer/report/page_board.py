@@ -67,7 +67,7 @@ def _link(board: str) -> None:
     base = (st.context.url or "").split("?")[0].rsplit("/", 1)[0]
     st.code(f"{base}/{_class_link(page, board, asked)}", None, wrap_lines=True)
     st.caption(
-        f"With what the page now shows. Everybody on **{board}** guesses together. {_where_it_lives()}"
+        f"It opens that page as it is set now; everybody on **{board}** guesses together. {_where_it_lives()}"
     )
 
 
@@ -146,7 +146,7 @@ def _enter(board: str) -> None:
     rows = [row for row in ui.pinned() if not why_not_entered(row, ships)]
     if not rows:
         st.caption(
-            "To enter one: train your design (Distillation, Distil it now) or prune a network (Pruning, the sweep), "
+            "To enter one: train your design (Distillation, Does it help?) or prune a network (Pruning, Curves), "
             "pin it there to the ledger, and come back."
         )
         return
