@@ -339,7 +339,7 @@ class View {
       part.label.style.left = `${Math.min(width - own / 2, Math.max(own / 2, (from + to) / 2))}px`;
       part.label.style.visibility = own <= to - from + wide + 2 ? "visible" : "hidden";
     }
-    let taken = -Infinity;
+    const written = [];
     this.data.drawing.groups.forEach((group, index) => {
       const { channels } = blocks[group.block];
       // Several groups on one block lie one upon the other.
@@ -351,10 +351,10 @@ class View {
       grip.style.top = `${y}px`;
       grip.classList.toggle("active", index === this.active);
       text.textContent = this.widths[index];
-      const half = (0.3 * rem * text.textContent.length) + 2;
-      const fits = x - half > taken || index === this.active;
-      text.style.visibility = fits ? "visible" : "hidden";
-      if (fits) taken = x + half;
+      const half = 0.25 * rem * text.textContent.length + 2;
+      const free = written.every((other) => Math.abs(other.x - x) > other.half + half || Math.abs(other.y - y) > rem);
+      text.style.visibility = free || index === this.active ? "visible" : "hidden";
+      if (free) written.push({ x, y, half });
       const over = found.params - this.data.limit;
       const input = grip.querySelector("input");
       input.value = this.widths[index];
