@@ -34,7 +34,8 @@ def main(selection: PruningSelection) -> None:
         lambda spec, _: f"on the first {spec.settings.images:,} of {selection.images.name}.", grow=_grow
     )
     if shown is not None:
-        draw_beside_stored(shown, _show)
+        with panel.picture:
+            draw_beside_stored(shown, _show)
         ui.download(
             "Sensitivity as CSV", partial(sensitivity.sensitivity_table, shown.parts), "sensitivity.csv"
         )

@@ -58,7 +58,8 @@ def main(selection: PruningSelection) -> None:
         if shown is None:
             return
         headline.header(reading.headline(shown.parts, len(selection.data.classes)))
-        page_curve.draw_curves(selection, shown, against)
+        with panel.picture:
+            page_curve.draw_curves(selection, shown, against)
         if shown.beside is not None:
             _beside(selection, shown.beside)
     page_curve.offer_table(selection, shown.parts)

@@ -8,10 +8,11 @@ how much work, and a generator that yields the parts. What a page then writes is
     panel.controls()                                      # what it takes here, and the button
     shown = panel.result(where, grow=lambda cells: ...)   # runs here if asked, and says what is shown
     if shown is not None:
-        draw_beside_stored(shown, draw)
+        with panel.picture:
+            draw_beside_stored(shown, draw)
 
 ``controls`` and ``result`` may be drawn in different columns: progress and Stop are under the button that was pressed,
-where one looks, and what has been measured so far grows where the result will be. The
+where one looks, and what has been measured so far grows in ``panel.picture``, in place of what was shown there. The
 result is kept in this process under its identity, so that after a reload the same controls show it again.
 Work that begins by itself, without a button, takes ``starts_itself=True`` and needs no ``controls``: its progress is
 where the result will be. The instrument runs in the worker: a spec goes in and parts come out, and both can be pickled.
@@ -227,8 +228,19 @@ class Panel(Generic[PartType]):
             nothing: what to say where there is nothing to show, in place of that nobody has measured it; empty for
                 no word.
         """
-        if self._wants_to_run():
-            self._run(grow)
+        notices, runs = st.container(), self._wants_to_run()
+        # Emptied only for a run: an empty place would be drawn anew at every other script, with all that is in it.
+        self.picture = st.empty() if runs else st.container()
+        with notices:
+            if runs:
+                self._run(grow, self.picture)
+                self.picture = self.picture.container()
+            return self._say(where, nothing)
+
+    def _say(
+        self, where: Callable[[InstrumentSpec[Any], Sequence[PartType]], str], nothing: str | None
+    ) -> ShownResult[PartType] | None:
+        """Say in notices what is shown, and give it."""
         kept = self._to_show()
         self._say_stopped(kept)
         if kept is None:
@@ -269,13 +281,12 @@ class Panel(Generic[PartType]):
             return not done and self._identity not in session().stopped
         return self._asked
 
-    def _run(self, grow: Callable[[Sequence[PartType]], object] | None) -> None:
+    def _run(self, grow: Callable[[Sequence[PartType]], object] | None, figure: DeltaGenerator) -> None:
         assert self._identity is not None
         before = self._kept()
         session().runs[self._identity.subject] = self._identity
         session().stopped.discard(self._identity)
-        progress = self._slot or st.empty()
-        figure, died = st.empty(), ""
+        progress, died = self._slot or st.empty(), ""
         try:
             with progress.container(), heavy_work():
                 meanwhile = self._kept()
@@ -285,7 +296,6 @@ class Panel(Generic[PartType]):
         except WorkerDiedError as error:
             died = str(error)
             session().stopped.add(self._identity)  # what starts itself must not kill the next worker at once
-        figure.empty()
         if self._slot is None:
             progress.empty()
         else:
@@ -342,13 +352,25 @@ class Panel(Generic[PartType]):
                     if grow is not None and drawn < len(result.parts) and redraw():
                         drawn = len(result.parts)
                         with figure.container():
-                            grow(result.parts)
+                            self._grow(grow, result.parts)
             result = result.ended("finished")
             if len(result.parts) == result.steps:  # else it has ended early, and has not done all its work
                 _estimator().learn(self._amount(), (instrument.key, identity.weights), result.seconds)
         finally:
             # Streamlit ends a script by an exception at any of the calls above: whatever was ready is kept.
             _keep(result if result.finished else result.ended("stopped"), before)
+
+    def _grow(self, grow: Callable[[Sequence[PartType]], object], parts: Sequence[PartType]) -> None:
+        """Draw the parts of a run that is not over, beside what is stored."""
+        if self._stored is None:
+            grow(parts)
+            return
+        for column, title, each in zip(
+            st.columns(2), ("Measured here", "Stored"), (parts, self._stored.parts), strict=True
+        ):
+            with column:
+                st.markdown(f"**{title}**")
+                grow(each)
 
     def _progress(self, result: KeptResult, seconds_each: float) -> tuple[float, str]:
         done, said = len(result.parts), self._instrument.describe(result.parts[-1])

@@ -183,6 +183,31 @@ def test_what_is_stored_is_shown_where_just_that_is_asked_for_whatever_this_visi
     assert not app.warning
 
 
+def growing_page() -> None:
+    import streamlit as st
+
+    from explorer.ui.instrument import Panel, StoredResult
+    from tests.ui.counting import COUNTING, CountingSettings, Number, spec_of
+
+    stored = StoredResult((Number(77),), CountingSettings(9), "long ago.")
+    panel = Panel(COUNTING, spec_of(3), stored=stored)
+    panel.controls()
+    grown = st.session_state.setdefault("grown", [])
+    shown = panel.result(
+        lambda spec, parts: "here.", grow=lambda parts: grown.append([each.value for each in parts])
+    )
+    assert shown is not None
+    with panel.picture:
+        st.markdown(f"{len(shown.parts)} in the picture")
+
+
+def test_what_grows_stands_beside_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.ui.instrument.REDRAW", 0)
+    app = press(AppTest.from_function(growing_page).run())
+    assert app.session_state["grown"] == [[0], [77], [0, 1], [77], [0, 1, 2], [77]]
+    assert texts(app) == ["3 in the picture"], "the result stands where it has grown"
+
+
 def asked_elsewhere_page(most: int) -> None:
     import streamlit as st
 
