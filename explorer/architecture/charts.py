@@ -119,12 +119,11 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
 
 
 def family_curve(
-    rows: pd.DataFrame, params: int, limit: int, floor: float | None = None
+    rows: pd.DataFrame, params: int, limit: int | None = None, floor: float | None = None
 ) -> alt.LayerChart | alt.FacetChart:
     """Test accuracy against parameters of the trained family, the edited network's place and the limit marked.
 
-    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for. A limit far
-    from all of them is left out: the family would shrink to a corner.
+    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for.
     """
     kinds = list(dict.fromkeys(rows["kind"]))
     base = alt.Chart(rows).encode(
@@ -156,9 +155,8 @@ def family_curve(
         tooltip=_family_tooltip(),
     )
     asked = [] if floor is None else [_floor(floor)]
-    if rows["parameters"].min() / 2 <= limit <= 2 * rows["parameters"].max():
-        asked.append(_limit(limit))
-    return alt.layer(spread, line, here, points, *asked).properties(height=380)
+    most = [] if limit is None else [_limit(limit)]
+    return alt.layer(spread, line, here, points, *most, *asked).properties(height=380)
 
 
 def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

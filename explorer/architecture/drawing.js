@@ -8,7 +8,7 @@ const SETTLED = 450; // ms without a key until Python is told
 
 const grouped = (number) => Math.round(number).toLocaleString("en-US");
 const signed = (number) => `${number < 0 ? "\u2212" : "+"}${grouped(Math.abs(number))}`;
-const millions = (number) => `${(number / 1e6).toFixed(1)} M`;
+const millions = (number) => `${(number / 1e6).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} M`;
 
 function element(tag, className, text) {
   const node = document.createElement(tag);

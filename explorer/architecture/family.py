@@ -59,6 +59,12 @@ def best_within(rows: pd.DataFrame, limit: int) -> str:
     )
 
 
+def in_sight(rows: pd.DataFrame, limit: int) -> bool:
+    """Whether a limit lies so near to the trained networks that drawn with it they do not shrink to a corner."""
+    params = rows["parameters"]
+    return bool(params.min() / 2 <= limit <= 2 * params.max())
+
+
 def twins(rows: pd.DataFrame) -> dict[int, tuple[str, str]]:
     """Of each design that was trained both ways, by its parameters, the names with labels alone and distilled."""
     plain, taught = (rows[rows["way"] == way] for way in WAYS)

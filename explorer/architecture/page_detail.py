@@ -18,6 +18,7 @@ from explorer.architecture.family import (
     equal_size,
     family,
     helped,
+    in_sight,
     neighbours,
     side_by_side,
     told,
@@ -77,8 +78,9 @@ def _costs(design: Design) -> None:
     heavy, busy = costs.heaviest, costs.busiest
     ui.chart(
         partial(charts.shares, rows),
-        f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, most "
-        f"multiply-adds in {busy.name}.",
+        f"Share of parameters and of multiply-adds by layer; most parameters in {heavy.name}, "
+        f"{heavy.params / costs.total_params:.0%} of them, most multiply-adds in {busy.name}, "
+        f"{busy.mult_adds / costs.mult_adds:.0%}.",
         f"Most parameters are in **{heavy.name}**{_where(heavy)}, {heavy.params / costs.total_params:.0%} of them; "
         f"most multiply-adds in **{busy.name}**{_where(busy)}, {busy.mult_adds / costs.mult_adds:.0%} of them.",
     )
@@ -146,18 +148,19 @@ def trained(design: Design) -> None:
     rows, params, most = family(cards.values()), design.costs.total_params, design.state.limit
     kind, course = builder_of(design.state.spec.kind).title, asked_course()
     floor = course.floor if course else None
+    near = in_sight(rows, most)
     best = f" {best_within(rows, most)}".rstrip()
     view, side = st.columns([7, 3], gap="large")
     with side:
         limit()
     with view:
         ui.chart(
-            partial(charts.family_curve, rows, params, most, floor),
+            partial(charts.family_curve, rows, params, most if near else None, floor),
             f"Test accuracy against parameters of {len(rows)} trained networks, from {rows['accuracy'].min():.1%} at "
             f"{rows['parameters'].min():,} parameters to {rows['accuracy'].max():.1%}.{best} The edited one has "
             f"{params:,}.",
-            f"The dashed line is the edited network, **{params:,}** parameters, which is not trained; the red one the "
-            f"limit. {neighbours(rows, params, kind)}{best}"
+            f"The dashed line is the edited network, **{params:,}** parameters, which is not trained"
+            f"{'; the red one the limit' if near else ''}. {neighbours(rows, params, kind)}{best}"
             + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
         )
     ui.provenance(
@@ -181,7 +184,8 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
     low, high = equal["parameters"].min(), equal["parameters"].max()
     ui.chart(
         partial(charts.equal_size, equal),
-        f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95 % intervals.",
+        f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95 % intervals: "
+        f"{told(equal)}.",
         f"At equal parameters, {low:,} to {high:,}: {told(equal)}.",
     )
     if (two := best_two(equal)) is None:

@@ -13,6 +13,7 @@ from explorer.architecture.family import (
     equal_size,
     family,
     helped,
+    in_sight,
     neighbours,
     side_by_side,
     told,
@@ -59,6 +60,7 @@ def test_the_best_within_a_limit_is_the_most_accurate_not_the_largest() -> None:
     )
     assert best_within(found, 201).startswith("The most accurate within 201 is C-Distilled-201")
     assert best_within(found, 99) == ""
+    assert [in_sight(found, limit) for limit in (49, 50, 402, 403)] == [False, True, True, False]
 
 
 def test_a_networks_neighbours_are_of_its_own_kind_where_there_are_any() -> None:

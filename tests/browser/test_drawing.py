@@ -38,7 +38,7 @@ def test_a_block_is_dragged_and_the_verdict_follows_until_torchinfo_counts_the_s
         cost = cost_of(spec)
         assert number(page, "#params") == cost.params
         assert number(page, "#over") == abs(cost.params - 60_000)
-        assert page.locator("#adds").inner_text() == f"{cost.mult_adds / 1e6:.1f} M"
+        assert page.locator("#adds").inner_text() == f"{cost.mult_adds / 1e6:,.1f} M"
         seen.append(spec.widths[2])
         assert page.locator("#checked").get_attribute("data-equal") == ""
         assert "block3" not in page.url, "no rerun while the hand is on the block"
