@@ -52,7 +52,7 @@ def best_within(rows: pd.DataFrame, limit: int) -> str:
     inside = rows[rows["parameters"] <= limit]
     if inside.empty:
         return ""
-    best = inside.loc[inside["accuracy"].idxmax()]
+    best = inside.sort_values("accuracy").iloc[-1]
     return (
         f"The most accurate within {limit:,} is {best['network']}: {best['parameters']:,} parameters, "
         f"{best['accuracy']:.2%}."
