@@ -92,7 +92,7 @@ class Card:
 def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
     """The cards for people, one row each.
 
-    Columns network, parameters, trained with, test accuracy, 95 % interval (Wilson).
+    Columns network, test accuracy, parameters, 95 % interval (Wilson), trained with.
     """
     rows = []
     for entry in cards:
@@ -101,13 +101,13 @@ def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
         rows.append(
             {
                 "network": entry.title,
+                "test accuracy": entry.test_accuracy,
                 "parameters": entry.params,
+                "95 % interval": f"{low:.4f} to {high:.4f}",
                 "trained with": f"labels and {taught['teacher']}, alpha {taught['alpha']:g}, "
                 f"T {taught['temperature']:g}"
                 if taught
                 else "labels alone",
-                "test accuracy": entry.test_accuracy,
-                "95 % interval": f"{low:.4f} to {high:.4f}",
             }
         )
     return pd.DataFrame(rows)

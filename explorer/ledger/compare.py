@@ -37,7 +37,7 @@ AXES = (
 
 
 def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
-    """One line per row, in order; quantities that were not measured are missing.
+    """One line per row, in order, what answers first; quantities that were not measured are missing.
 
     Latency is given per image (the median of a batch, divided by its images), so that batches of
     different sizes stand on one axis.
@@ -49,18 +49,18 @@ def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
         lines.append(
             {
                 "title": row.title,
-                "lesson": row.lesson,
-                "network": row.network,
+                "accuracy": accuracy.value if accuracy else None,
                 "parameters": row.params,
                 "nonzero": row.nonzero,
                 "mult_adds": row.mult_adds,
-                "input_size": row.input_size,
+                "ms_per_image": row.ms / row.batch if row.ms is not None and row.batch else None,
                 "file_bytes": row.file_bytes,
                 "zipped_bytes": row.zipped_bytes,
+                "lesson": row.lesson,
+                "network": row.network,
+                "input_size": row.input_size,
                 "ms": row.ms,
                 "batch": row.batch,
-                "ms_per_image": row.ms / row.batch if row.ms is not None and row.batch else None,
-                "accuracy": accuracy.value if accuracy else None,
                 "accuracy_low": low,
                 "accuracy_high": high,
                 "images": row.total,

@@ -307,7 +307,7 @@ def rows_asked_for(rows: Sequence[SweepRow], asked: SweepSettings) -> tuple[Swee
 
 
 def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
-    """The rows as a table for people: one line per network, accuracy with its 95 % interval."""
+    """The rows as a table for people: one line per network, what answers first."""
     lines = []
     for row in rows:
         low, high = row.accuracy.interval()
@@ -315,21 +315,21 @@ def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
             {
                 "method": row.title,
                 "ratio": row.ratio,
-                "pruned": row.described,
                 "accuracy": row.accuracy.value,
-                "accuracy_low": low,
-                "accuracy_high": high,
-                "images": row.total,
+                "ms": row.ms,
+                "speed_up": row.speed_up,
                 "parameters": row.params,
                 "nonzero": row.nonzero,
                 "mult_adds": row.mult_adds,
-                "ms": row.ms,
-                "ms_low": row.ms_low,
-                "ms_high": row.ms_high,
-                "speed_up": row.speed_up,
-                "busy": row.busy,
                 "file_mb": row.file_bytes / 1e6,
                 "zipped_mb": row.zipped_bytes / 1e6,
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "images": row.total,
+                "ms_low": row.ms_low,
+                "ms_high": row.ms_high,
+                "busy": row.busy,
+                "pruned": row.described,
                 "recovery": row.recovery,
                 "precision": row.precision,
                 "agreement": row.agreement,

@@ -64,7 +64,9 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
             "origin:N",
             title=None,
             # Below, since on a narrow screen two legends do not fit side by side.
-            legend=alt.Legend(orient="bottom", symbolStrokeColor=palette.INK),
+            legend=alt.Legend(orient="bottom", symbolStrokeColor=palette.INK)
+            if known["origin"].nunique() > 1
+            else None,
         ),
         tooltip=[
             alt.Tooltip("title:N", title="State"),
@@ -79,7 +81,7 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
     )
     names = (
         base.transform_filter("datum.named")
-        .mark_text(dy=-13, limit=150, color=palette.INK)
+        .mark_text(align="right", dx=-9, dy=-6, limit=160, color=palette.INK)
         .encode(text=alt.Text("title:N"))
     )
     return alt.layer(line, points, names).properties(height=420)

@@ -30,7 +30,7 @@ def ledger_tab() -> None:
     _open_link()
     _offer_recount()
     pinned = ui.pinned()
-    left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
     x = _choose_axis("across", "Across", left, AXES[0])
     y = _choose_axis("up", "Up", middle, AXES[-1])
     shipped = address.toggle(
@@ -109,7 +109,7 @@ def _edit_pinned(pinned: list[LedgerRow]) -> None:
     st.header("Pinned here")
     if not pinned:
         st.caption(
-            "Nothing is pinned yet: every lesson has a button for it. Open a ledger below, or go on with one."
+            "Nothing is pinned yet: every lesson has a button for it. Open a ledger, or go on with one."
         )
         return
     table = ledger.ledger_table(pinned)
@@ -139,32 +139,32 @@ def _edit_pinned(pinned: list[LedgerRow]) -> None:
 
 def _keep(rows: list[LedgerRow], pinned: list[LedgerRow]) -> None:
     """Downloads, the link, and a file to open."""
-    csv, saved, clear = st.columns(3)
-    with csv:
+    with st.container(horizontal=True):
         ui.download("Ledger as CSV", partial(ledger.ledger_table, rows), "ledger.csv")
-    saved.download_button(
-        "Ledger as JSON",
-        ledger.to_json(pinned),
-        "ledger.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/download:",
-        disabled=not pinned,
-        help="The pinned rows; the file opens again here.",
-    )
-    if clear.button("Remove all pinned", icon=":material/delete:", disabled=not pinned):
-        ui.set_pinned([])
-        st.rerun()
-    if pinned:
-        with st.expander("A link to this ledger"):
-            base = (st.context.url or "").split("?")[0]
-            st.code(f"{base}?ledger={ledger.to_link(pinned)}", None, wrap_lines=True)
-    upload = st.file_uploader(
-        "Open a ledger",
-        "json",
-        max_upload_size=MOST_BYTES // 10**6,
-        help="A JSON file that was downloaded here.",
-    )
+        st.download_button(
+            "Ledger as JSON",
+            ledger.to_json(pinned),
+            "ledger.json",
+            "application/json",
+            on_click="ignore",
+            icon=":material/download:",
+            disabled=not pinned,
+            help="The pinned rows; the file opens again here.",
+        )
+        if pinned:
+            with st.popover("A link to this ledger", icon=":material/link:"):
+                base = (st.context.url or "").split("?")[0]
+                st.code(f"{base}?ledger={ledger.to_link(pinned)}", None, wrap_lines=True)
+        if st.button("Remove all pinned", icon=":material/delete:", disabled=not pinned):
+            ui.set_pinned([])
+            st.rerun()
+        with st.popover("Open a ledger", icon=":material/upload_file:"):
+            upload = st.file_uploader(
+                "A ledger in a file",
+                "json",
+                max_upload_size=MOST_BYTES // 10**6,
+                help="A JSON file that was downloaded here.",
+            )
     if upload is not None and ui.session().ledger_file != upload.file_id:
         ui.session().ledger_file = upload.file_id
         if _add_rows(ledger.from_json, upload.getvalue()):
@@ -243,4 +243,5 @@ def _offer_receipt(rows: list[LedgerRow]) -> None:
     st.download_button(
         "receipt.py", text, "receipt.py", "text/x-python", on_click="ignore", icon=":material/download:"
     )
-    st.code(text, "python")
+    with st.expander("Read it"):
+        st.code(text, "python")

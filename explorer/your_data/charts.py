@@ -29,5 +29,5 @@ def class_counts(rows: pd.DataFrame) -> Any:
             ),
             tooltip=["class", "split", "images"],
         )
-        .properties(height=120 + 13 * len(splits) * len(order))
+        .properties(height=100 + 9 * len(splits) * len(order))
     )

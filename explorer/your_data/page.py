@@ -67,14 +67,8 @@ def _describe_images() -> None:
     # The bundled set's provenance begins with its name, a folder's does not.
     from_where = ui.escape_markup(data.provenance.removeprefix(data.name).strip())
     st.markdown(f"The lessons use **{name}**{' ' if from_where.startswith('(') else ', '}{from_where}.")
-    with st.expander("Use a folder of yours", expanded=named_folder(sys.argv[1:]) is None):
-        st.markdown("Start the app with its path:")
-        st.code(f"{PROGRAM} --data Food-11", None)
-        st.caption(
-            "In a copy of the repository: `make app DATA=Food-11`. Or set the environment variable EXPLORER_DATA. "
-            "Two layouts are read:"
-        )
-        st.code(LAYOUTS, None)
+    if named_folder(sys.argv[1:]) is None:
+        st.markdown(f"To use a folder of yours, start the app with its path: `{PROGRAM} --data Food-11`")
     rows = data.counts()
     ui.images("validation")  # opened here, so that what is wrong with a file is known
     total = rows.groupby("split", sort=False)["images"].sum()
@@ -91,6 +85,12 @@ def _describe_images() -> None:
     )
     ui.provenance("computed", f"images counted by class and split{names}.")
     _list_notices()
+    with st.expander("Which folders can be read"):
+        st.code(LAYOUTS, None)
+        st.caption(
+            f"`{PROGRAM} --data Food-11`; in a copy of the repository `make app DATA=Food-11`; or the environment "
+            "variable EXPLORER_DATA."
+        )
     ui.download("Counts as CSV", rows, "images.csv")
 
 
@@ -200,14 +200,14 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
         rows.append(
             {
                 "network": card.title,
-                "kind": _kind(card),
-                "classes": card.classes,
-                "parameters": card.params,
-                "stored as": card.dtype,
-                "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
                 "accuracy": right.value if right else None,
+                "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
+                "parameters": card.params,
                 "95 % interval": "{:.4f} to {:.4f}".format(*right.interval()) if right else "",
                 "used as": "teacher or student" if name in fitting else "counted only",
+                "kind": _kind(card),
+                "classes": card.classes,
+                "stored as": card.dtype,
             }
         )
     table = pd.DataFrame(rows)

@@ -73,7 +73,7 @@ def test_a_pinned_design_is_a_row_whose_link_opens_it_again_and_a_reload_tells_t
     visit.page.get_by_role("link", name="Ledger and report").click()
     visit.page.get_by_text("Pinned here").wait_for()
     visit.settle()
-    link = visit.page.locator('[data-testid="stCode"]').first
+    link = visit.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode")
     visit.page.get_by_text("A link to this ledger").click()
     link.wait_for()
     address = link.inner_text().strip()

@@ -61,7 +61,8 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_without_a_folder_the_page_says_how_to_name_one_and_takes_an_upload(tmp_path: Path) -> None:
     app = opened("your_data")
     assert not app.segmented_control, "nothing to choose between"
-    assert "compression-explorer --data Food-11" in app.code[0].value
+    assert "compression-explorer --data Food-11" in words(app)
+    assert "Food-11/training/0_12.jpg" in app.code[0].value
     assert alts(app) == ["Images per class of Fashion-MNIST: 5,000 training, 5,000 validation, 10,000 test."]
     for name, net in (("mine.ckpt", resnet18_teacher(10)), ("eleven.pt", StudentNet(StudentSpec()))):
         torch.save(net.state_dict(), tmp_path / name)
@@ -218,7 +219,7 @@ def test_the_head_of_a_page_goes_back_to_what_ships_and_the_first_page_stays_on_
     app.segmented_control(key="images_of").set_value("folder").run()
     app.switch_page("explorer/start/page.py").run()
     assert not app.exception
-    assert any("Validation image" in caption.value for caption in app.caption)
+    assert all("alidation image" in each["caption"] for each in component(app, "sizes")["photographs"])
 
 
 @pytest.mark.parametrize(
