@@ -156,7 +156,7 @@ def family_curve(
     )
     asked = [] if floor is None else [_floor(floor)]
     most = [] if limit is None else [_limit(limit)]
-    return alt.layer(spread, line, here, points, *most, *asked).properties(height=380)
+    return alt.layer(spread, line, here, points, *most, *asked).properties(height=440)
 
 
 def equal_size(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

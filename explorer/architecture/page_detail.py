@@ -150,19 +150,16 @@ def trained(design: Design) -> None:
     floor = course.floor if course else None
     near = in_sight(rows, most)
     best = f" {best_within(rows, most)}".rstrip()
-    view, side = st.columns([7, 3], gap="large")
-    with side:
-        limit()
-    with view:
-        ui.chart(
-            partial(charts.family_curve, rows, params, most if near else None, floor),
-            f"Test accuracy against parameters of {len(rows)} trained networks, from {rows['accuracy'].min():.1%} at "
-            f"{rows['parameters'].min():,} parameters to {rows['accuracy'].max():.1%}.{best} The edited one has "
-            f"{params:,}.",
-            f"The dashed line is the edited network, **{params:,}** parameters, which is not trained"
-            f"{'; the red one the limit' if near else ''}. {neighbours(rows, params, kind)}{best}"
-            + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
-        )
+    limit()
+    ui.chart(
+        partial(charts.family_curve, rows, params, most if near else None, floor),
+        f"Test accuracy against parameters of {len(rows)} trained networks, from {rows['accuracy'].min():.1%} at "
+        f"{rows['parameters'].min():,} parameters to {rows['accuracy'].max():.1%}.{best} The edited one has "
+        f"{params:,}.",
+        f"The dashed line is the edited network, **{params:,}** parameters, which is not trained"
+        f"{'; the red one the limit' if near else ''}. {neighbours(rows, params, kind)}{best}"
+        + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
+    )
     ui.provenance(
         "precomputed", f"{BUNDLED.describe('test')}, one seed each, 95 % intervals, from the cards."
     )
