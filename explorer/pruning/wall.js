@@ -1,6 +1,8 @@
 // Photographs that go dark as a network that is pruned further and further calls them something else.
 // Python has counted every state and put it into words; here the hand chooses one of them, and letting go is told.
 const memory = new WeakMap(); // of each wall on the page: what the hand has chosen, and which of Python's wishes it knows
+const NARROW = 40; // rem below which, and
+const MANY = 12; // classes above which, every class is a line, not a column
 
 function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -53,12 +55,10 @@ function build(root, data, choose) {
     made.onclick = () => choose(wish);
     return made;
   };
-  root.querySelector("#methods").replaceChildren(
+  root.querySelector("#method").replaceChildren(
     ...data.methods.map((method) => {
-      const made = button(method.title, { method: method.key });
-      made.dataset.method = method.key;
-      made.title = method.sentence;
-      made.style.setProperty("--mark", method.color);
+      const made = element("option", "", method.title);
+      made.value = method.key;
       return made;
     }),
   );
@@ -108,7 +108,7 @@ function build(root, data, choose) {
   );
   const last = data.ratios[data.ratios.length - 1];
   root.querySelector("#curve .ticks").replaceChildren(
-    ...[0, last].map((tick) => element("span", "", `${percent(tick, 0)} pruned`)),
+    ...["0%", "thin: other methods", percent(last, 0)].map((tick) => element("span", "", tick)),
   );
 }
 
@@ -197,9 +197,9 @@ function draw(root, data, hand) {
   root.querySelector("#value").textContent = amount;
   root.querySelector("#share").textContent = method.share;
   slider.setAttribute("aria-valuetext", `${amount} ${method.share}`);
-  for (const button of root.querySelectorAll("#methods button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.method === method.key));
-  }
+  const methods = root.querySelector("#method");
+  methods.value = method.key;
+  methods.title = method.sentence;
   for (const button of root.querySelectorAll("#rescue button")) {
     const made = method.states[button.dataset.rescue][at];
     button.disabled = !made;
@@ -236,7 +236,16 @@ export default function (component) {
     draw(root, data, hand);
   };
   slider.onchange = tell;
+  const methods = root.querySelector("#method");
+  methods.onchange = () => choose({ method: methods.value });
   // Of the same wall nothing is built anew: the focus would fall off the button that was pressed.
   if (known?.of !== data.of) build(root, data, choose);
   draw(root, data, hand);
+  const wall = root.querySelector("#wall");
+  const shape = new ResizeObserver(([{ contentRect }]) => {
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    wall.classList.toggle("lines", new Set(data.labels).size > MANY || contentRect.width < NARROW * rem);
+  });
+  shape.observe(wall);
+  return () => shape.disconnect();
 }
