@@ -5,6 +5,7 @@
 # make replicas  two processes behind a proxy (PROXY=nginx or haproxy), to try deploy/
 # make install only what app and test install (INSTALL='uv pip install --torch-backend cpu': without CUDA, if you have uv)
 # make test  create the environment, install what the tests need, run ruff, mypy and pytest
+# make axe  what axe-core says of every tab of every page, in both themes (some minutes)
 # make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
 # make screenshots take the README's pictures again
@@ -17,7 +18,7 @@ INSTALL ?= $(BIN)/pip install -q
 BIN    := $(VENV)/bin
 OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app dev replicas install test lint types wheel bench screenshots mutants clean
+.PHONY: app dev replicas install test axe lint types wheel bench screenshots mutants clean
 
 app: $(VENV)/app.done
 	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
@@ -32,6 +33,9 @@ install: $(VENV)/app.done $(VENV)/test.done
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+axe: $(VENV)/test.done
+	AXE=all $(BIN)/python -m pytest tests/browser/test_axe.py
 
 lint: $(VENV)/test.done
 	$(BIN)/ruff check .

@@ -187,15 +187,24 @@ def soft_label_matrix(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         ],
     )
     top = float(rows["probability"].max())
-    cells = base.mark_rect().encode(
-        color=alt.Color(
-            "probability:Q",
-            scale=alt.Scale(domain=[0, top], range=palette.RAMP),
-            legend=None,
+    # Said in words: of itself a cell would be read with the picture that hovering shows, letter by letter.
+    words = (
+        "datum.true + ', also seen as ' + datum.other + ': ' + format(100 * datum.probability, '.1f') + ' %'"
+    )
+    cells = (
+        base.transform_calculate(said=words)
+        .mark_rect()
+        .encode(
+            description=alt.Description("said:N"),
+            color=alt.Color(
+                "probability:Q",
+                scale=alt.Scale(domain=[0, top], range=palette.RAMP),
+                legend=None,
+            ),
         )
     )
     percent = base.transform_calculate(percent="100 * datum.probability")
-    numbers = percent.mark_text().encode(
+    numbers = percent.mark_text(aria=False).encode(
         text=alt.Text("percent:Q", format=".0f"),
         color=alt.condition(palette.ink_on("probability"), alt.value("white"), alt.value("black")),
     )

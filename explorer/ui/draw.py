@@ -165,6 +165,8 @@ def _look(larger: float) -> dict[str, Any]:
         "columns": {"expr": f"max(1, floor(width / {larger:g} / clamp(width / 7, 170, 300)))"},
     }
     return {
+        # Those of the marks, which a screen reader reads one by one, have no format of their own.
+        "numberFormat": ",.4~r",
         "axis": words,
         "legend": words | legend,
         "text": {"color": palette.INK, "fontSize": letters(12, 22)},

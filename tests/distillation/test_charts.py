@@ -83,8 +83,9 @@ def test_the_matrix_has_the_true_class_down_and_what_else_the_teacher_sees_acros
     rows = rows_of(true=["b", "a"], other=["a", "b"], probability=[0.25, 0.5], example=["one", "two"])
     spec = spec_of(charts.soft_label_matrix(rows))
     cells, numbers = spec["layer"]
-    assert fields(cells) == {"x": "other", "y": "true", "color": "probability"}
+    assert fields(cells) == {"x": "other", "y": "true", "color": "probability", "description": "said"}
     assert fields(numbers) == {"x": "other", "y": "true", "text": "percent"}
+    assert "example" not in cells["transform"][0]["calculate"], "a picture has no words"
     assert numbers["transform"] == [{"as": "percent", "calculate": "100 * datum.probability"}]
     assert cells["encoding"]["x"]["sort"] == cells["encoding"]["y"]["sort"] == ["b", "a"]
     assert colors(cells)["domain"] == [0, 0.5]
