@@ -63,6 +63,32 @@ class Tally:
         counts, _ = np.histogram(self.guesses, edges)
         return pd.DataFrame({"answer": names, "begin": edges[:-1], "end": edges[1:], "guesses": counts})
 
+    def rows(self, mine: float | None, *, reveal: bool) -> pd.DataFrame:
+        """What the chart draws: the histogram, a visitor's own guess, and the truth where it may be seen.
+
+        Returns:
+            The histogram's columns, and ``kind`` ("guesses", "mine" or "truth"), ``at`` (on the axis) and ``said``.
+        """
+        bars = self.histogram().assign(kind="guesses")
+        marks = {"mine": mine, "truth": self.question.answer if reveal else None}
+        lines = []
+        for kind, at in marks.items():
+            if at is None:
+                continue
+            option = bars.iloc[int(at)] if self.question.options else None
+            said = self.question.say(at) if kind == "mine" else f"it is {self.question.say(at)}"
+            lines.append(
+                {
+                    "kind": kind,
+                    "at": at,
+                    "said": said,
+                    "answer": "" if option is None else option["answer"],
+                    "guesses": 0 if option is None else option["guesses"],
+                }
+            )
+        columns = [*bars.columns, "at", "said"]
+        return pd.DataFrame([*bars.to_dict("records"), *lines], columns=columns)
+
     def describe(self, *, reveal: bool) -> str:
         """The guesses in a sentence, beside the truth where that may be told."""
         question, count = self.question, len(self.guesses)

@@ -129,9 +129,16 @@ def chart(figure: "partial[Any]", alt_text: str, caption: str) -> None:
     st.caption(caption)
 
 
-def bare_chart(figure: "partial[Any]", **settings: Any) -> None:
-    """The same without a caption, with settings of Streamlit's own."""
-    st.vega_lite_chart(kept(partial(_finished, figure, projector())), **settings)
+def bare_chart(figure: "partial[Any]", rows: pd.DataFrame | None = None, **settings: Any) -> None:
+    """The same without a caption, with settings of Streamlit's own.
+
+    Args:
+        figure: as above.
+        rows: what it draws, where that changes often: the figure itself is then one of the data called "rows".
+        settings: of Streamlit's own.
+    """
+    spec = kept(partial(_finished, figure, projector()))
+    st.vega_lite_chart(spec if rows is None else spec | {"datasets": {"rows": rows}}, **settings)
 
 
 def _finished(figure: "partial[Any]", large: bool) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from explorer.ui.draw import bare_chart
 from explorer.ui.session import session
 
 LIVE = 3.0  # seconds until others' guesses are seen
+WIDTH = 720  # of the box in pixels: in a row of buttons on a phone it has a line to itself
 
 
 @st.cache_resource(show_spinner=False)
@@ -50,7 +51,7 @@ def predict(question: Question, label: str = "Predict first") -> bool:
         boards().settle(board, question)
     asked_first = is_locked(question.key)
     if asked_first:
-        with st.container(border=True):
+        with st.container(border=True, width=WIDTH):
             _draw(question, board)
     else:
         with st.popover(label, icon=":material/psychology_alt:", key=f"predict_{question.key}"):
@@ -167,14 +168,10 @@ def draw_tally(tally: Tally, *, reveal: bool) -> None:
     """The guesses of a board as a histogram, the visitor's own among them, beside the truth where it may be seen."""
     question, made = tally.question, predictions().of(tally.question)
     said = tally.describe(reveal=reveal)
+    # The figure is made once for all who are asked; what thirty of them guess is sent to it as rows.
     bare_chart(
-        partial(
-            guess_histogram,
-            tally.histogram(),
-            question,
-            made.guess if made else None,
-            question.answer if reveal else None,
-        ),
+        partial(guess_histogram, question.range, question.unit, len(question.options)),
+        tally.rows(made.guess if made else None, reveal=reveal),
         width="stretch",
         alt=said,
     )

@@ -132,14 +132,27 @@ def test_a_tally_says_what_its_chart_shows(tally: Tally, said: str) -> None:
 def test_the_truth_is_neither_said_nor_drawn_before_it_may_be_seen(question: Question, mine: float) -> None:
     tally = Tally(question, (1, 2))
     assert "it is" not in tally.describe(reveal=False)
-    hidden, shown = (
-        str(spec_of(guess_histogram(tally.histogram(), question, mine, answer)))
-        for answer in (None, question.answer)
+    hidden, shown, looked = (
+        tally.rows(guess, reveal=reveal) for guess, reveal in ((mine, False), (mine, True), (None, False))
     )
-    assert "it is" not in hidden
-    assert "it is" in shown
-    assert hidden.count("diamond") == shown.count("diamond") == 1
-    assert "diamond" not in str(spec_of(guess_histogram(tally.histogram(), question, None, None)))
+    assert set(hidden["kind"]) == {"guesses", "mine"}
+    assert set(looked["kind"]) == {"guesses"}
+    truth, own = (shown[shown["kind"] == kind].iloc[0] for kind in ("truth", "mine"))
+    assert (truth["at"], truth["said"]) == (question.answer, f"it is {question.say(question.answer or 0)}")
+    assert own["at"] == mine
+    if question.options:
+        assert (truth["answer"], truth["guesses"]) == ("Coat", 1), "the words stand at the end of its bar"
+
+
+@pytest.mark.parametrize(
+    ("options", "marks"), [(0, ["bar", "rule", "text", "point"]), (3, ["bar", "text", "point"])]
+)
+def test_the_figure_holds_no_data_so_that_it_is_made_once(options: int, marks: list[str]) -> None:
+    spec = spec_of(guess_histogram((0, 100), "%", options))
+    assert [layer["mark"]["type"] for layer in spec["layer"]] == marks
+    assert "datasets" not in spec
+    assert {layer["data"]["name"] for layer in spec["layer"]} == {"rows"}, "as ui.bare_chart calls them"
+    assert all(layer["transform"][0]["filter"].startswith("datum.kind == ") for layer in spec["layer"])
 
 
 def test_a_new_board_has_a_name_that_a_link_may_hold() -> None:
