@@ -6,7 +6,7 @@ import altair as alt
 
 from explorer import palette
 
-HEIGHT, ROW = 150, 24
+HEIGHT, ROW = 150, 30
 COUNTED: dict[str, Any] = {
     "title": "guesses",
     "axis": alt.Axis(tickMinStep=1, format="d", tickCount=4),
@@ -25,7 +25,7 @@ def guess_histogram(between: tuple[float, float], unit: str, options: int) -> al
         options: how many there are to choose from; 0 where the answer is a number.
     """
     layers = _options() if options else _numbers(between, unit)
-    return alt.layer(*layers).properties(height=ROW * options + 20 if options else HEIGHT)
+    return alt.layer(*layers).properties(height=ROW * options + 40 if options else HEIGHT)
 
 
 def _numbers(between: tuple[float, float], unit: str) -> list[alt.Chart]:
