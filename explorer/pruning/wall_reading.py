@@ -131,7 +131,10 @@ class WallReading:
             return f"{after}, nothing comes back: {path}."
         gains = {number: state.right[number] - before.right[number] for number in range(len(self.classes))}
         best = max(gains, key=gains.__getitem__)
-        said = f"{after}, {self.classes[best]} comes back: {before.right[best]:,} become {self._count(state, best)}."
+        verb = "comes back" if best in self.forgotten(before) else "gains the most"
+        said = (
+            f"{after}, {self.classes[best]} {verb}: {before.right[best]:,} become {self._count(state, best)}."
+        )
         still = self.forgotten(state)
         rest = f" {self.classes[still[0]]} stays forgotten: {self._count(state, still[0])}." if still else ""
         return f"{said} Of all images, {path}.{rest}"

@@ -73,6 +73,13 @@ def test_nothing_lost_and_nothing_brought_back_are_told() -> None:
     assert reading.tell(reading.states[2]) == "Re-fitted at 50%, nothing comes back: 96.7% becomes 96.7%."
 
 
+def test_what_was_never_forgotten_does_not_come_back() -> None:
+    reading = WallReading((STATES[0], STATES[1], state(0.5, DENSE, "recalibrated")), CLASSES)
+    assert reading.tell(reading.states[2]).startswith(
+        "Recalibrated at 50%, Coat gains the most: 28 become 30 of 30."
+    )
+
+
 def test_it_opens_where_one_class_is_gone_and_the_others_are_not() -> None:
     assert READING.opening("global-l1") == 0.8
 
