@@ -54,7 +54,8 @@ def main(selection: PruningSelection) -> None:
         key=MAP,
         on_select=_clicked,
         selection_mode="pick",
-        alt=f"The {there} channels of {chosen} in each of {layers} coupled layers; channel {channel} is framed.",
+        alt=f"The {there} channels of {chosen} in each of {layers} coupled layers; channel {channel} is framed, "
+        f"{weakest} is the weakest.",
     )
     st.caption(
         f"Channel **{channel}** takes a slice of **{layers} layers** along: **{total:,} parameters**, "
@@ -62,7 +63,11 @@ def main(selection: PruningSelection) -> None:
         f"**{weakest}** is the first that “{METHOD.title}” would take."
     )
     ui.provenance("computed", f"from the weights and shapes of {selection.title}.")
-    st.graphviz_chart(chain.dot, width="content")
+    st.graphviz_chart(
+        chain.dot,
+        width="content",
+        alt=f"The chain of channel {channel} through {layers} layers; in words below.",
+    )
     st.caption(
         f"The chain of channel {channel}, in the direction of the data. The table lists every tensor it is cut "
         "out of; BatchNorm's running mean and variance go too, they are not parameters."

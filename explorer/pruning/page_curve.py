@@ -35,7 +35,7 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field
     if data["speed_up"].notna().any():
         ui.chart(
             partial(charts.speed_curve, data),
-            "Measured speed-up over the dense network against pruning ratio, a line per method.",
+            f"Measured speed-up over the dense network against pruning ratio. {reading.fastest(rows)}",
             "A masked network still multiplies by its zeros; one without the channels has less to multiply.",
         )
     st.caption(

@@ -105,6 +105,15 @@ def agreement(rows: Sequence[SweepRow]) -> float | None:
     return min((row.agreement for row in rows if row.agreement is not None), default=None)
 
 
+def fastest(rows: Sequence[SweepRow]) -> str:
+    """What was the fastest as pruned, and how fast; empty where nothing was timed."""
+    timed = [(row.speed_up, row) for row in rows if row.speed_up is not None and row.recovery == "none"]
+    if not timed:
+        return ""
+    times, row = max(timed, key=lambda each: each[0])
+    return f"The fastest is {row.title} at {row.ratio:.0%}, {times:.1f} times as fast as the dense network."
+
+
 def at_chance(rows: Sequence[SweepRow], classes: int) -> str:
     """From which ratio on each method cannot be told from guessing, in one sentence; empty if none gets there."""
     guessing: dict[str, float] = {}

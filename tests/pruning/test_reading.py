@@ -44,6 +44,15 @@ def test_what_a_sweep_says() -> None:
     assert reading.with_share(ROWS, 1000)["gone"].round(2).tolist() == [0, 0.8, 0.9, 0.9, 0.5]
 
 
+def test_the_fastest_network_is_one_that_was_timed_as_pruned() -> None:
+    tuned = row("channels-l2", 0.7, 50, "fine-tuned", ms=0.5)
+    rows = [*ROWS, row("channels-l2", 0.5, 60, ms=2.5), tuned]
+    assert reading.fastest(rows) == (
+        f"The fastest is {METHODS['channels-l2'].title} at 50%, 4.0 times as fast as the dense network."
+    )
+    assert reading.fastest([row("channels-l1", 0.5, 10, ms=None)]) == ""
+
+
 def test_nothing_but_ratio_0_before_any_recovery_is_called_dense() -> None:
     assert reading.dense_accuracy(ROWS) == 0.9
     tuned = row("global-l1", 0.0, 95, "fine-tuned")
