@@ -298,6 +298,8 @@ class Panel(Generic[PartType]):
             session().stopped.add(self._identity)  # what starts itself must not kill the next worker at once
         if self._slot is None:
             progress.empty()
+        elif not died:
+            st.rerun()  # or the button and its estimate would still tell of before
         else:
             progress.caption(self._takes)
         if died:

@@ -234,6 +234,14 @@ def test_a_button_elsewhere_runs_an_instrument_unless_its_result_is_there(starte
     assert app.session_state["session"].wanted == set()
 
 
+def test_after_a_run_its_button_tells_of_what_is_there_now() -> None:
+    spec = spec_of(4)
+    results().keep(KeptResult(COUNTING.identity(spec), (Number(0), Number(1)), 4, 1.0, "stopped"))
+    app = press(opened(4), "Go on")
+    assert [button.label for button in app.button] == ["Run it here"]
+    assert "are kept" not in app.caption[0].value
+
+
 def test_a_run_again_that_is_ended_does_not_take_the_place_of_a_whole_one() -> None:
     spec = spec_of(4, fails_at=2)
     whole = KeptResult(COUNTING.identity(spec), tuple(map(Number, range(4))), 4, 1.0, "finished")
