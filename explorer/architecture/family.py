@@ -20,7 +20,7 @@ def family(cards: Iterable[Card]) -> pd.DataFrame:
     """One row per trained student, by size.
 
     Columns name (of the card), network, kind, way ("labels alone" or "distilled"), parameters, accuracy, low and high
-    (the 95 % Wilson interval of the test accuracy), epochs.
+    (the 95% Wilson interval of the test accuracy), epochs.
     """
     rows = []
     for card in cards:

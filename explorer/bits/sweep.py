@@ -213,7 +213,7 @@ BITS = BitsSweep()
 
 
 def bits_table(rows: Sequence[BitsRow]) -> pd.DataFrame:
-    """The rows for people: one line each, accuracy with its 95 % interval; bytes in kilobytes of 1,000."""
+    """The rows for people: one line each, accuracy with its 95% interval; bytes in kilobytes of 1,000."""
     lines = []
     for row in rows:
         low, high = row.accuracy.interval()

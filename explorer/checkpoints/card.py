@@ -73,7 +73,7 @@ class Card:
 
     @property
     def test_interval(self) -> tuple[float, float]:
-        """95 % Wilson interval of the test accuracy."""
+        """95% Wilson interval of the test accuracy."""
         return Accuracy(round(self.test_accuracy * self.images), self.images).interval()
 
     def network_spec(self) -> NetworkSpec:
@@ -92,7 +92,7 @@ class Card:
 def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
     """The cards for people, one row each.
 
-    Columns network, test accuracy, parameters, 95 % interval (Wilson), trained with.
+    Columns network, test accuracy, parameters, 95% interval (Wilson), trained with.
     """
     rows = []
     for entry in cards:
@@ -103,7 +103,7 @@ def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
                 "network": entry.title,
                 "test accuracy": entry.test_accuracy,
                 "parameters": entry.params,
-                "95 % interval": f"{low:.4f} to {high:.4f}",
+                "95% interval": f"{low:.1%} to {high:.1%}",
                 "trained with": f"labels and {taught['teacher']}, alpha {taught['alpha']:g}, "
                 f"T {taught['temperature']:g}"
                 if taught

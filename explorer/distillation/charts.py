@@ -352,8 +352,8 @@ def gain_intervals(
             alt.Tooltip(f"{across}:N", title=titles[0]),
             alt.Tooltip(f"{series}:N", title=titles[2]),
             alt.Tooltip("change:Q", title=titles[1], format="+.2f"),
-            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
-            alt.Tooltip("high:Q", title="95 % to", format="+.2f"),
+            alt.Tooltip("low:Q", title="95% from", format="+.2f"),
+            alt.Tooltip("high:Q", title="95% to", format="+.2f"),
         ],
     )
     intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2=alt.Y2("high:Q"))

@@ -83,7 +83,7 @@ def _gain(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def t_interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % t interval of the mean of paired differences; NaN for a single one."""
+    """The 95% t interval of the mean of paired differences; NaN for a single one."""
     # Not at the top: it takes a second to import, which pages that show no interval need not wait for.
     from scipy import stats
 

@@ -236,7 +236,7 @@ def grid_verdict(results: Sequence[GridResult], rows: pd.DataFrame) -> str:
         return "There is no run with labels alone to compare with."
     best = taught.nlargest(1, "mean").iloc[0]
     text = (
-        f"Labels alone reach {100 * plain['mean'].iloc[0]:.2f} %; the best cell, {_cell(best)}, is "
+        f"Labels alone reach {plain['mean'].iloc[0]:.2%}; the best cell, {_cell(best)}, is "
         f"{best['difference']:+.2f} points from that."
     )
     if rows["seeds"].max() < 2:

@@ -214,6 +214,6 @@ def _show_pair(pair: TrainedPair) -> None:
 
 
 def _open_points(share: float, images: int) -> float:
-    """Half the width of the 95 % interval of an accuracy counted on so many images, in points."""
+    """Half the width of the 95% interval of an accuracy counted on so many images, in points."""
     low, high = Accuracy(round(share * images), images).interval()
     return 100 * (high - low) / 2

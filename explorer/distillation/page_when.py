@@ -63,7 +63,7 @@ def _show_gains(rows: pd.DataFrame) -> None:
             colors=sets,
         ),
         f"Gain of distillation against parameters, a colour for each number of training images. {plain}",
-        "Distilled minus labels alone, mean over the seeds, with the 95 % t interval over the seeds' paired "
+        "Distilled minus labels alone, mean over the seeds, with the 95% t interval over the seeds' paired "
         f"differences; filled where it, and a second one over the images, leave out 0. {said}",
     )
     if len(sets) > 1:

@@ -19,7 +19,7 @@ function drawn(tag, attributes, text) {
   return node;
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
 // Of the images of the class, the classes they are taken for at a step, the most frequent first.
 function taken(data, student, step) {
@@ -86,7 +86,7 @@ function buildCurve(place, data) {
   for (const share of [0, 0.5, 1]) {
     svg.append(
       drawn("line", { class: "grid", x1: x(0), x2: x(most), y1: y(share), y2: y(share) }),
-      drawn("text", { class: "tick", x: x(0) - 5, y: y(share) + 4, "text-anchor": "end" }, `${100 * share} %`),
+      drawn("text", { class: "tick", x: x(0) - 5, y: y(share) + 4, "text-anchor": "end" }, `${100 * share}%`),
     );
   }
   for (let by = 0; by <= most; by += 2) {

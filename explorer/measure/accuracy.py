@@ -22,7 +22,7 @@ class Accuracy:
         return self.correct / self.total
 
     def interval(self, z: float = 1.96) -> tuple[float, float]:
-        """Wilson score interval (95 % for ``z`` = 1.96). Source: Wilson 1927, JASA 22.
+        """Wilson score interval (95% for ``z`` = 1.96). Source: Wilson 1927, JASA 22.
 
         >>> low, high = Accuracy(90, 100).interval()
         >>> round(low, 3), round(high, 3)

@@ -14,7 +14,7 @@ def other_order(scores: Tensor, labels: Tensor) -> tuple[int, ...]:
 
     A network that has learnt the classes under other numbers is as sure and as consistent as any, but its answers are
     wrong. So the order that suits it best is read off every second image, and counts only if it does better on the
-    others, which had no say in it: its 95 % interval lies above that of the labels' own order, and well above chance.
+    others, which had no say in it: its 95% interval lies above that of the labels' own order, and well above chance.
 
     Args:
         scores: logits (N, classes).

@@ -95,7 +95,7 @@ TOOLTIP = [
 def accuracy_curve(
     rows: pd.DataFrame, across: str = "ratio", guesses: pd.DataFrame | None = None
 ) -> alt.LayerChart | alt.FacetChart:
-    """Accuracy against the ratio or a cost, a line per method, with the 95 % interval.
+    """Accuracy against the ratio or a cost, a line per method, with the 95% interval.
 
     Recovered networks are dashed lines. ``guesses`` has columns method, ratio, guess and measured;
     each is a diamond with its error as a line down or up to what was counted.
@@ -263,7 +263,7 @@ def _pair(pruned: str, names: list[str]) -> alt.Color:
 
 
 def class_points(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetChart:
-    """Accuracy of each class, dense and pruned (in that colour), with 95 % intervals."""
+    """Accuracy of each class, dense and pruned (in that colour), with 95% intervals."""
     names = ["dense", "pruned"]
     base = alt.Chart(rows).encode(
         y=alt.Y("class:N", sort=None, title=None),
@@ -279,7 +279,7 @@ def class_points(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetC
     spread = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
         x=alt.X(
             "accuracy_low:Q",
-            title="Accuracy, with its 95 % interval",
+            title="Accuracy, with its 95% interval",
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%", labelOverlap=True),
         ),

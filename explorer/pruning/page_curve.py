@@ -58,7 +58,7 @@ def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: st
             reading.recovered(rows),
             reading.at_chance(rows, len(selection.data.classes)),
             charts.lines(data),
-            "Bands and lines up and down are 95 % Wilson intervals.",
+            "Bands and lines up and down are 95% Wilson intervals.",
         )
         if part
     )

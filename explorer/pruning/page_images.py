@@ -36,7 +36,7 @@ def main(selection: PruningSelection) -> None:
     ui.chart(
         partial(charts.class_points, rows, shown.method.kind_color),
         f"Accuracy of each class, dense and pruned. {text}".replace("**", ""),
-        f"{text} Lines are 95 % Wilson intervals.",
+        f"{text} Lines are 95% Wilson intervals.",
     )
     provenance(shown)
     with st.container(horizontal=True):

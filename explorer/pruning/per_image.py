@@ -36,7 +36,7 @@ def flips(before: Tensor, after: Tensor, labels: Tensor) -> Flips:
 
 
 def per_class(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Accuracy of each class before and after, with 95 % intervals; one line per class and network.
+    """Accuracy of each class before and after, with 95% intervals; one line per class and network.
 
     Columns class, network, accuracy, accuracy_low, accuracy_high, images, called: how many images the
     network calls so, whatever they are. Classes without images are left out.

@@ -172,7 +172,7 @@ def _work_behind(spec: InstrumentSpec[Any]) -> tuple[int, ...]:
 
 
 def sensitivity_table(cells: Sequence[Cell]) -> pd.DataFrame:
-    """The cells for people, one line each, accuracy with its 95 % interval."""
+    """The cells for people, one line each, accuracy with its 95% interval."""
     lines = []
     for cell in cells:
         low, high = Accuracy(cell.correct, cell.total).interval()

@@ -11,7 +11,7 @@ function element(tag, className, text) {
   return node;
 }
 
-// Where an accuracy stands in the plot, in percent from its top: a tenth is left above 100 % for its name.
+// Where an accuracy stands in the plot, in percent from its top: a tenth is left above 100% for its name.
 function height(accuracy) {
   return 100 - 90 * accuracy;
 }

@@ -82,7 +82,7 @@ class WallState:
 
     @property
     def guesses(self) -> bool:
-        """Whether it cannot be told from guessing: as many right as by chance, within the 95 % interval, or fewer."""
+        """Whether it cannot be told from guessing: as many right as by chance, within the 95% interval, or fewer."""
         return self.accuracy.interval()[0] <= 1 / len(self.confusion)
 
     def to_dict(self) -> dict[str, Any]:

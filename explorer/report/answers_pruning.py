@@ -9,8 +9,8 @@ from explorer.report.blocks import ChartBlock, ProseBlock, Provenance, ReportAns
 from explorer.report.subject import ReportSubject
 
 NAMES = {
-    "accuracy_low": "95 % from",
-    "accuracy_high": "95 % to",
+    "accuracy_low": "95% from",
+    "accuracy_high": "95% to",
     "nonzero": "not zero",
     "mult_adds": "multiply-adds",
     "file_mb": "file, MB",
@@ -56,7 +56,7 @@ def answer_curve(subject: ReportSubject) -> ReportAnswer:
                 table,
                 f"Top-1 accuracy of {subject.pruned.title} against the pruning ratio, a line per method.",
                 f"{subject.pruned.title}, {rows[0].total:,} images, "
-                f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95 % intervals.",
+                f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95% intervals.",
             ),
             ProseBlock(
                 ("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."
@@ -66,7 +66,7 @@ def answer_curve(subject: ReportSubject) -> ReportAnswer:
                 "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
                 "channels that is removed.",
                 {"ratio": ".0%", "not zero": ",", "parameters": ","}
-                | dict.fromkeys(("accuracy", "95 % from", "95 % to"), ".4f"),
+                | dict.fromkeys(("accuracy", "95% from", "95% to"), ".4f"),
             ),
         ),
         VerdictBlock("The sample report's plot is missing.", holds=False),

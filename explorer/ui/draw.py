@@ -42,9 +42,9 @@ _BADGES = {
 COLUMNS = {
     "ratio": st.column_config.NumberColumn(format="percent"),
     "gone": st.column_config.NumberColumn("parameters gone", format="percent"),
-    "accuracy": st.column_config.NumberColumn(format="%.4f"),
-    "accuracy_low": st.column_config.NumberColumn("95 % from", format="%.4f"),
-    "accuracy_high": st.column_config.NumberColumn("95 % to", format="%.4f"),
+    "accuracy": st.column_config.NumberColumn(format="percent"),
+    "accuracy_low": st.column_config.NumberColumn("95% from", format="percent"),
+    "accuracy_high": st.column_config.NumberColumn("95% to", format="percent"),
     "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
     "torchinfo says": st.column_config.NumberColumn(format="localized"),
     "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
@@ -95,7 +95,7 @@ def networks_table() -> None:
         checkpoints.cards_table(shipped().cards.values()),
         hide_index=True,
         column_config={
-            "test accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "test accuracy": st.column_config.NumberColumn(format="percent"),
             "parameters": st.column_config.NumberColumn(format="localized"),
         },
     )

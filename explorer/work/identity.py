@@ -43,9 +43,9 @@ def percentages(ratios: tuple[float, ...]) -> str:
     """Ratios for people.
 
     >>> percentages((0.0, 0.125, 0.8))
-    '0 %, 12.5 %, 80 %'
+    '0%, 12.5%, 80%'
     """
-    return ", ".join(f"{100 * ratio:g} %" for ratio in ratios)
+    return ", ".join(f"{100 * ratio:g}%" for ratio in ratios)
 
 
 @dataclass(frozen=True)

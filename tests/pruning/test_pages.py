@@ -83,7 +83,7 @@ def test_a_small_sweep_runs_on_the_page_and_is_kept_with_its_settings() -> None:
     assert said(app, "measured here")
     assert not said(app, "other settings than the controls")
     app.multiselect(key="chosen_ratios").set_value([0.0, 0.8]).run()
-    assert said(app, "ratios: shown 0 %, 50 %, asked 0 %, 80 %")
+    assert said(app, "ratios: shown 0%, 50%, asked 0%, 80%")
     press(app, "Set the controls to what is shown")
     assert app.multiselect(key="chosen_ratios").value == [0.0, 0.5]
     assert app.multiselect(key="methods").value == ["global-l1", "channels-l1"]

@@ -62,7 +62,7 @@ def test_nothing_but_ratio_0_before_any_recovery_is_called_dense() -> None:
         assert "Within one point of the dense" not in reading.describe_cheap_ratios(rows)
     assert "lowest ratio here is 50%" in reading.describe_cheap_ratios(ROWS[-1:])
     assert reading.largest_cheap_ratios([tuned, *ROWS])["global-l1"] == 0.8, (
-        "compared with 90 %, not with 95 %"
+        "compared with 90 %, not with 95%"
     )
 
 

@@ -93,7 +93,7 @@ def test_settings_are_compared_as_values_and_told_in_words() -> None:
     shown, asked = Settings(1000, (0.5, 0.8)), Settings(500, (0.5, 0.8000001))
     assert [str(each) for each in differences(shown, asked)] == [
         "images: shown 1,000, asked 500",
-        "ratios: shown 50 %, 80 %, asked 50 %, 80 %",
+        "ratios: shown 50%, 80%, asked 50%, 80%",
     ]
     assert differences(shown, shown) == ()
     with pytest.raises(TypeError, match="Others and Settings"):
