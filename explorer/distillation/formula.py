@@ -1,4 +1,4 @@
-"""The loss as it is written and drawn: LaTeX with live numbers in it, and its weighted parts.
+"""The loss as it is drawn: its weighted parts, of one image and on average.
 
 In either convention for alpha and either direction of the KL.
 """
@@ -71,32 +71,3 @@ def part_names(*, reverse: bool = False, alpha_weighs_soft: bool = True) -> tupl
     soft, hard = ("alpha", "(1 - alpha)") if alpha_weighs_soft else ("(1 - alpha)", "alpha")
     direction = "student || teacher" if reverse else "teacher || student"
     return f"{soft} T² KL({direction})", f"{hard} CE"
-
-
-def loss_formula(
-    parts: LossParts,
-    alpha: float,
-    temperature: float,
-    *,
-    reverse: bool = False,
-    alpha_weighs_soft: bool = True,
-) -> str:
-    """The loss in letters and in the numbers of ``parts``.
-
-    Args:
-        parts: the parts at this alpha and T.
-        alpha: the weight of the soft term, whatever the convention calls it.
-        temperature: T.
-        reverse: whether the KL is KL(student || teacher).
-        alpha_weighs_soft: whether alpha names the soft term's weight, as in the course, or the hard term's.
-    """
-    soft, hard = (r"\alpha", r"(1-\alpha)") if alpha_weighs_soft else (r"(1-\alpha)", r"\alpha")
-    first, second = ("q_{student}", "p_{teacher}") if reverse else ("p_{teacher}", "q_{student}")
-    no_soft, no_hard = (r"\color{gray}" if weight == 0 else "" for weight in (alpha, 1 - alpha))
-    return (
-        rf"\begin{{aligned}} L ={{}} & {{{no_soft}{soft}\, T^2\, \mathrm{{KL}}({first} \| {second})}} \\"
-        rf" & {{{no_hard}+ {hard}\, \mathrm{{CE}}}} \\"
-        rf" ={{}} & {{{no_soft}{alpha:.4g} \cdot {temperature:g}^2 \cdot {parts.kl:.4f}}} \\"
-        rf" & {{{no_hard}+ {1 - alpha:.4g} \cdot {parts.hard:.4f}}} \\"
-        rf" ={{}} & \mathbf{{{parts.total:.4f}}}\ \mathrm{{nats}} \end{{aligned}}"
-    )

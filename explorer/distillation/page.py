@@ -40,7 +40,8 @@ WHY = {
 }
 HELP = {
     "Distil it now": Part(page_live.show_live_training, frozenset({"teacher", "alpha", "temperature"})),
-    "Evidence": Part(page_evidence.show_evidence, frozenset({"teacher", "student"})),
+    "Evidence": Part(page_evidence.show_evidence, frozenset()),
+    "Calibration": Part(page_evidence.show_calibration, frozenset({"teacher", "student"})),
 }
 
 

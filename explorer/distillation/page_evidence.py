@@ -71,16 +71,14 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
     )
 
 
-def show_evidence(selection: DistillationSelection) -> None:
-    """The grid, when distillation helps, whose mistakes, calibration, the cards; all but the fourth of the shipped."""
+def show_evidence(_: DistillationSelection) -> None:
+    """The grid, when distillation helps, whose mistakes, the cards: of what ships."""
     shipped = ui.shipped()
     stored = shipped.find_rows("grid", grid.GridResult, shipped.teachers[0], "validation")
     if stored is not None:
         _show_grid(stored.rows)
     page_when.show_when()
     page_when.show_whose()
-    st.header("Calibration at T = 1")
-    _show_calibration(selection)
     st.header("The shipped networks")
     ui.networks_table()
 
@@ -112,7 +110,8 @@ def _show_grid(results: Sequence[grid.GridResult]) -> None:
     ui.download("Grid as CSV", rows, "grid.csv")
 
 
-def _show_calibration(selection: DistillationSelection) -> None:
+def show_calibration(selection: DistillationSelection) -> None:
+    """How far confidence and accuracy of the teacher, the student and its twin agree, at T = 1."""
     labels = selection.images.targets()
     calibrations = {
         way: ui.kept(partial(_calibration, Keyed((weights, selection.images.key), (logits, labels))))

@@ -7,5 +7,8 @@ PLACES = {
         name: {"distillation_tab": "Why it works", "why": name}
         for name in ("Dark knowledge", "Why T²", "Spot the bug")
     },
-    **{name: {"distillation_tab": "Does it help?", "help": name} for name in ("Distil it now", "Evidence")},
+    **{
+        name: {"distillation_tab": "Does it help?", "help": name}
+        for name in ("Distil it now", "Evidence", "Calibration")
+    },
 }

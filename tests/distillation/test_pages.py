@@ -378,7 +378,7 @@ def calibration_error(logits: torch.Tensor, labels: torch.Tensor) -> float:
 def test_the_calibration_is_that_of_the_student_its_twin_and_the_teacher(
     asked: Asked, validation: ImageSet
 ) -> None:
-    app = opened(asked, "Evidence")
+    app = opened(asked, "Calibration")
     reliability = charts(app)[-1]
     here = {"x": "confidence", "y": "accuracy"}
     assert layers(reliability) == [
@@ -477,7 +477,7 @@ def test_the_page_trains_what_the_link_says_on_the_training_images(
     press(again, "Distil it now")
     digests = [source.card.sha256 for source in again.session_state["session"].trained.values()]
     assert len(set(digests)) == len(digests) == 4
-    again.segmented_control(key="help").set_value("Evidence").run()
+    again.segmented_control(key="help").set_value("Calibration").run()
     for digest in digests:
         assert any(digest[:6] in option for option in again.selectbox(key="student").options)
 

@@ -184,7 +184,7 @@ def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) ->
     assert any("soft labels at T = 4" in alt for alt in alts(app))
     assert app.segmented_control(key="why").options == ["Dark knowledge"]
     app = opened("distillation", distillation_tab="Does it help?")
-    assert app.segmented_control(key="help").options == ["Distil it now"]
+    assert app.segmented_control(key="help").options == ["Distil it now", "Evidence"]
     app = opened("distillation", distillation_tab="The class it never saw", left_out="soup")
     assert "Nobody has trained students without soup" in words(app)
 
@@ -207,7 +207,7 @@ def test_distil_it_now_trains_on_the_users_images_and_its_student_joins(users: P
     press(app, "Distil it now")
     assert not app.error
     assert any(alt.startswith("Validation accuracy after each epoch") for alt in alts(app))
-    app.segmented_control(key="help").set_value("Evidence").run()
+    app.segmented_control(key="help").set_value("Calibration").run()
     assert app.selectbox(key="student").options == ["Trained here, labels alone", "Trained here, distilled"]
 
 
