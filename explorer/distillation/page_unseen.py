@@ -7,18 +7,26 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from explorer import palette, ui
 from explorer.data import ImageSet
-from explorer.distillation import unseen
+from explorer.distillation import charts, unseen
 from explorer.distillation.knowledge import png_address
-from explorer.distillation.live import TRAINING_WITHOUT, EpochEnd, TrainedPair, TrainingPairSettings, Way
+from explorer.distillation.live import (
+    TRAINING_WITHOUT,
+    WAYS,
+    EpochEnd,
+    TrainedPair,
+    TrainingPairSettings,
+    Way,
+)
 from explorer.distillation.page_controls import Places, choose
 from explorer.measure import spared
 from explorer.networks import cost_of
 from explorer.ui import address
-from explorer.ui.instrument import Panel, StoredResult
+from explorer.ui.instrument import Panel, StoredResult, results
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.kept import Keyed
 
@@ -48,36 +56,55 @@ def show_unseen() -> None:
     settings = unseen.settings_for(data, label)
     source = ui.workspace().source(teacher)
     spec = InstrumentSpec(source, data, "training", data.key_of("training"), settings)
-    panel: Panel[EpochEnd] = Panel(
-        TRAINING_WITHOUT, spec, stored=_stored(settings, source.card.sha256, images)
-    )
+    stored = _stored(settings, source.card.sha256, images)
+    panel: Panel[EpochEnd] = Panel(TRAINING_WITHOUT, spec, stored=stored)
     with right:
         panel.controls("Train both here", help="Trains both students on this machine, without this class.")
-    shown = panel.result(
-        _where,
-        grow=lambda ends: st.caption(_progress(ends)),
-        nothing=f"Nobody has trained students without {name} with this teacher yet: train both here.",
-    )
-    if shown is None:
+    figure, running, row = st.container(), st.container(), st.container(horizontal=True)
+    own = results().get(TRAINING_WITHOUT.identity(spec))
+    ends = next((each.parts for each in (own, stored) if each and _both(each.parts)), ())
+    # What is there already is drawn first, so that one can look at it while the training goes on.
+    pair = _draw(ends, images, label, figure, row) if ends else None
+    with running:
+        shown = panel.result(
+            _where,
+            grow=lambda growing: ui.bare_chart(
+                partial(charts.live_training_lines, TrainedPair(settings, growing).curves(), settings.epochs),
+                alt=_progress(growing),
+            ),
+            nothing=f"Nobody has trained students without {name} with this teacher yet: train both here.",
+        )
+    if shown is not None and _both(shown.parts) and shown.parts != ends:
+        st.rerun()  # the training has ended in this very run of the page
+    if shown is None or pair is None:
         return
-    if len(TrainedPair(settings, shown.parts).logits()) < 2:
-        st.info("It ended before both had ended an epoch: train them again.")
-        return
-    judged = _judged(shown.parts, images)
+    with figure:
+        ui.provenance(shown.origin, f"{_how(settings)}; {shown.where}")
+        if shown.beside is not None:
+            beside = ui.kept(partial(_raised, _judged(shown.beside.parts, images), label))
+            ui.provenance("precomputed", f"{unseen.in_short(beside)}; {shown.beside.where}")
+    with row:
+        ui.download("Every raise as CSV", pair.rows(), "raised_bias.csv")
+
+
+def _both(ends: Sequence[EpochEnd]) -> bool:
+    """Whether both students have ended an epoch."""
+    return len({end.way for end in ends if end.scores}) == len(WAYS)
+
+
+def _draw(
+    ends: Sequence[EpochEnd], images: ImageSet, label: int, figure: DeltaGenerator, row: DeltaGenerator
+) -> unseen.RaisedPair | None:
+    """Ask, then draw both students; None where a guess comes first."""
+    judged = _judged(ends, images)
     pair = ui.kept(partial(_raised, judged, label))
-    figure, row = st.container(), st.container(horizontal=True)
     with row:
         revealed = ui.predict(unseen.question(pair, judged.key))
     if not revealed:
-        return
+        return None
     with figure:
         _show_pair(pair, images)
-        ui.provenance(shown.origin, f"{_how(settings)}; {shown.where}")
-        if shown.beside is not None:
-            stored = ui.kept(partial(_raised, _judged(shown.beside.parts, images), label))
-            ui.provenance("precomputed", f"{unseen.in_short(stored)}; {shown.beside.where}")
-    with row:
-        ui.download("Every raise as CSV", pair.rows(), "raised_bias.csv")
+    return pair
 
 
 def _stored(settings: TrainingPairSettings, teacher: str, images: ImageSet) -> StoredResult[EpochEnd] | None:
