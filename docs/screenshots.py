@@ -43,7 +43,7 @@ class Shot:
 
 SHOTS = (
     Shot("architecture", "architecture?stem=48"),
-    Shot("pruning", "pruning", height=1000),
+    Shot("pruning", "pruning"),
     Shot("distillation", "distillation?temperature=4", "dark"),
 )
 
