@@ -42,6 +42,8 @@ def violations(page: Page) -> dict[str, list[str]]:
             "dark => (getComputedStyle(document.querySelector('.stApp')).colorScheme === 'dark') === dark",
             arg=theme == "dark",
         )
+        # What an earlier run of the page drew is pale until it goes.
+        page.wait_for_function("!document.querySelector('[data-stale=true]')")
         page.wait_for_timeout(400)
         if wrong := page.evaluate(RUN, STREAMLITS):
             found[theme] = wrong
