@@ -40,6 +40,8 @@ def _numbers(between: tuple[float, float], unit: str) -> list[alt.Chart]:
     truth = _kind("truth").encode(x="at:Q")
     # Its words stand on the side where there is more room.
     words = truth.mark_text(
+        # Without rows a mark has a role and no name; what it says the whole figure says.
+        aria=False,
         color=palette.INK,
         fontWeight="bold",
         baseline="bottom",
@@ -47,7 +49,7 @@ def _numbers(between: tuple[float, float], unit: str) -> list[alt.Chart]:
     )
     return [
         bars,
-        truth.mark_rule(color=palette.INK, strokeWidth=3),
+        truth.mark_rule(color=palette.INK, strokeWidth=3, aria=False),
         words.encode(text="said:N", y=alt.value(-4)),
         _mine().encode(x="at:Q", y=alt.value("height")),
     ]
@@ -55,7 +57,7 @@ def _numbers(between: tuple[float, float], unit: str) -> list[alt.Chart]:
 
 def _options() -> list[alt.Chart]:
     y = alt.Y("answer:N", sort=None, title=None, axis=alt.Axis(labelLimit=320, labelOverlap=False))
-    words = _kind("truth").mark_text(color=palette.INK, fontWeight="bold", align="left", dx=8)
+    words = _kind("truth").mark_text(aria=False, color=palette.INK, fontWeight="bold", align="left", dx=8)
     return [
         _bars().encode(y=y, x=alt.X("guesses:Q", **COUNTED)),
         words.encode(y=y, x="guesses:Q", text=alt.value("it is this")),
@@ -78,7 +80,7 @@ def _mine() -> alt.Chart:
     # As on the curves of pruning, where a guess is a diamond too.
     point: alt.Chart = (
         _kind("mine")
-        .mark_point(shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1)
+        .mark_point(aria=False, shape="diamond", size=160, filled=True, color=palette.OVER, opacity=1)
         .encode(tooltip=[alt.Tooltip("said:N", title="You said")])
     )
     return point

@@ -16,6 +16,13 @@ from explorer.pruning.methods import get_method
 from explorer.ui import address
 
 LINKED = {"": "Start", "architecture": "Architecture", "distillation": "Distillation", "pruning": "Pruning"}
+LEADS = (
+    "board",
+    "predict",
+    "projector",
+    "walk",
+    "step",
+)  # said anew for the class, or of the one who leads alone
 REPLICA = "replica"  # the cookie that a proxy in front of several processes gives: see deploy/README.md
 
 
@@ -73,7 +80,7 @@ def _link(board: str) -> None:
 
 def _class_link(page: str, board: str, asked: list[str]) -> str:
     """The address of a page as it now is, with this board and these questions."""
-    own = address.query(page or "start", leave_out=("board", "predict"))
+    own = address.query(page or "start", leave_out=LEADS)
     ours = urlencode([("board", board), *(("predict", key) for key in asked)])
     return f"{page}?{own}&{ours}" if own else f"{page}?{ours}"
 
@@ -99,15 +106,16 @@ def _guesses(board: str) -> None:
             "Nobody has guessed yet: send the link, and the guesses appear here.", icon=":material/hourglass:"
         )
         return
-    by_key = {tally.question.identity: tally for tally in tallies}
-    chosen = st.selectbox(
-        "Question",
-        list(by_key),
-        None,
-        format_func=lambda key: f"{by_key[key].question.text} ({by_key[key].many})",
-        placeholder=f"The newest of {len(tallies)}",
-        key="board_question",
-    )
+    by_key, chosen = {tally.question.identity: tally for tally in tallies}, None
+    if len(tallies) > 1:
+        chosen = st.selectbox(
+            "Question",
+            list(by_key),
+            None,
+            format_func=lambda key: f"{by_key[key].question.text} ({by_key[key].many})",
+            placeholder=f"The newest of {len(tallies)}",
+            key="board_question",
+        )
     _show(by_key.get(chosen or "", tallies[0]))
 
 

@@ -30,7 +30,7 @@ def link_of(app: AppTest) -> str:
 
 
 def test_a_board_is_opened_with_a_name_of_its_own_and_a_link_that_asks_first() -> None:
-    app = arrive("report", report_tab="Class board")
+    app = arrive("report", report_tab="Class board", projector="yes")
     press(app, "Open a board")
     name = app.session_state["session"].address.values["board"]
     assert name.startswith("class-")
