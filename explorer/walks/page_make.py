@@ -54,7 +54,7 @@ def make(page: str) -> None:
         st.multiselect(
             "Hidden until a guess is committed",
             [key for key in address.PREDICTED if key != address.EVERYTHING],
-            [key for key in address.value("predict") if key != address.EVERYTHING],
+            [str(key) for key in address.value("predict") if key != address.EVERYTHING],
             format_func=address.PREDICTED.__getitem__,
             key=LOCKS,
             help="Of what this page shows.",
