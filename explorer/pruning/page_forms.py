@@ -23,10 +23,9 @@ SIDE = 32  # pixels of a photograph at most
 def main(selection: PruningSelection) -> None:
     """The question, the race of the forms measured here or precomputed, and the answer to question 3-2."""
     left, middle, right = st.columns([2, 2, 1], gap="medium", vertical_alignment="center")
-    left.markdown(
-        "**Question 3-2.** Does pruning speed up inference? The same channels are dropped in three ways: by masks on "
-        "the weights, by zeros in their place, or cut out."
-    )
+    ways = " The same channels are dropped in three ways: by masks on the weights, by zeros in their place, or cut out."
+    spoken = ui.projector()  # then whoever projects it says the rest, and the race is seen without scrolling
+    left.markdown(f"**Question 3-2.** Does pruning speed up inference?{'' if spoken else ways}")
     address.slider(
         "dropped",
         "Share of the channels dropped",
