@@ -86,7 +86,7 @@ def test_a_file_reaches_the_process_of_its_visitor_and_so_does_a_download(addres
                 await visitor.upload(UPLOADER, f"mine-{number}.ckpt", checkpoint(8 + number))
                 assert visitor.screen.errors == []
                 assert shows(visitor, f"mine-{number}")
-            await one.open("architecture", "stem=77")
+            await one.open("architecture", "stem=77&architecture_tab=Layers")
             where, table = await one.download("Table as CSV")
             assert str(7 * 7 * 3 * 77) in table.decode(), "the weights of a stem of 77 channels"
             assert (await other.fetch(where))[0] == 404, "the other process knows nothing of it"
