@@ -356,7 +356,10 @@ def gain_intervals(
             alt.Tooltip("high:Q", title="95% to", format="+.2f"),
         ],
     )
-    intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=titles[1]), y2=alt.Y2("high:Q"))
+    # Not read aloud: the points say the same, and where no interval is drawn there would be nothing to read.
+    intervals = base.mark_rule(strokeWidth=2, aria=False).encode(
+        y=alt.Y("low:Q", title=titles[1]), y2=alt.Y2("high:Q")
+    )
     # Hollow where one cannot tell, so that it is not only read off the line of 0.
     points = base.mark_point(size=70, strokeWidth=2).encode(
         y=alt.Y("change:Q"),
