@@ -41,7 +41,7 @@ def _select() -> PruningSelection:
     offered = offered_counts(len(images))
     # The wall is made of a number of its own.
     counts = address.peek("pruning_tab", options=tuple(TABS)) != WALL
-    left, right = st.columns([2, 1], gap="large") if counts else (st.container(), st)
+    left, right = st.columns([2, 1], gap="small") if counts else (st.container(), st)
     name = address.choice(
         "checkpoint",
         "Network to prune",

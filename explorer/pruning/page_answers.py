@@ -60,7 +60,7 @@ class AnswersShown:
 
 def show_answers(selection: PruningSelection) -> AnswersShown | None:
     """Draw the controls, and get both networks' answers; None as long as there are none."""
-    left, middle, right = st.columns([2, 2, 1], gap="large")
+    left, middle, right = st.columns([2, 2, 1], gap="small")
     method = address.choice(
         "method",
         "Method",
