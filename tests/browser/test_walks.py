@@ -71,3 +71,11 @@ def test_in_a_frame_of_another_page_the_lesson_goes_on(visit: Visit) -> None:
     assert bar is not None
     assert outer is not None
     assert bar["y"] + bar["height"] <= outer["y"] + outer["height"], "the bar is in sight without scrolling"
+
+
+def test_on_a_projector_the_buttons_of_the_bar_stay(visit: Visit) -> None:
+    """What is hidden there are the tooltips' own signs, not the buttons that have a tooltip."""
+    visit.open(f"{FIRST}&projector=yes")
+    for name in ("Next", "Reset", "Leave", "Make a lesson"):
+        assert visit.page.get_by_role("button", name=name, exact=name == "Reset").is_visible(), name
+    assert not visit.page.locator(".stSelectbox .stTooltipIcon").first.is_visible()
