@@ -31,7 +31,7 @@ def test_a_page_says_something_with_zero_clicks(page: str) -> None:
     assert len(app.title) == 1
     assert not app.error, [error.value for error in app.error]
     found = charts(app)
-    assert found or page in ("start", "architecture"), "these are drawn by a component"
+    assert found or page in ("start", "architecture", "pruning"), "these are drawn by a component"
     for chart in found:
         assert chart.alt.strip()
     assert any("badge" in text.value for text in app.markdown), "no word on where the figures come from"
@@ -62,7 +62,7 @@ def test_a_link_opens_the_state_it_carries() -> None:
         ("distillation", "alpha", "7", 0.5),
         ("distillation", "temperature", "999", 1.0),
         ("distillation", "image_by", "nobody", "right but unsure"),
-        ("pruning", "images", "3", 1000),
+        ("pruning", "checkpoint", "nobody", "teacher"),
     ],
 )
 def test_nonsense_in_a_link_opens_at_the_default_and_says_so(

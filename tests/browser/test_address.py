@@ -117,7 +117,9 @@ def go(visit: Visit, name: str) -> None:
 def test_back_from_another_page_finds_the_temperature_at_the_first_step(visit: Visit) -> None:
     visit.open("distillation?temperature=4.5")
     page = visit.page
-    box = page.get_by_role("spinbutton", name="Temperature T, exactly")
+    conventions = page.get_by_text("Networks and conventions")
+    conventions.click()
+    box = page.get_by_role("spinbutton", name="Temperature T")
     box.fill("8")
     box.press("Enter")
     page.wait_for_url(re.compile(r"temperature=8"))
@@ -129,6 +131,7 @@ def test_back_from_another_page_finds_the_temperature_at_the_first_step(visit: V
     page.get_by_role("heading", level=1, name="Distillation").wait_for()
     visit.settle()
     assert page.url == left
+    conventions.click()
     assert box.input_value() == "8"
 
 
@@ -139,7 +142,7 @@ def test_a_copied_link_of_the_report_opens_what_its_sender_saw(visit: Visit, bro
     edit(visit, "Stem channels", 32)
     page.wait_for_url(re.compile(r"stem=32"))
     go(visit, "Pruning")
-    page.get_by_role("combobox", name="Checkpoint").click()
+    page.get_by_role("combobox", name="Network to prune").click()
     page.get_by_role("option", name="Student under 60,000, distilled").click()
     page.wait_for_url(re.compile(r"checkpoint=student-60k-kd"))
     visit.settle()

@@ -19,7 +19,9 @@ def test_a_page_draws_without_errors_and_asks_no_other_host(visit: Visit, path: 
     visit.open(path)
     page = visit.page
     assert page.locator('[data-testid="stException"]').count() == 0
-    page.locator('[data-testid="stVegaLiteChart"], #drawing .block').first.wait_for()
+    page.locator(
+        '[data-testid="stVegaLiteChart"], #drawing .block, #wall .photograph, #scene #photo'
+    ).first.wait_for()
     assert visit.errors == []
     assert visit.foreign == []
 

@@ -71,7 +71,7 @@ def test_what_has_not_been_trained_is_not_made_up(monkeypatch: pytest.MonkeyPatc
     )
     assert said(app, "has not been measured yet")
     assert "Seen against unseen as CSV" not in downloads(app)
-    assert len(charts(app)) == 4, "of one number of images there is no chart over these"
+    assert len(charts(app)) == 3, "of one number of images there is no chart over these"
 
 
 @pytest.mark.parametrize("kind", list(whose.KINDS))

@@ -325,9 +325,10 @@ def test_the_agreement_is_that_of_the_links_networks(asked: Asked, validation: I
 def test_the_soft_labels_are_the_teachers_at_the_links_t(asked: Asked, validation: ImageSet) -> None:
     app = opened(asked, "Dark knowledge", pair="Shirt, also seen as Coat")
     (matrix,) = charts(app)
+    where = {"x": "other", "y": "true"}
     assert layers(matrix) == [
-        {"x": "other", "y": "true", shown: column}
-        for shown, column in (("color", "probability"), ("text", "percent"))
+        where | {"color": "probability", "description": "said"},
+        where | {"text": "percent"},
     ]
     shown = chart_rows(matrix).set_index(["true", "other"])["probability"]
     soft, labels = (asked.v / asked.temperature).softmax(1), validation.targets()

@@ -35,9 +35,10 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
         {},
         (
             *("student", "image_by", "image_rank", "alpha", "temperature", "reverse", "hard_alpha"),
-            *("log_scale", "distillation_tab"),
+            "log_scale",
         ),
     ),
+    ("distillation", {}, ("distillation_tab",)),
     ("distillation", {"distillation_tab": "The class it never saw"}, ("left_out",)),
     ("distillation", {"distillation_tab": "Why it works"}, ("why",)),
     ("distillation", {"distillation_tab": "Why it works"}, ("pair",)),
