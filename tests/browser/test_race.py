@@ -22,9 +22,11 @@ def lanes(visit: Visit) -> dict[str, float]:
 def test_lanes_move_as_fast_as_measured_until_the_hand_stops_them(visit: Visit) -> None:
     visit.open(LINK)
     page = visit.page
-    # It has started by itself, and on a slow machine it may be over before a hand gets there.
-    page.locator("#start").evaluate(STOP)
-    page.get_by_role("button", name="Go on").wait_for()
+    # It starts by itself, perhaps just when the hand does, and on a slow machine it may be over before: once more then.
+    for _ in range(20):
+        page.locator("#start").evaluate(STOP)
+        if page.get_by_role("button", name="Go on").count():
+            break
     stopped = lanes(visit)
     assert 0 < stopped["masked"] < stopped["dense"] < stopped["sliced"] <= 1
     each = {
