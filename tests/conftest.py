@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from explorer import serving, ui
 from explorer.data import BUNDLED, ImageSet
@@ -34,6 +35,14 @@ def process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serving, "prepare_process", threading.Thread)
         patch.setattr(ui, "start_worker", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """A page that is made of a function has a minute, not Streamlit's three seconds: others may keep the machine busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(AppTest.from_function.__kwdefaults__, "default_timeout", 60)
         yield
 
 
