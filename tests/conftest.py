@@ -40,7 +40,7 @@ def process() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """A page that is made of a function has a minute, not Streamlit's three seconds: others may keep the machine busy."""
+    """A page that is made of a function has a minute, not three seconds: others may keep the machine busy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(AppTest.from_function.__kwdefaults__, "default_timeout", 60)
         yield
