@@ -59,6 +59,7 @@ class View {
   constructor(root) {
     this.root = root;
     this.sent = 0; // when Python was told last
+    this.asked = null; // the quantity that was chosen, until Python has heard of it
     this.active = null; // the group under the hand, under the pointer, or with the focus
     this.hold = null; // while a hand is on a grip: where it began, and the scale that it began at
     this.find = (id) => root.querySelector(`#${id}`);
@@ -82,15 +83,15 @@ class View {
     // Python may still answer an earlier letting go while the hand is further.
     const late = this.hold || this.timer || (data.heard ?? 0) < this.sent;
     this.data = data;
+    // A run that began before the choice still brings the one before it.
+    if (!this.asked || this.asked === data.by) [this.by, this.asked] = [data.by, null];
     if (shape !== this.shape) {
       this.shape = shape;
       this.widths = data.widths.slice();
-      this.by = data.by;
       this.hold = this.active = null;
       this.build();
     } else if (!late) {
       this.widths = data.widths.slice();
-      this.by = data.by;
     }
     this.draw();
   }
@@ -143,7 +144,7 @@ class View {
       const input = element("input");
       Object.assign(input, { type: "radio", name: "by", value: quantity });
       input.onchange = () => {
-        this.by = quantity;
+        this.by = this.asked = quantity;
         this.draw();
         this.tell("by", quantity);
       };
