@@ -19,7 +19,7 @@ from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_co
 from explorer.networks.mobile import MobileSpec
 from explorer.networks.residual import ResidualSpec
 from explorer.networks.starter import WIDTHS_2022, WIDTHS_2023, StarterSpec
-from explorer.training import Loss, Recipe, train, view_logits
+from explorer.training import Loss, Recipe, spent, train, view_logits
 from explorer.work.progress import Update
 
 
@@ -146,7 +146,6 @@ def execute(
     """
     torch.manual_seed(run.recipe.seed)
     model = run.spec.build().to(memory_format=torch.channels_last)
-    started = time.monotonic()
     stages = [run.recipe] if run.finish is None else [run.recipe, run.finish]
     finished: list[Path] = []
     ends: list[dict[str, Tensor]] = []
@@ -164,9 +163,11 @@ def execute(
                 figures["validation"] = progress.validation_accuracy
             yield Update(f"training, stage {number}", progress.step, progress.steps, dict(figures))
         ends.append(stored(model, torch.float32))
+    started = time.monotonic()
     if len(ends) == 2:
         average(model, ends[0], ends[1], run.last_share, images)
-    seconds = time.monotonic() - started
+    # The stages' from their files, which know of earlier sittings; a clock of this one does not.
+    seconds = sum(map(spent, finished)) + time.monotonic() - started
     state = stored(model, run.dtype)
     model.load_state_dict(state)
     model.eval()

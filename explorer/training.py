@@ -101,6 +101,7 @@ class Progress:
     """Where a training stands after a step.
 
     ``validation_accuracy`` is set on the last step of an epoch only, where it is counted; ``loss`` is the step's.
+    ``seconds`` are those of all sittings: a run that was stopped and goes on counts from where it was.
     """
 
     epoch: int
@@ -163,8 +164,8 @@ def train(
         cycle_momentum=False,
     )
     state = _RunState(model, optimizer, schedule, recipe, resume)
-    done = state.restore()
-    started = time.monotonic()
+    done, before = state.restore()
+    started = time.monotonic() - before
     for epoch in range(done, recipe.epochs):
         model.train()
         generator = torch.Generator().manual_seed(recipe.seed * 10_000 + epoch)
@@ -188,7 +189,7 @@ def train(
             result = None
             if step == per_epoch:
                 result = None if count is None else count()
-                state.save(epoch + 1)
+                state.save(epoch + 1, time.monotonic() - started)
             yield Progress(
                 epoch + 1,
                 recipe.epochs,
@@ -210,6 +211,17 @@ def _counter(model: nn.Module, validation: ImageSet) -> Callable[[], float]:
             return accuracy(logits(model, inputs), targets).value
 
     return count
+
+
+def spent(resume: Path) -> float:
+    """The seconds that all sittings of the run took whose state ``train`` keeps in ``resume``.
+
+    Of an epoch that was cut off, which the next sitting repeats, the repetition alone counts.
+
+    Raises:
+        ExplorerError: the file is no such state.
+    """
+    return float(_read_state(resume)["seconds"])
 
 
 def view_logits(teacher: nn.Module, images: ImageSet, recipe: Recipe) -> Iterator[Tensor]:
@@ -274,19 +286,12 @@ class _RunState:
         }
         self.recipe, self.path = recipe, path
 
-    def restore(self) -> int:
-        """Load the last saved epoch, if any, and return how many epochs are done."""
+    def restore(self) -> tuple[int, float]:
+        """Load the last saved epoch, if any; how many epochs are done, and the seconds that they took."""
         if self.path is None or not self.path.exists():
-            return 0
-        try:
-            # weights_only: a resume file from elsewhere may hold code, and none of it must run.
-            saved = torch.load(self.path, weights_only=True)
-            recipe, epochs_done = saved["recipe"], int(saved["epochs_done"])
-        except _UNREADABLE as error:
-            raise ExplorerError(
-                f"{self.path} is no unfinished run, or a damaged one: delete it, and the run starts anew."
-            ) from error
-        if recipe != asdict(self.recipe):
+            return 0, 0.0
+        saved = _read_state(self.path)
+        if saved["recipe"] != asdict(self.recipe):
             raise ExplorerError(
                 f"{self.path} holds an unfinished run with another recipe: delete it or train "
                 "under another name."
@@ -299,15 +304,28 @@ class _RunState:
                 f"{self.path} holds an unfinished run of another network: delete it or train "
                 "under another name."
             ) from error
-        return epochs_done
+        return saved["epochs_done"], saved["seconds"]
 
-    def save(self, epochs_done: int) -> None:
+    def save(self, epochs_done: int, seconds: float) -> None:
         if self.path is None:
             return
         content = io.BytesIO()
         torch.save(
             {name: part.state_dict() for name, part in self.parts.items()}
-            | {"recipe": asdict(self.recipe), "epochs_done": epochs_done},
+            | {"recipe": asdict(self.recipe), "epochs_done": epochs_done, "seconds": seconds},
             content,
         )
         write_file(self.path, content.getbuffer())
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """What ``_RunState.save`` wrote, as far as it is the same for every network."""
+    try:
+        # weights_only: a resume file from elsewhere may hold code, and none of it must run.
+        saved = torch.load(path, weights_only=True)
+        known = {"epochs_done": int(saved["epochs_done"]), "seconds": float(saved["seconds"])}
+        return {**saved, **known, "recipe": saved["recipe"]}
+    except _UNREADABLE as error:
+        raise ExplorerError(
+            f"{path} is no unfinished run, or a damaged one: delete it, and the run starts anew."
+        ) from error

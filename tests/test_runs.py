@@ -1,3 +1,4 @@
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer import runs
 from explorer.checkpoints import Card, catalogue, load, stored
 from explorer.data import ImageSet
 from explorer.measure import accuracy, logits
@@ -62,6 +64,40 @@ def test_a_run_of_two_stages_resumes_after_either_and_says_so_on_its_card(
     assert resumed.test_accuracy == whole.test_accuracy
     assert resumed.sha256 == whole.sha256
     assert not list((tmp_path / "stopped" / "work").glob("*.resume.pt"))
+
+
+def test_a_card_says_the_seconds_of_all_sittings_of_both_stages(
+    shard: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock on which a step takes 2 seconds and averaging 10, with a day between two sittings."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    averaged = runs.average
+
+    def slow_loss(scores: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor | None) -> torch.Tensor:
+        now[0] += 2
+        return labels_alone(scores, labels, teacher)
+
+    def slow_average(*args) -> None:
+        now[0] += 10
+        averaged(*args)
+
+    monkeypatch.setattr(runs, "average", slow_average)
+    finish = Recipe(epochs=2, batch_size=32, max_lr=0.01, seed=2)
+    run = TrainingRun("two", "two", Recipe(epochs=2, batch_size=32), spec=SPEC, finish=finish)
+    images, held_out = shard.select(slice(96)), shard.select(slice(96, 126))
+
+    def steps():
+        return execute(run, slow_loss, images, held_out, held_out, out=tmp_path, work=tmp_path / "work")
+
+    for stage, done in ((1, 4), (2, 4)):  # in the second epoch of each stage
+        stopped = steps()
+        for update in stopped:
+            if (update.stage, update.done) == (f"training, stage {stage}", done):
+                break
+        stopped.close()
+        now[0] += 86_400
+    assert follow(steps(), lambda update: None).seconds == 2 * 12 + 10
 
 
 def test_a_card_has_the_accuracies_of_the_stored_weights_on_each_set(shard: ImageSet, tmp_path: Path) -> None:

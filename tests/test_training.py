@@ -11,7 +11,7 @@ from torch.nn import functional
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec
-from explorer.training import Progress, Recipe, train, view_logits
+from explorer.training import Progress, Recipe, spent, train, view_logits
 
 SPEC = StudentSpec(4, (4, 6, 8, 8), classes=10)
 RECIPE = Recipe(epochs=3, batch_size=32, max_lr=0.1, erase=4)
@@ -74,6 +74,35 @@ def test_an_interrupted_run_ends_with_the_weights_it_would_have_had(shard: Image
         assert torch.equal(tensor, resumed.state_dict()[key]), key
 
 
+def test_the_seconds_of_a_run_are_those_of_all_its_sittings(
+    shard: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock on which every step takes a second, with a day between two sittings."""
+    now = [1000.0]
+    monkeypatch.setattr("explorer.training.time.monotonic", lambda: now[0])
+
+    def a_second(scores: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+        now[0] += 1
+        return plain(scores, labels, teacher)
+
+    whole = run(fresh(), shard, loss=a_second)
+    assert [progress.seconds for progress in whole] == list(range(1, 10))
+    state = tmp_path / "run.resume.pt"
+    for cut in (5, 2):
+        steps = train(fresh(), shard.select(slice(96)), None, RECIPE, a_second, resume=state)
+        for _ in range(cut):
+            next(steps)
+        steps.close()
+        now[0] += 86_400
+    assert spent(state) == 3, "an epoch is done; what was cut off is repeated, and counts once"
+    rest = run(fresh(), shard, loss=a_second, resume=state)
+    assert [progress.seconds for progress in rest] == [4, 5, 6, 7, 8, 9]
+    assert spent(state) == 9
+    now[0] += 86_400
+    assert run(fresh(), shard, loss=a_second, resume=state) == [], "it is done"
+    assert spent(state) == 9
+
+
 def test_a_resume_file_of_another_recipe_or_network_is_refused(shard: ImageSet, tmp_path: Path) -> None:
     state = tmp_path / "run.resume.pt"
     run(fresh(), shard, resume=state)
@@ -115,7 +144,7 @@ def test_a_damaged_resume_file_is_told_in_one_sentence(damage: str, shard: Image
         torch.save(torch.zeros(3), state)
     else:
         saved = torch.load(state, weights_only=True)
-        torch.save({key: saved[key] for key in ("recipe", "epochs_done")}, state)
+        torch.save({key: saved[key] for key in ("recipe", "epochs_done", "seconds")}, state)
     with pytest.raises(ExplorerError, match="delete it") as caught:
         run(fresh(), shard, resume=state)
     assert "\n" not in str(caught.value)

@@ -32,7 +32,8 @@ class Card:
         validation_accuracy: on the validation images; NaN if it was not measured.
         test_accuracy: on the images of ``measured_on``; NaN if it was not measured.
         torch: version that trained and measured it.
-        seconds: wall time of the training.
+        seconds: wall time of the training, all its sittings together, without the teacher's logits, which
+            other trainings look up, too.
         spec: what the builder makes it from, as plain values.
         measured_on: the images of the test accuracy.
         images: how many they are.
