@@ -15,6 +15,7 @@ HARD = "#b763a5"
 DENSE = "#7f7b84"
 
 # Forms of a pruned network.
+UNSTRUCTURED = "#2b54ef"
 MASKED = "#a57309"
 ZEROED = "#9766dc"
 REMOVED = "#07a367"
@@ -58,7 +59,7 @@ METHOD_SLOTS = (OCHRE, VIOLET, PEBBLE, LEAF, LAGOON, PINK, BROWN, LIME, MAGENTA)
 
 TOGETHER = {
     "networks": (TEACHER, STUDENT, SOFT, HARD, DENSE, OVER),
-    "forms": (DENSE, MASKED, ZEROED, REMOVED, INT8),
+    "forms": (DENSE, UNSTRUCTURED, MASKED, ZEROED, REMOVED, INT8),
     "methods": (*METHOD_SLOTS, DENSE, OVER),
     "divergence": (TCKD, NCKD, DENSE),
     "costs": (PARAMETERS, MULT_ADDS, OVER),

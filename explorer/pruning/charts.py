@@ -195,6 +195,7 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     names = list(rows["form"])
     colors = {
         "dense": palette.DENSE,
+        "unstructured": palette.UNSTRUCTURED,
         "masked": palette.MASKED,
         "zeroed": palette.ZEROED,
         "sliced": palette.REMOVED,

@@ -91,7 +91,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.set_defaults(command=_prune)
 
     parser = commands.add_parser(
-        "examine", help="store the sensitivity of a checkpoint's layers and its three forms"
+        "examine", help="store the sensitivity of a checkpoint's layers and its forms"
     )
     parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
     network_option(parser)

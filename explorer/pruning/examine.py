@@ -1,4 +1,4 @@
-"""What the pruning page opens with beside the sweep: the sensitivity of a checkpoint's layers, and its three forms."""
+"""What the pruning page opens with beside the sweep: the sensitivity of a checkpoint's layers, and its forms."""
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ IMAGES = 1000
 
 
 def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path = SHIPPED) -> Iterator[str]:
-    """Measure and store the sensitivity and the three forms of a checkpoint; yields what is done.
+    """Measure and store the sensitivity and the forms of a checkpoint; yields what is done.
 
     Args:
         source: the network.
@@ -29,7 +29,7 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
         folder: the folder of checkpoints that the results are stored in.
 
     Raises:
-        ExplorerError: the machine was too busy to time the three forms; nothing of them is stored.
+        ExplorerError: the machine was too busy to time the forms; nothing of them is stored.
     """
     use, count = "test", len(images)
     cells = yield from _run(
@@ -42,7 +42,7 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
     if any(form.busy for form in rows):
         raise ExplorerError("Other programs used the processors, so the forms were not stored: try again.")
     write_rows("forms", rows, source.card, images, folder, settings={"ratio": RATIO})
-    yield f"three forms at {RATIO:.0%}"
+    yield f"forms at {RATIO:.0%}"
 
 
 def _run(

@@ -1,8 +1,9 @@
-"""One ratio in three forms: masked, zeroed and sliced. Which quantities really change, measured.
+"""One ratio in several forms: unstructured, masked, zeroed and sliced. Which quantities really change, measured.
 
-All three drop the same channels. *Masked* is how ``torch.nn.utils.prune`` leaves a network: every
-weight beside its mask, multiplied anew at each forward pass. *Zeroed* has the zeros baked in,
-BatchNorm's shift of the dropped channels included. *Sliced* has the channels physically removed.
+*Unstructured* has masks on single weights, those that the homework's method drops. The others drop the same
+channels, all in one way each: *masked* by masks on whole filters, *zeroed* by zeros that are baked in, BatchNorm's
+shift of the dropped channels included, and *sliced* by removing them physically. Masks are as
+``torch.nn.utils.prune`` leaves them: every weight beside its mask, multiplied anew at each forward pass.
 """
 
 import copy
@@ -19,7 +20,7 @@ from torch.nn.utils import prune
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, state_bytes
 from explorer.networks import Kept, cost_of_network, parameter_count, remove, zero
 from explorer.pruning.amount import cost_when_pruned
-from explorer.pruning.masks import check_ratio
+from explorer.pruning.masks import Masker, check_ratio
 from explorer.pruning.methods import METHODS
 from explorer.pruning.removal import kept_channels
 from explorer.work.identity import setting
@@ -29,6 +30,8 @@ from explorer.work.progress import Update
 BATCH, REPEATS = 32, 15
 METHOD = METHODS["channels-l1"]
 """Which channels are dropped; the stored forms are of this method."""
+SINGLE = METHODS["homework"]
+"""Which single weights are dropped in the unstructured form."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Form:
     """One form of the pruned network.
 
     Attributes:
-        name: dense, masked, zeroed or sliced.
+        name: dense, unstructured, masked, zeroed or sliced.
         correct: right answers.
         total: images.
         params: parameters it stores, zeros included (a mask is not a parameter).
@@ -82,21 +85,30 @@ def masked(model: nn.Module, kept: Kept) -> nn.Module:
     return hooked
 
 
+def unstructured(model: nn.Module, ratio: float) -> nn.Module:
+    """A copy of ``model`` with torch's own masks on this share of each convolution's weights, hooks left on."""
+    hooked = copy.deepcopy(model)
+    for layer, mask in Masker(model, SINGLE).masks(ratio).items():
+        prune.custom_from_mask(hooked.get_submodule(layer), "weight", mask)  # type: ignore[no-untyped-call]
+    return hooked
+
+
 def forms(
     model: nn.Module, inputs: Tensor, targets: Tensor, ratio: float, repeats: int = REPEATS
 ) -> Iterator[Form]:
-    """The dense network and the three forms, each as soon as it is measured.
+    """The dense network and its forms, each as soon as it is measured.
 
     Args:
         model: in eval mode; it is only read.
         inputs: images (N, 3, H, W).
         targets: labels (N,).
-        ratio: share of each group's channels that is dropped.
+        ratio: share of each group's channels that is dropped, and of each convolution's single weights.
         repeats: timed passes.
     """
     kept = kept_channels(model, ratio, METHOD)
     networks = {
         "dense": copy.deepcopy(model),
+        "unstructured": unstructured(model, ratio),
         "masked": masked(model, kept),
         "zeroed": zero(model, kept),
         "sliced": remove(model, kept),
@@ -128,7 +140,7 @@ def forms(
 
 @dataclass(frozen=True)
 class FormsSettings:
-    """How many of the images are counted, the first so many, and what share of each group's channels is dropped."""
+    """How many of the images are counted, the first so many, and what share of channels or weights is dropped."""
 
     images: int = setting("images", "{:,}".format)
     ratio: float = setting("channels dropped", "{:.0%}".format)
@@ -137,27 +149,27 @@ class FormsSettings:
         check_ratio(self.ratio)
 
 
-class ThreeForms(Instrument[FormsSettings, Form]):
-    """Dense, masked, zeroed and sliced, measured in turn."""
+class Forms(Instrument[FormsSettings, Form]):
+    """Dense, unstructured, masked, zeroed and sliced, measured in turn."""
 
     key = "forms"
-    title = "the three forms"
+    title = "the forms"
     unit = "networks"
 
     def steps(self, spec: InstrumentSpec[FormsSettings]) -> int:
-        """The dense network and its three forms."""
+        """The dense network and its forms."""
         del spec
-        return 4
+        return 5
 
     def work(self, spec: InstrumentSpec[FormsSettings]) -> float:
-        """Every image, and the clock's passes, through three networks of full size and one that is smaller."""
-        together = 3 * cost_when_pruned(spec, 0.0) + cost_when_pruned(spec, spec.settings.ratio)
+        """Every image, and the clock's passes, through four networks of full size and one that is smaller."""
+        together = 4 * cost_when_pruned(spec, 0.0) + cost_when_pruned(spec, spec.settings.ratio)
         return (spec.settings.images + REPEATS * at_once(spec.data.input_size, BATCH)) * together
 
     def run(
         self, spec: InstrumentSpec[FormsSettings], done: Sequence[Form] = ()
     ) -> Generator[Update | Form, None, None]:
-        """All four: they are timed in turn, so none can be left out."""
+        """All of them: they are timed in turn, so none can be left out."""
         del done
         images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
         yield from forms(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratio)
@@ -173,7 +185,7 @@ class ThreeForms(Instrument[FormsSettings, Form]):
         return "Other programs used this machine's processors, so there are no milliseconds. The rest holds."
 
 
-FORMS = ThreeForms()
+FORMS = Forms()
 
 
 def describe_forms_measurement(noun: str, title: str, rows: Sequence[Form]) -> str:
@@ -204,18 +216,45 @@ def form_table(rows: Sequence[Form]) -> pd.DataFrame:
     )
 
 
+def list_names(rows: Sequence[Form]) -> str:
+    """The forms of a network, in words: "masked, zeroed and sliced"."""
+    *most, last = (form.name for form in rows[1:])
+    return f"{', '.join(most)} and {last}"
+
+
+def told_apart(one: Form, other: Form) -> bool | None:
+    """Whether one form is faster than another (True) or slower; None where the times do not tell.
+
+    They do where the middle halves of their passes do not overlap: else another measurement might turn them round.
+    """
+    if one.ms_low is None or one.ms_high is None or other.ms_low is None or other.ms_high is None:
+        return None
+    if one.ms_high < other.ms_low:
+        return True
+    return False if other.ms_high < one.ms_low else None
+
+
+HOW = {
+    "unstructured": "masks on single weights",
+    "masked": "masks on whole filters",
+    "zeroed": "baked-in zeros",
+}
+"""What was done to a network of which nothing is gone, by the name of its form."""
+
+
 def describe_speed(rows: Sequence[Form], ratio: float) -> str:
     """The answer to question 3-2 in one sentence, with the measured numbers."""
     times = {form.name: speed_up for form in rows if (speed_up := _speed_up(form, rows[0])) is not None}
     if len(times) < len(rows):
         return (
-            f"{ratio:.0%} of the channels dropped. Other programs kept this machine too busy to time the networks: "
+            f"{ratio:.0%} dropped. Other programs kept this machine too busy to time the networks: "
             "their parameters, bytes, multiply-adds and accuracies stand, the milliseconds have to be measured again."
         )
+    first, *others = [(how, times[name]) for name, how in HOW.items() if name in times]
     return (
-        f"With {ratio:.0%} of the channels dropped, masks alone run {times['masked']:.2f} times as fast as the "
-        f"dense network, baked-in zeros {times['zeroed']:.2f} times; with the channels physically removed it runs "
-        f"{times['sliced']:.2f} times as fast."
+        f"With {ratio:.0%} dropped, {first[0]} run {first[1]:.2f} times as fast as the dense network"
+        + "".join(f", {how} {speed_up:.2f} times" for how, speed_up in others)
+        + f"; with the channels physically removed it runs {times['sliced']:.2f} times as fast."
     )
 
 
@@ -223,7 +262,7 @@ WHY = (
     "The machine multiplies by every zero as by any other number; a mask is multiplied into its weights besides, at "
     "every pass. Only channels that are gone are not computed."
 )
-"""Why the three forms take the times they take."""
+"""Why the forms take the times they take."""
 
 
 def explain_torchinfo(rows: Sequence[Form]) -> str:
@@ -256,9 +295,13 @@ def explain_accuracies(rows: Sequence[Form], classes: int) -> str:
             ": masks leave BatchNorm's shift of the dropped channels in place, so these still pass on a constant, "
             "which the other two forms do not"
         )
+    if "unstructured" in named:
+        sentences.append(
+            f"Unstructured, with as large a share of single weights gone, {named['unstructured'].correct:,}"
+        )
     guessing = [
         form.name
-        for form in (masked, zeroed, sliced)
+        for form in rows[1:]
         if (interval := Accuracy(form.correct, form.total).interval())[0] <= 1 / classes <= interval[1]
     ]
     if guessing:

@@ -76,7 +76,7 @@ def sweep_of(
 
 
 def asked_forms(count: int) -> FormsSettings:
-    """The three forms, on so many images."""
+    """The forms, on so many images."""
     return FormsSettings(count, round(address.value("dropped"), 4))
 
 

@@ -1,4 +1,4 @@
-"""Masked, zeroed, sliced: one ratio in three forms, raced, and which quantities really change."""
+"""Masked, zeroed, sliced: one ratio in several forms, raced, and which quantities really change."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,16 +23,16 @@ SIDE = 32  # pixels of a photograph at most
 def main(selection: PruningSelection) -> None:
     """The question, the race of the forms measured here or precomputed, and the answer to question 3-2."""
     left, middle, right = st.columns([2, 2, 1], gap="medium", vertical_alignment="center")
-    ways = " The same channels are dropped in three ways: by masks on the weights, by zeros in their place, or cut out."
+    ways = " Dropped are single weights by masks, or whole channels: by masks, by zeros in their place, or cut out."
     spoken = ui.projector()  # then whoever projects it says the rest, and the race is seen without scrolling
     left.markdown(f"**Question 3-2.** Does pruning speed up inference?{'' if spoken else ways}")
     address.slider(
         "dropped",
-        "Share of the channels dropped",
+        "Share dropped",
         at=middle,
         step=0.05,
         format="percent",
-        help=forms.METHOD.sentence,
+        help=f"Of single weights and of channels alike. {forms.METHOD.sentence}",
     )
     settings = asked_forms(len(selection.images))
     panel = Panel(
@@ -48,8 +48,8 @@ def main(selection: PruningSelection) -> None:
     )
     if shown is None:
         return
-    if len(shown.parts) < FORMS.steps(selection.spec(settings)):
-        st.info("Only all four together can be compared: measure them here.", icon=":material/timer:")
+    if not shown.finished:
+        st.info("Only all of them together can be compared: measure them here.", icon=":material/timer:")
         return
     if not _race(selection, shown):
         return
@@ -135,7 +135,7 @@ def _bars(shown: ShownResult[Form], classes: int) -> None:
     else:
         ratios[shown.beside.parts] = shown.beside.settings.ratio
         draw_beside_stored(shown, lambda rows: _show(rows, ratios[tuple(rows)], classes))
-    ui.download("Three forms as CSV", partial(forms.form_table, shown.parts), "three_forms.csv")
+    ui.download("The forms as CSV", partial(forms.form_table, shown.parts), "forms.csv")
 
 
 def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
@@ -143,8 +143,8 @@ def _show(rows: Sequence[Form], ratio: float, classes: int) -> None:
     table = forms.form_table(rows)
     ui.chart(
         partial(charts.form_bars, table),
-        "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the masked, "
-        f"zeroed and sliced network, as multiples of the dense network's. {forms.describe_speed(rows, ratio)}",
+        "Parameters, torchinfo's count, multiply-adds, bytes, compressed bytes and milliseconds of the "
+        f"{forms.list_names(rows)} network, as multiples of the dense network's. {forms.describe_speed(rows, ratio)}",
         f"{forms.WHY} {forms.explain_torchinfo(rows)}",
     )
     st.caption(forms.explain_accuracies(rows, classes))

@@ -92,7 +92,12 @@ def race_of(rows: Sequence[Form], input_size: int) -> Race | None:
         rows: the measured forms.
         input_size: side of the images in pixels, on which the size of a batch depends.
     """
-    colors = {"dense": palette.DENSE, "masked": palette.MASKED, "sliced": palette.REMOVED}
+    colors = {
+        "dense": palette.DENSE,
+        "unstructured": palette.UNSTRUCTURED,
+        "masked": palette.MASKED,
+        "sliced": palette.REMOVED,
+    }
     lanes = []
     for form in rows:
         if form.name in colors:
@@ -110,12 +115,10 @@ def describe_race(race: Race) -> str:
     said = f"{race.images} photographs: {first.lane.name} is through after {milliseconds(first.ms)}"
     said += "".join(f", {each.lane.name} after {milliseconds(each.ms)}" for each in others) + "."
     for place in sorted({each.place for each in race.finishes}):
-        names = [each.lane.name for each in race.finishes if each.place == place]
-        if len(names) > 1:
-            said += (
-                f" {' and '.join(names).capitalize()} cannot be told apart: the middle halves of their "
-                "timings overlap."
-            )
+        *names, last = (each.lane.name for each in race.finishes if each.place == place)
+        if names:
+            together = f"{', '.join(names)} and {last}".capitalize()
+            said += f" {together} cannot be told apart: the middle halves of their timings overlap."
     return said
 
 

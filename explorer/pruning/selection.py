@@ -102,7 +102,7 @@ class SweepShown:
 
 @dataclass(frozen=True)
 class FormsShown:
-    """The three forms that the lesson last showed, for the report: of what, and where they were measured."""
+    """The forms that the lesson last showed, for the report: of what, and where they were measured."""
 
     measured: MeasuredNetwork
     rows: tuple[Form, ...]

@@ -254,7 +254,7 @@ class Panel(Generic[PartType]):
             kept.parts,
             kept.settings,
             "measured",
-            where(replace(self._spec, settings=kept.settings), kept.parts),
+            kept.measured(where(replace(self._spec, settings=kept.settings), kept.parts)),
             kept.finished,
             self._stored,
         )

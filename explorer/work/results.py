@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from explorer.work.identity import Identity
@@ -80,6 +81,7 @@ class KeptResult:
         steps: how many there will be at the end.
         seconds: how long the run has taken so far, without the time it stood still.
         state: whether it runs, was stopped with some parts missing, or has all of them.
+        date: the day on which the last part became ready, as 2026-11-25; empty before the first one.
     """
 
     identity: Identity
@@ -87,6 +89,11 @@ class KeptResult:
     steps: int = 1
     seconds: float = 0.0
     state: RunState = "running"
+    date: str = ""
+
+    def measured(self, where: str) -> str:
+        """When and where it was measured, as a part of a sentence."""
+        return f"{self.date}, {where}" if self.date else where
 
     @property
     def settings(self) -> Any:
@@ -100,7 +107,7 @@ class KeptResult:
 
     def with_parts(self, parts: tuple[Any, ...], seconds: float) -> "KeptResult":
         """The same with these parts, after so many seconds altogether."""
-        return replace(self, parts=parts, seconds=seconds)
+        return replace(self, parts=parts, seconds=seconds, date=datetime.now(UTC).date().isoformat())
 
     def ended(self, state: RunState) -> "KeptResult":
         """The same after its run has ended this way."""

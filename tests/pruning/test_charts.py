@@ -83,6 +83,7 @@ def test_the_speed_up_is_up_the_ratio_across_and_1_is_marked() -> None:
 
 FORMS = (
     Form("dense", 90, 100, 1000, 1001, 5000, 4000, 3000, 10.0, 9.0, 11.0, False),
+    Form("unstructured", 85, 100, 1004, 504, 5006, 8001, 3600, 13.0, 12.0, 14.0, False),
     Form("masked", 80, 100, 1002, 503, 5004, 8000, 3500, 12.0, 11.0, 13.0, False),
     Form("zeroed", 70, 100, 1003, 1004, 5005, 4001, 1500, 9.0, 8.0, 10.0, False),
     Form("sliced", 60, 100, 300, 301, 1500, 1200, 900, 4.0, 3.0, 5.0, False),
@@ -94,8 +95,8 @@ def test_the_bars_of_the_forms_are_each_quantity_over_the_dense_ones() -> None:
     bars = spec["layer"][0]
     assert fields(bars) == {"x": "share", "y": "quantity", "yOffset": "form", "color": "form"}
     assert bars["encoding"]["color"]["scale"] == {
-        "domain": ["dense", "masked", "zeroed", "sliced"],
-        "range": [palette.DENSE, palette.MASKED, palette.ZEROED, palette.REMOVED],
+        "domain": ["dense", "unstructured", "masked", "zeroed", "sliced"],
+        "range": [palette.DENSE, palette.UNSTRUCTURED, palette.MASKED, palette.ZEROED, palette.REMOVED],
     }
     shares = {(row["form"], row["quantity"]): row["share"] for row in data_of(spec, bars)}
     for form in FORMS:

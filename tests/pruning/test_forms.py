@@ -1,8 +1,10 @@
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from explorer.networks import StudentNet, StudentSpec, channel_groups, parameter_count, remove, zero
 from explorer.pruning import forms
@@ -22,23 +24,36 @@ def trained_like() -> StudentNet:
 
 
 @pytest.mark.usefixtures("quiet")
-def test_three_forms_of_one_ratio_and_what_changes_in_which() -> None:
+def test_forms_of_one_ratio_and_what_changes_in_which() -> None:
     model, images = trained_like(), torch.randn(40, 3, 64, 64)
     targets = torch.randint(4, (40,))
-    dense, masked, zeroed, sliced = forms.forms(model, images, targets, 0.5, repeats=2)
-    assert [form.name for form in (dense, masked, zeroed, sliced)] == ["dense", "masked", "zeroed", "sliced"]
-    assert dense.params == masked.params == zeroed.params == parameter_count(model) > sliced.params
-    assert dense.mult_adds == masked.mult_adds == zeroed.mult_adds > sliced.mult_adds
+    dense, unstructured, masked, zeroed, sliced = found = list(
+        forms.forms(model, images, targets, 0.5, repeats=2)
+    )
+    assert [form.name for form in found] == ["dense", "unstructured", "masked", "zeroed", "sliced"]
+    assert (
+        dense.params
+        == unstructured.params
+        == masked.params
+        == zeroed.params
+        == parameter_count(model)
+        > sliced.params
+    )
+    assert (
+        dense.mult_adds == unstructured.mult_adds == masked.mult_adds == zeroed.mult_adds > sliced.mult_adds
+    )
     assert masked.file_bytes > 1.5 * dense.file_bytes, "a masked network stores its masks too"
     assert abs(zeroed.file_bytes - dense.file_bytes) < 100
     assert sliced.file_bytes < dense.file_bytes
     assert zeroed.zipped_bytes < dense.zipped_bytes, "zeros compress"
     assert zeroed.correct == sliced.correct, "they compute the same"
     assert masked.torchinfo_params < masked.params, "torchinfo counts the ones of a mask"
-    assert len(forms.form_table([dense, masked, zeroed, sliced])) == 4
+    assert len(forms.form_table(found)) == 5
     assert dense.ms is not None
     assert sliced.ms is not None
-    text = forms.describe_speed([dense, masked, zeroed, sliced], 0.5)
+    assert unstructured.ms is not None
+    text = forms.describe_speed(found, 0.5)
+    assert f"masks on single weights run {dense.ms / unstructured.ms:.2f} times" in text
     assert f"{dense.ms / sliced.ms:.2f} times as fast" in text
 
 
@@ -50,6 +65,27 @@ def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:
         left, right, hooked = (form(model, kept).eval()(images) for form in (zero, remove, forms.masked))
     assert torch.allclose(left, right, atol=1e-5)
     assert not torch.allclose(left, hooked, atol=1e-3)
+
+
+def test_unstructured_is_the_homeworks_own_pruning_with_its_hooks_left_on() -> None:
+    """What torch's own pruning makes, called for every convolution as the homework does."""
+    model, images = trained_like(), torch.randn(3, 3, 64, 64)
+    theirs = copy.deepcopy(model)
+    for module in theirs.modules():
+        if isinstance(module, nn.Conv2d):
+            prune.l1_unstructured(module, "weight", amount=0.6)
+    ours = forms.unstructured(model, 0.6)
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images))
+    assert {name for name, _ in ours.named_buffers()} == {name for name, _ in theirs.named_buffers()}
+
+
+def test_times_are_told_apart_where_the_middle_halves_do_not_overlap() -> None:
+    one, other = form("masked", 1, ms_low=9.0, ms_high=11.0), form("sliced", 1, ms_low=4.0, ms_high=8.9)
+    assert forms.told_apart(other, one) is True
+    assert forms.told_apart(one, other) is False
+    assert forms.told_apart(one, replace(other, ms_high=9.0)) is None
+    assert forms.told_apart(replace(one, ms_low=None), other) is None
 
 
 def test_a_busy_machine_gets_its_own_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +126,8 @@ def test_sentences_on_the_forms_follow_the_figures() -> None:
     zeroed, sliced = form("zeroed", 100), form("sliced", 100, file_bytes=700, ms=2.5)
     rows = (dense, masked, zeroed, sliced)
     assert forms.describe_speed(rows, 0.5).endswith(
-        "masks alone run 0.80 times as fast as the dense network, baked-in zeros 1.00 times; with the channels "
-        "physically removed it runs 4.00 times as fast."
+        "masks on whole filters run 0.80 times as fast as the dense network, baked-in zeros 1.00 times; with the "
+        "channels physically removed it runs 4.00 times as fast."
     )
     said = forms.explain_accuracies(rows, 10)
     assert said.startswith(
@@ -103,5 +139,12 @@ def test_sentences_on_the_forms_follow_the_figures() -> None:
     equal = (dense, replace(masked, correct=100), zeroed, replace(sliced, correct=99))
     assert forms.explain_accuracies(equal, 4) == "Zeroed gets 100 and sliced 99 of 1,000 right, masked 100."
     assert "a network that is no smaller and runs 0.80 times as fast." in forms.explain_torchinfo(rows)
+    single = form("unstructured", 880, ms=11.1)
+    assert (
+        "masks on single weights run 0.90 times as fast as the dense network, masks on whole filters 0.80 times"
+        in (forms.describe_speed((dense, single, masked, zeroed, sliced), 0.5))
+    )
+    said = forms.explain_accuracies((dense, single, masked, zeroed, sliced), 10)
+    assert "with as large a share of single weights gone, 880." in said.replace("880. ", "880.")
     untimed = (dense, replace(masked, ms=None), zeroed, sliced)
     assert forms.explain_torchinfo(untimed).endswith("a network that is no smaller.")

@@ -127,7 +127,7 @@ def test_the_flips_and_the_classes_are_those_of_the_link(saved: dict[str, pd.Dat
 def test_the_forms_are_those_of_the_link(saved: dict[str, pd.DataFrame]) -> None:
     app = pruning("Masked, zeroed, sliced", images="250", dropped="0.3")
     press(app, "Measure here")
-    rows = {row["form"]: row for row in saved["three_forms.csv"].to_dict("records")}
+    rows = {row["form"]: row for row in saved["forms.csv"].to_dict("records")}
     test, sliced = images_counted(250), cut(0.3)
     counted = int((logits(sliced, test.inputs()).argmax(1) == test.targets()).sum())
     assert abs(round(rows["sliced"]["accuracy"] * 250) - counted) <= 1

@@ -93,7 +93,7 @@ def test_the_report_is_about_the_sweep_of_a_network_that_is_still_there() -> Non
     assert any("“Teacher, ResNet-18”, pruned." in text.value for text in app.markdown)
 
 
-def test_the_same_for_the_three_forms() -> None:
+def test_the_same_for_the_forms() -> None:
     app = pruning("Masked, zeroed, sliced", FIRST.card.name, ALONE)
     press(app, "Measure here")
     assert app.dataframe[0].value["parameters"].iloc[0] == PARAMS[FIRST.card.name]

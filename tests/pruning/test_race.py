@@ -13,7 +13,13 @@ def form(name: str, ms: float | None, spread: float = 1.0, correct: int = 90) ->
     return Form(name, correct, 1000, 10, 10, 10, 10, 10, ms, low, high, ms is None)
 
 
-FORMS = (form("dense", 60.0), form("masked", 75.0), form("zeroed", 61.0), form("sliced", 20.0, correct=10))
+FORMS = (
+    form("dense", 60.0),
+    form("unstructured", 90.0),
+    form("masked", 75.0),
+    form("zeroed", 61.0),
+    form("sliced", 20.0, correct=10),
+)
 
 
 def race(*rows: Form, size: int = 64) -> Race:
@@ -25,21 +31,23 @@ def race(*rows: Form, size: int = 64) -> Race:
 def test_every_lane_takes_its_measured_milliseconds_for_all_images() -> None:
     run = race(*FORMS)
     assert (run.images, run.batch) == (192, 32)
-    assert [lane.name for lane in run.lanes] == ["dense", "masked", "sliced"]
+    assert [lane.name for lane in run.lanes] == ["dense", "unstructured", "masked", "sliced"]
     assert [(each.lane.name, each.ms, each.place) for each in run.finishes] == [
         ("sliced", 120.0, 1),
         ("dense", 360.0, 2),
         ("masked", 450.0, 3),
+        ("unstructured", 540.0, 4),
     ]
-    said = "192 photographs: sliced is through after 120 ms, dense after 360 ms, masked after 450 ms."
+    said = "192 photographs: sliced is through after 120 ms, dense after 360 ms, masked after 450 ms, "
+    said += "unstructured after 540 ms."
     assert describe_race(run) == said
 
 
 def test_lanes_whose_timings_overlap_share_a_place_and_it_is_said() -> None:
     run = race(*(replace(each, ms_low=each.ms - 15, ms_high=each.ms + 15) for each in FORMS if each.ms))
-    assert [each.place for each in run.finishes] == [1, 2, 2]
+    assert [each.place for each in run.finishes] == [1, 2, 2, 2]
     assert describe_race(run).endswith(
-        " Dense and masked cannot be told apart: the middle halves of their timings overlap."
+        " Dense, masked and unstructured cannot be told apart: the middle halves of their timings overlap."
     )
 
 

@@ -1,6 +1,7 @@
 """The panel of every instrument: what it says before, keeps on a stop, shows again, and never shows for another."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -88,7 +89,8 @@ def press(app: AppTest, label: str = "Run it here") -> AppTest:
 
 
 def texts(app: AppTest) -> list[str]:
-    return [text.value for text in app.markdown]
+    """What is on the page, without the day."""
+    return [re.sub(r"\d{4}-\d\d-\d\d, ", "", text.value) for text in app.markdown]
 
 
 def test_before_a_run_the_panel_says_what_it_takes_and_shows_nothing() -> None:
@@ -101,6 +103,9 @@ def test_before_a_run_the_panel_says_what_it_takes_and_shows_nothing() -> None:
 def test_a_run_is_shown_and_a_new_session_shows_it_again(started: list[int]) -> None:
     app = press(opened(4))
     assert texts(app) == ["measured: [0, 1, 2, 3], 4 of 4."]
+    assert re.search(r"\], \d{4}-\d\d-\d\d, 4 of 4", app.markdown[0].value), (
+        "the day on which it was measured"
+    )
     assert not app.info
     assert texts(opened(4)) == ["measured: [0, 1, 2, 3], 4 of 4."], "as after a reload"
     assert started == [0]

@@ -3,6 +3,7 @@
 import pickle
 import threading
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -87,6 +88,14 @@ def test_a_kept_result_grows_by_new_values_only() -> None:
     second = first.with_parts(("a",), 0.5).with_parts(("a", "b"), 1.25).ended("finished")
     assert (first.parts, first.seconds, first.finished) == ((), 0.0, False)
     assert (second.parts, second.seconds, second.finished) == (("a", "b"), 1.25, True)
+
+
+def test_a_kept_result_says_the_day_on_which_it_was_measured() -> None:
+    before = datetime.now(UTC).date()
+    kept = KeptResult(ONE).with_parts(("a",), 0.5)
+    assert before.isoformat() <= kept.date <= datetime.now(UTC).date().isoformat()
+    assert kept.measured("cpu") == f"{kept.date}, cpu"
+    assert KeptResult(ONE).measured("cpu") == "cpu", "of nothing there is no day"
 
 
 def test_settings_are_compared_as_values_and_told_in_words() -> None:
