@@ -78,6 +78,10 @@ DESIGNS: Mapping[str, tuple[str, NetworkSpec, Recipe]] = {
     "starter-2022": ("The course's starter of 2022", StarterSpec(10, WIDTHS_2022), _PLAIN),
 }
 
+# The designs that are also distilled for long, name -> epochs: a student that imitates goes on gaining for
+# many more passes than one that learns labels. Source: Beyer et al. 2021, arXiv 2106.05237.
+PATIENT: Mapping[str, int] = {"residual": 54, "report": 90}
+
 KNOWN_RUNS = {
     run.name: run
     for run in (
@@ -106,6 +110,17 @@ KNOWN_RUNS = {
                 TrainingRun(name, f"{title}, labels alone", recipe, spec),
                 TrainingRun(f"{name}-kd", f"{title}, distilled", recipe, spec, teacher="teacher"),
             )
+        ),
+        *(
+            TrainingRun(
+                f"{name}-kd-{epochs}",
+                f"{title}, distilled for {epochs} epochs",
+                replace(recipe, epochs=epochs),
+                spec,
+                teacher="teacher",
+            )
+            for name, epochs in PATIENT.items()
+            for title, spec, recipe in (DESIGNS[name],)
         ),
     )
 }
