@@ -123,7 +123,8 @@ def family_curve(
 ) -> alt.LayerChart | alt.FacetChart:
     """Test accuracy against parameters of the trained family, the edited network's place and the limit marked.
 
-    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for.
+    Colour says how a network was trained, shape its kind; ``floor`` is the accuracy that a course asks for. A line
+    joins networks of one kind that were trained for the same number of epochs.
     """
     kinds = list(dict.fromkeys(rows["kind"]))
     base = alt.Chart(rows).encode(
@@ -136,7 +137,8 @@ def family_curve(
         color=_way_color(),
     )
     y = alt.Y("accuracy:Q", title="Test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".1%"))
-    line = base.mark_line().encode(y=y, detail=alt.Detail("kind:N"), tooltip=_family_tooltip())
+    alike = [alt.Detail("kind:N"), alt.Detail("epochs:O")]
+    line = base.mark_line().encode(y=y, detail=alike, tooltip=_family_tooltip())
     spread = base.mark_rule(strokeWidth=2, opacity=0.5).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     here = (
         alt.Chart(pd.DataFrame({"parameters": [params]}))

@@ -66,9 +66,12 @@ def in_sight(rows: pd.DataFrame, limit: int) -> bool:
 
 
 def twins(rows: pd.DataFrame) -> dict[int, tuple[str, str]]:
-    """Of each design that was trained both ways, by its parameters, the names with labels alone and distilled."""
+    """Of each design that was trained both ways, by its parameters, the names with labels alone and distilled.
+
+    Both were trained for the same number of epochs: what more of them bring is not what a teacher brings.
+    """
     plain, taught = (rows[rows["way"] == way] for way in WAYS)
-    both = plain.merge(taught, on=["kind", "parameters"], suffixes=("_plain", "_taught"))
+    both = plain.merge(taught, on=["kind", "parameters", "epochs"], suffixes=("_plain", "_taught"))
     return {row["parameters"]: (row["name_plain"], row["name_taught"]) for _, row in both.iterrows()}
 
 

@@ -77,6 +77,7 @@ FAMILY = pd.DataFrame(
         "accuracy": [0.8, 0.9],
         "low": [0.79, 0.88],
         "high": [0.81, 0.92],
+        "epochs": [18, 54],
     }
 )
 
@@ -85,7 +86,9 @@ def test_the_family_is_accuracy_against_parameters_with_the_edited_network_marke
     ways = ["labels alone", "distilled"]
     spec = spec_of(family_curve(FAMILY, 150, 120))
     spread, line, here, points, limit = spec["layer"]
-    assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way", "detail": "kind"}
+    alike = line["encoding"].pop("detail")
+    assert [each["field"] for each in alike] == ["kind", "epochs"]
+    assert fields(line) == {"x": "parameters", "y": "accuracy", "color": "way"}
     assert fields(spread) == {"x": "parameters", "y": "low", "y2": "high", "color": "way"}
     assert fields(points) == {"x": "parameters", "y": "accuracy", "color": "way", "shape": "kind"}
     assert points["encoding"]["shape"]["scale"] == {"domain": ["A", "B"], "range": ["circle", "square"]}

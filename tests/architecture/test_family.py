@@ -85,6 +85,8 @@ def test_a_design_has_a_twin_of_its_own_kind_and_size() -> None:
     found += [row("A", PLAIN, 9_000, 0.90), row("B", TAUGHT, 9_000, 0.93)]
     assert twins(rows(*found)) == {5_000: (f"A-{PLAIN}-5000", f"A-{TAUGHT}-5000")}
     assert twins(rows(*found[:1])) == {}
+    longer = [row("A", PLAIN, 5_000, 0.90, 18), row("A", TAUGHT, 5_000, 0.94, 54)]
+    assert twins(rows(*longer)) == {}, "more epochs would be taken for what the teacher brings"
 
 
 def test_distilled_twins_are_compared_image_by_image() -> None:
