@@ -11,12 +11,15 @@ from explorer.errors import ExplorerError
 from explorer.ledger import (
     AXES,
     LedgerRow,
+    comparables,
+    describe_apart,
     design_row,
-    explain_differences,
+    drawn_table,
     from_json,
     from_link,
     ledger_table,
     pareto_front,
+    set_to_draw,
     to_json,
     to_link,
 )
@@ -90,6 +93,7 @@ def test_a_line_of_the_table_holds_what_the_row_says() -> None:
             "accuracy_low": low,
             "accuracy_high": high,
             "images": 1000,
+            "counted_on": "some images, test",
             "origin": "measured",
             "where": "cpu, 2 threads",
             "link": DENSE.link,
@@ -205,27 +209,67 @@ def test_each_quantity_stands_in_its_own_column(column: str) -> None:
     assert other[column].tolist() == [17]
 
 
-def test_rows_of_other_images_or_sizes_are_told_apart_where_it_matters() -> None:
-    size, share = AXIS["parameters"], AXIS["accuracy"]
+def titles(*rows: LedgerRow, x: str, y: str) -> list[tuple[str, list[str]]]:
+    sets = comparables(rows, AXIS[x], AXIS[y])
+    return [(one.title, [row.title for row in one.rows]) for one in sets]
+
+
+def test_only_right_answers_on_the_very_same_images_are_in_one_set() -> None:
     fewer = replace(DENSE, title="on fewer", correct=90, total=100)
-    elsewhere = replace(DENSE, images_key="others")
-    small = replace(DENSE, input_size=32)
-    assert (
-        explain_differences([DENSE, replace(DENSE, title="again", images="called otherwise")], size, share)
-        == ()
+    renamed = replace(DENSE, title="again", images="called otherwise")
+    elsewhere = replace(DENSE, title="elsewhere", images_key="others")
+    small = replace(DENSE, title="small", input_size=32)
+    rows = (fewer, DENSE, renamed, small, DESIGN)
+    assert titles(*rows, x="parameters", y="accuracy") == [
+        ("1,000 images of some images, test", ["teacher", "again", "small"]),
+        ("100 images of some images, test", ["on fewer"]),
+    ], "a design has no right answers"
+    assert titles(*rows, x="file_bytes", y="accuracy") == [], "nobody has both"
+    assert titles(*rows, x="parameters", y="nonzero")[0][0] == "all states"
+    assert titles(DENSE, elsewhere, x="parameters", y="accuracy") == [
+        ("1,000 images of some images, test (key key of)", ["teacher"]),
+        ("1,000 images of some images, test (key others)", ["elsewhere"]),
+    ], "two sets of one name"
+
+
+def test_multiply_adds_are_of_one_input_size_and_milliseconds_of_one_machine() -> None:
+    small = replace(DENSE, title="small", input_size=32)
+    alone = replace(DENSE, title="alone", batch=1)
+    other = replace(DENSE, title="other", timed_on="a fast machine")
+    rows = (DENSE, small, alone, other, replace(DESIGN, title="untimed"))
+    assert titles(*rows, x="parameters", y="mult_adds") == [
+        ("64 pixels", ["teacher", "alone", "other", "untimed"]),
+        ("32 pixels", ["small"]),
+    ]
+    assert titles(*rows, x="ms_per_image", y="parameters") == [
+        ("64 pixels, 32 at once on a machine that is not named", ["teacher"]),
+        ("32 pixels, 32 at once on a machine that is not named", ["small"]),
+        ("64 pixels, 1 at once on a machine that is not named", ["alone"]),
+        ("64 pixels, 32 at once on a fast machine", ["other"]),
+    ]
+    assert len(titles(*rows, x="mult_adds", y="accuracy")) == 2, "one axis is enough to keep them apart"
+
+
+def test_the_set_to_begin_with_is_that_of_the_pinned_rows_else_the_one_of_the_most_images() -> None:
+    fewer = replace(DENSE, title="on fewer", correct=90, total=100)
+    sets = comparables((fewer, DENSE, replace(fewer, title="too")), AXIS["parameters"], AXIS["accuracy"])
+    assert set_to_draw(sets, ()).images == 1000
+    assert set_to_draw(sets, (fewer,)).images == 100
+    assert set_to_draw(sets, (fewer, DENSE)).images == 1000
+    assert describe_apart(sets, sets[0]) == (
+        "Not drawn, since they cannot be compared with these (1,000 images of some images, test): 2 on 100 images "
+        "of some images, test."
     )
-    for other, total in ((fewer, "100"), (elsewhere, "1,000")):
-        assert explain_differences([DENSE, other], size, share) == (
-            f"These accuracies were counted on different images (1,000 of some images, test; {total} of some "
-            "images, test): compare only those of the same images.",
-        )
-        assert explain_differences([DENSE, other], size, AXIS["mult_adds"]) == ()
-    assert explain_differences([DENSE, small], AXIS["mult_adds"], share) == (
-        "Multiply-adds depends on the input size, and these rows have inputs of 32, 64 pixels: compare only those "
-        "of the same size.",
-    )
-    assert explain_differences([DENSE, small], size, AXIS["file_bytes"]) == ()
-    assert explain_differences([DENSE, DESIGN], size, share) == (), "a design has no accuracy"
+    assert describe_apart(sets[:1], sets[0]) == ""
+
+
+def test_where_none_is_pinned_the_front_is_named_and_names_are_numbered() -> None:
+    rows = (DENSE, replace(DENSE, params=10), replace(DENSE, params=5))
+    axes = AXIS["parameters"], AXIS["accuracy"]
+    assert drawn_table(rows, *axes)["named"].tolist() == [False, False, True]
+    table = drawn_table(rows, *axes, named=(True, False, True))
+    assert table["front"].tolist() == [False, False, True]
+    assert table[table["named"]]["number"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("size", [32, 33, 64])

@@ -7,7 +7,6 @@ found by these alone, never by a name or a title, so what belongs to other weigh
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from explorer.checkpoints.reading import sha256
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.files import write_file
+from explorer.measure import describe_machine
 
 FOLDER = "evidence"
 SUMS = "SHA256SUMS"
@@ -90,7 +90,7 @@ def write_rows(
         "weights": card.sha256,
         "settings": dict(settings or {}),
         "checkpoint": card.name,
-        "machine": this_machine(),
+        "machine": describe_machine(),
         "rows": [_to_dict(row) for row in rows],
     }
     path = folder / FOLDER / f"{kind}-{card.name}.json"
@@ -117,11 +117,6 @@ def find_rows(
         if (about["kind"], about["weights"], about["images_key"]) == (kind, weights, images_key):
             return _rows(file, cast(Any, row))
     return None
-
-
-def this_machine() -> str:
-    """Processor, system, device and threads, as a part of a sentence."""
-    return f"{platform.machine()} {platform.system()}, cpu, {torch.get_num_threads()} threads"
 
 
 def _header(kind: str, images: ImageSet) -> dict[str, Any]:

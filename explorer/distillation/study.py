@@ -24,13 +24,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from explorer.checkpoints.evidence import this_machine
 from explorer.checkpoints.tables import read_table
 from explorer.data import BUNDLED, ImageSet
 from explorer.distillation.loss import DistillationLoss
 from explorer.distillation.trainings import keep, run_trainings
 from explorer.errors import ExplorerError
-from explorer.measure import eval_mode, logits
+from explorer.measure import describe_machine, eval_mode, logits
 from explorer.networks import StudentSpec, cost_of
 from explorer.runs import REPORT, SMALLER, STUDENT_RECIPE, UNDER_60K
 from explorer.training import Recipe, labels_alone, train
@@ -321,7 +320,7 @@ def train_cell(cell: StudyCell, plan: StudyPlan) -> CellResult:
         images.key,
         judged.key,
         seconds,
-        f"{datetime.now(UTC).date().isoformat()}, {this_machine()}, torch {torch.__version__}",
+        f"{datetime.now(UTC).date().isoformat()}, {describe_machine()}, torch {torch.__version__}",
     )
     keep(plan.folder / cell.file, result.to_dict())
     return result

@@ -17,14 +17,14 @@ from tqdm import tqdm
 
 from explorer.arguments import checkpoints_option
 from explorer.checkpoints import SHIPPED, Card, card, write
-from explorer.checkpoints.evidence import LOGITS, find_rows, this_machine, write_rows, write_tensors
+from explorer.checkpoints.evidence import LOGITS, find_rows, write_rows, write_tensors
 from explorer.data import BUNDLED, ImageSet, Use
 from explorer.distillation import unseen
 from explorer.distillation.live import TRAINING_WITHOUT, TrainingPairSettings, Way, unpack_logits
 from explorer.distillation.trainings import jobs_options, keep, run_trainings
 from explorer.errors import ExplorerError
 from explorer.files import write_file
-from explorer.measure import accuracy, logits
+from explorer.measure import accuracy, describe_machine, logits
 from explorer.networks import load_weights, parameter_count
 from explorer.terminal import folder_of_networks
 from explorer.work.instrument import InstrumentSpec, measure
@@ -222,7 +222,7 @@ def train_without(left_out: int, plan: UnseenPlan) -> int:
         name = name_of(left_out, end.way)
         write_file(plan.path(name, "weights"), end.weights)
         write_file(plan.path(name, "logits"), end.scores)
-    where = f"{datetime.now(UTC).date().isoformat()}, {this_machine()}, torch {torch.__version__}"
+    where = f"{datetime.now(UTC).date().isoformat()}, {describe_machine()}, torch {torch.__version__}"
     pair = unseen.UnseenPair(spec.settings, tuple(map(unseen.StoredEnd.of, ends)), {}, where)
     keep(
         plan.path(name_of(left_out), "json"), pair.to_dict()

@@ -4,25 +4,39 @@ The lessons write rows and the report reads them, so the ledger is part of the f
 """
 
 from explorer.ledger.carry import MOST_BYTES, from_json, from_link, to_json, to_link
-from explorer.ledger.compare import AXES, LedgerAxis, explain_differences, ledger_table, pareto_front
+from explorer.ledger.compare import (
+    AXES,
+    Comparable,
+    LedgerAxis,
+    comparables,
+    describe_apart,
+    drawn_table,
+    ledger_table,
+    pareto_front,
+    set_to_draw,
+)
 from explorer.ledger.make import count_network, design_row, network_row
 from explorer.ledger.row import LedgerRow, Lesson, Origin
 
 __all__ = [
     "AXES",
     "MOST_BYTES",
+    "Comparable",
     "LedgerAxis",
     "LedgerRow",
     "Lesson",
     "Origin",
+    "comparables",
     "count_network",
+    "describe_apart",
     "design_row",
-    "explain_differences",
+    "drawn_table",
     "from_json",
     "from_link",
     "ledger_table",
     "network_row",
     "pareto_front",
+    "set_to_draw",
     "to_json",
     "to_link",
 ]

@@ -67,7 +67,7 @@ _WHOLE = (
     "correct",
     "total",
 )
-_TEXT = ("title", "network", "where", "images", "images_key", "link")
+_TEXT = ("title", "network", "where", "timed_on", "images", "images_key", "link")
 _SHA256 = re.compile(r"[0-9a-f]{64}|")
 
 

@@ -1,7 +1,8 @@
 """Rows of the ledger side by side: their table, which of them nothing beats, and which cannot be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +15,112 @@ from explorer.ledger.row import LedgerRow
 class LedgerAxis:
     """One quantity that rows are compared by: its column, unit, and whether less of it is better.
 
-    Two rows have it in common only if they agree in what it depends on: the side of the input, or the images.
+    Two rows have it in common only if they agree in what it depends on: see ``comparables``.
     """
 
     title: str
     column: str
     unit: str
     less_is_better: bool
-    depends_on: str = ""
+    depends_on: Literal["", "input size", "images", "clock"] = ""
 
 
-SIZE, IMAGES = "input size", "images"
 AXES = (
     LedgerAxis("Parameters stored", "parameters", "", less_is_better=True),
     LedgerAxis("Parameters not zero", "nonzero", "", less_is_better=True),
-    LedgerAxis("Multiply-adds", "mult_adds", "per image", less_is_better=True, depends_on=SIZE),
+    LedgerAxis("Multiply-adds", "mult_adds", "per image", less_is_better=True, depends_on="input size"),
     LedgerAxis("File size", "file_bytes", "bytes", less_is_better=True),
     LedgerAxis("Compressed file size", "zipped_bytes", "bytes", less_is_better=True),
-    LedgerAxis("Latency per image", "ms_per_image", "ms", less_is_better=True, depends_on=SIZE),
-    LedgerAxis("Top-1 accuracy", "accuracy", "", less_is_better=False, depends_on=IMAGES),
+    LedgerAxis("Latency per image", "ms_per_image", "ms", less_is_better=True, depends_on="clock"),
+    LedgerAxis("Top-1 accuracy", "accuracy", "", less_is_better=False, depends_on="images"),
 )
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Rows that may stand in one chart: they agree in all that its axes depend on.
+
+    Attributes:
+        title: what they agree in, for people; no two sets of a ledger have the same.
+        rows: in the ledger's order, those alone that have both figures.
+        depends_on: what the two axes depend on.
+    """
+
+    title: str
+    rows: tuple[LedgerRow, ...]
+    depends_on: frozenset[str]
+
+    @property
+    def images(self) -> int:
+        """On how many images their right answers were counted; 0 where that does not matter."""
+        return (self.rows[0].total or 0) if "images" in self.depends_on else 0
+
+
+def comparables(rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis) -> tuple[Comparable, ...]:
+    """The sets of rows that may be compared on two axes; the one with the most images first, then with the most rows.
+
+    Accuracies are of the same images only if set and number are the same: the first 1,000 images of a set and all
+    10,000 are different images, and either may be the easier ones. Multiply-adds are of the same size of input;
+    milliseconds of the same machine and threads besides, and of as many images at once.
+    """
+    depends = frozenset(axis.depends_on for axis in (x, y) if axis.depends_on)
+    has_both = ledger_table(rows)[[x.column, y.column]].notna().all(axis=1)
+    sets: dict[tuple[object, ...], list[LedgerRow]] = {}
+    for row, known in zip(rows, has_both, strict=True):
+        if known:
+            key: tuple[object, ...] = (row.images_key, row.total) if "images" in depends else ()
+            key += (row.input_size,) if depends & {"input size", "clock"} else ()
+            key += (row.batch, row.timed_on) if "clock" in depends else ()
+            sets.setdefault(key, []).append(row)
+    titles = [_agreement(together[0], depends) for together in sets.values()]
+    found = [
+        # Two folders may have the same name; the keys of their images differ.
+        Comparable(
+            title if titles.count(title) == 1 else f"{title} (key {together[0].images_key[:6]})",
+            tuple(together),
+            depends,
+        )
+        for title, together in zip(titles, sets.values(), strict=True)
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.images, -len(one.rows))))
+
+
+def _agreement(row: LedgerRow, depends: Collection[str]) -> str:
+    """What rows that may be compared with this one agree in, for people."""
+    parts = [f"{row.total:,} images of {row.images}"] if "images" in depends else []
+    if "input size" in depends or "clock" in depends:
+        parts.append(f"{row.input_size} pixels")
+    if "clock" in depends:
+        parts.append(f"{row.batch} at once on {row.timed_on or 'a machine that is not named'}")
+    return ", ".join(parts) or "all states"
+
+
+def drawn_table(
+    rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis, named: Sequence[bool] = ()
+) -> pd.DataFrame:
+    """The table of rows that can be compared, with the columns that their chart needs besides.
+
+    ``front`` tells the rows that nothing beats, ``named`` those whose title is written: the front where none is named,
+    and ``number`` counts these.
+    """
+    table = ledger_table(rows)
+    front = pareto_front(table, x, y)
+    written = pd.Series(named, index=table.index) if any(named) else front
+    return table.assign(front=front, named=written, number=written.cumsum())
+
+
+def set_to_draw(sets: Sequence[Comparable], pinned: Collection[LedgerRow]) -> Comparable:
+    """Of several sets the one to begin with: with the most pinned rows, then the first."""
+    return max(sets, key=lambda one: sum(row in pinned for row in one.rows))
+
+
+def describe_apart(sets: Sequence[Comparable], drawn: Comparable) -> str:
+    """Which states are not drawn beside these since they cannot be compared with them; empty if all are drawn."""
+    others = [one for one in sets if one is not drawn]
+    if not others:
+        return ""
+    listed = "; ".join(f"{len(one.rows)} on {one.title}" for one in others)
+    return f"Not drawn, since they cannot be compared with these ({drawn.title}): {listed}."
 
 
 def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
@@ -50,6 +137,8 @@ def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
             {
                 "title": row.title,
                 "accuracy": accuracy.value if accuracy else None,
+                "images": row.total,
+                "counted_on": row.images,
                 "parameters": row.params,
                 "nonzero": row.nonzero,
                 "mult_adds": row.mult_adds,
@@ -63,7 +152,6 @@ def ledger_table(rows: Sequence[LedgerRow]) -> pd.DataFrame:
                 "batch": row.batch,
                 "accuracy_low": low,
                 "accuracy_high": high,
-                "images": row.total,
                 "origin": row.origin,
                 "where": row.where,
                 "link": row.link,
@@ -88,25 +176,3 @@ def pareto_front(table: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> pd.Series
         beaten = (values <= here).all(axis=1) & (values < here).any(axis=1)
         result.append(bool(known[number] and not beaten[known].any()))
     return pd.Series(result, index=table.index)
-
-
-def explain_differences(rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis) -> tuple[str, ...]:
-    """A sentence for each axis on which these rows stand side by side and should not be compared."""
-    sentences = []
-    if any(axis.depends_on == IMAGES for axis in (x, y)):
-        # The first 1,000 images of a set and all 10,000 are different images: either may be the easier ones.
-        counted = {(row.images_key, row.total): row for row in rows if row.accuracy is not None}
-        if len(counted) > 1:
-            listed = sorted(f"{row.total:,} of {row.images}" for row in counted.values())
-            sentences.append(
-                f"These accuracies were counted on different images ({'; '.join(listed)}): compare only those of "
-                "the same images."
-            )
-    for axis in dict.fromkeys((x, y)):
-        sizes = sorted({row.input_size for row in rows})
-        if axis.depends_on == SIZE and len(sizes) > 1:
-            sentences.append(
-                f"{axis.title} depends on the input size, and these rows have inputs of "
-                f"{', '.join(map(str, sizes))} pixels: compare only those of the same size."
-            )
-    return tuple(sentences)

@@ -37,6 +37,7 @@ class LedgerRow:
         ms_low: first quartile.
         ms_high: third quartile.
         batch: images in the timed batch.
+        timed_on: the machine, its device and threads; two rows with the same were timed alike.
         correct: right answers on the first ``total`` images of a set.
         total: images.
         images: what they are, for people.
@@ -54,13 +55,15 @@ class LedgerRow:
     origin: Origin
     where: str
     weights: str = ""
-    recipe: dict[str, Any] = field(default_factory=dict)
+    # Left out of the hash, as it has none; equal rows still have equal ones.
+    recipe: dict[str, Any] = field(default_factory=dict, hash=False)
     file_bytes: int | None = None
     zipped_bytes: int | None = None
     ms: float | None = None
     ms_low: float | None = None
     ms_high: float | None = None
     batch: int | None = None
+    timed_on: str = ""
     correct: int | None = None
     total: int | None = None
     images: str = ""

@@ -14,7 +14,14 @@ from explorer.measure.clock import (
     latencies,
     others_between,
 )
-from explorer.measure.devices import devices, has_bfloat16, spared, spared_core, use_threads
+from explorer.measure.devices import (
+    describe_machine,
+    devices,
+    has_bfloat16,
+    spared,
+    spared_core,
+    use_threads,
+)
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.order import other_order
 from explorer.measure.sizes import state_bytes
@@ -31,6 +38,7 @@ __all__ = [
     "accuracy",
     "at_once",
     "cpu_time",
+    "describe_machine",
     "devices",
     "eval_mode",
     "forward_speed",

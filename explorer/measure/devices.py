@@ -1,7 +1,10 @@
 """The devices torch can use here, and leaving some of the machine to others."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -21,6 +24,36 @@ def device_of(model: nn.Module) -> torch.device:
     """Where a network runs: where its weights are, and on the CPU if it has none that torch knows of."""
     weight = next(model.parameters(), None)
     return torch.device("cpu") if weight is None else weight.device
+
+
+def describe_machine(device: str = "cpu", threads: int | None = None) -> str:
+    """Processor, system, device and threads, as a part of a sentence: two clock readings with the same are of one kind.
+
+    Args:
+        device: where networks ran.
+        threads: of the CPU; by default as many as torch may use.
+    """
+    threads = threads or torch.get_num_threads()
+    return f"{processor()}, {platform.system()}, {device}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+@cache
+def processor(text: str | None = None) -> str:
+    r"""What the processor is called; of a system that does not tell, its kind.
+
+    Args:
+        text: instead of ``/proc/cpuinfo``.
+
+    >>> processor("processor : 0\nmodel name : Some CPU  @ 2 GHz")
+    'Some CPU @ 2 GHz'
+    """
+    if text is None:
+        try:
+            text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        except OSError:
+            text = ""
+    named = (line.partition(":")[2] for line in text.splitlines() if line.startswith("model name"))
+    return " ".join(next(named, "").split()) or platform.processor() or platform.machine()
 
 
 def has_bfloat16() -> bool:

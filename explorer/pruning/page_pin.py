@@ -7,13 +7,19 @@ import streamlit as st
 
 from explorer import ui
 from explorer.ledger import LedgerRow, Origin
+from explorer.measure import describe_machine
 from explorer.networks import describe
+from explorer.pruning.plan import SweepSettings
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 
 
 def offer_row(
-    selection: PruningSelection, rows: Sequence[SweepRow], seed: int, origin: Origin, where: str
+    selection: PruningSelection,
+    rows: Sequence[SweepRow],
+    settings: SweepSettings,
+    origin: Origin,
+    where: str,
 ) -> None:
     """Choose one of the sweep's networks, and pin it."""
     names = {_name(each): each for each in rows}
@@ -33,7 +39,7 @@ def offer_row(
         help="To compare with states of the other lessons.",
     )
     with right:
-        ui.pin("pruning", lambda: ledger_row(selection, names[name], seed, origin, where))
+        ui.pin("pruning", lambda: ledger_row(selection, names[name], settings, origin, where))
 
 
 def _name(each: SweepRow) -> str:
@@ -42,10 +48,10 @@ def _name(each: SweepRow) -> str:
 
 
 def ledger_row(
-    selection: PruningSelection, pruned: SweepRow, seed: int, origin: Origin, where: str
+    selection: PruningSelection, pruned: SweepRow, settings: SweepSettings, origin: Origin, where: str
 ) -> LedgerRow:
     """The row of one of the sweep's networks."""
-    recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": seed}
+    recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": settings.seed}
     if pruned.recovery != "none":
         recipe["recovery"] = pruned.recovery
     if pruned.precision != "float32":
@@ -68,8 +74,17 @@ def ledger_row(
         ms_low=pruned.ms_low,
         ms_high=pruned.ms_high,
         batch=pruned.batch,
+        timed_on="" if pruned.ms is None else _machine(selection, pruned, origin, settings.device),
         correct=pruned.correct,
         total=pruned.total,
         images=selection.images.name,
         images_key=selection.images.whole,
     )
+
+
+def _machine(selection: PruningSelection, pruned: SweepRow, origin: Origin, device: str) -> str:
+    """On what the milliseconds were read: those with the same can be compared."""
+    if origin == "measured":
+        return describe_machine(device, pruned.threads)
+    stored = ui.workspace().find_rows("sweep", SweepRow, selection.name)
+    return stored.machine if stored is not None else ""

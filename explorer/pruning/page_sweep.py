@@ -63,7 +63,7 @@ def main(selection: PruningSelection) -> None:
         if shown.beside is not None:
             _beside(selection, shown.beside)
     page_curve.offer_table(selection, shown.parts)
-    page_pin.offer_row(selection, shown.parts, shown.settings.seed, shown.origin, shown.where)
+    page_pin.offer_row(selection, shown.parts, shown.settings, shown.origin, shown.where)
     measured = MeasuredNetwork.of(selection)
     ui.session().keep(SweepShown(measured, shown.parts, shown.origin, shown.where))
 

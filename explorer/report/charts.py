@@ -12,6 +12,7 @@ from explorer.ledger import LedgerAxis
 from explorer.pruning.charts import accuracy_curve
 
 WIDTH = 620
+NARROW = 480  # pixels of a chart in which two titles do not fit beside each other
 
 
 def answer_chart(kind: str, rows: pd.DataFrame, limit: int = 0) -> Any:
@@ -30,7 +31,8 @@ def to_svg(chart: Any) -> str:
 def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerChart | alt.FacetChart:
     """The ledger's states on two axes; those that nothing beats are joined by a line.
 
-    ``rows`` is ``ledger_table`` with the boolean columns ``front`` and ``named``: whose title is written.
+    ``rows`` is ``ledger_table`` with the boolean columns ``front`` and ``named``: whose title is written, or on a
+    narrow screen, where titles would lie on each other, the number in the table.
     """
 
     def position(channel: type[alt.X] | type[alt.Y], axis: LedgerAxis) -> Any:
@@ -79,9 +81,12 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
             alt.Tooltip("origin:N", title="Figures"),
         ],
     )
-    names = (
-        base.transform_filter("datum.named")
-        .mark_text(align="right", dx=-9, dy=-6, limit=160, color=palette.INK)
-        .encode(text=alt.Text("title:N"))
+    names = base.transform_filter("datum.named").mark_text(
+        align="right",
+        dx=-9,
+        dy=-6,
+        limit=160,
+        color=palette.INK,
+        text=alt.ExprRef(f"width < {NARROW} ? datum.number : datum.title"),
     )
     return alt.layer(line, points, names).properties(height=420)

@@ -5,20 +5,28 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ledger, ui
 from explorer.data import DataSet
 from explorer.errors import ExplorerError
-from explorer.ledger import AXES, MOST_BYTES, LedgerAxis, LedgerRow
+from explorer.ledger import AXES, MOST_BYTES, Comparable, LedgerAxis, LedgerRow
 from explorer.report import charts
 from explorer.report.rebuild import card_row
 from explorer.report.receipt import receipt, why_no_receipt
-from explorer.report.recount import RECOUNT, recount_spec
+from explorer.report.recount import (
+    COUNT_TOGETHER,
+    RECOUNT,
+    Recount,
+    RecountSettings,
+    countable_together,
+    data_sets,
+    recount_spec,
+)
 from explorer.ui import address
 from explorer.ui.instrument import Panel
+from explorer.work.instrument import InstrumentSpec
 from explorer.work.kept import Keyed
 from explorer.workspace import NetworkSource
 
@@ -30,13 +38,13 @@ def ledger_tab() -> None:
     _open_link()
     _offer_recount()
     pinned = ui.pinned()
-    left, middle, right = st.columns(3, vertical_alignment="bottom")
-    x = _choose_axis("across", "Across", left, AXES[0])
-    y = _choose_axis("up", "Up", middle, AXES[-1])
+    places = st.columns([3, 3, 5, 3], vertical_alignment="bottom")
+    x = _choose_axis("across", "Across", places[0], AXES[0])
+    y = _choose_axis("up", "Up", places[1], AXES[-1])
     shipped = address.toggle(
         "shipped",
         "With the shipped networks",
-        at=right,
+        at=places[3],
         default=any(card.measured for card in ui.networks().values()),
         help="The trained ones, from their cards.",
     )
@@ -44,9 +52,14 @@ def ledger_tab() -> None:
     if not rows:
         st.info("Nothing is pinned yet: every lesson has a button for it.", icon=":material/keep:")
         return
-    _draw_chart(rows, len(rows) - len(pinned), x, y)
-    for sentence in ledger.explain_differences(rows, x, y):
-        st.warning(ui.escape_markup(sentence), icon=":material/compare:")
+    sets = ui.kept(partial(ledger.comparables, tuple(rows), x, y))
+    if sets:
+        drawn = _choose_set(sets, pinned, places[2])
+        _draw_chart(drawn, pinned, x, y)
+        _say_apart(sets, drawn, rows)
+        _offer_same_images(sets, pinned)
+    else:
+        st.info("None of these states has both figures: choose other axes.", icon=":material/compare:")
     ui.provenance("computed", "each row says where its figures come from, in its last columns.")
     _edit_pinned(pinned)
     _keep(rows, pinned)
@@ -81,27 +94,45 @@ def _count(sources: Keyed[tuple[NetworkSource, ...]], data: DataSet) -> tuple[Le
     return tuple(card_row(source, data) for source in sources.value)
 
 
-def _draw_chart(rows: Sequence[LedgerRow], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> None:
-    table = ui.kept(partial(_fronted, tuple(rows), first_pinned, x, y))
-    known = table.dropna(subset=[x.column, y.column])
-    titles = list(known[known["front"]]["title"])
-    best = ", ".join(titles[:4]) or "none"
-    if len(titles) > 4:
-        best += f" and {len(titles) - 4} more"
+def _choose_set(
+    sets: Sequence[Comparable], pinned: Sequence[LedgerRow], column: DeltaGenerator
+) -> Comparable:
+    """Which of the sets that can be compared is drawn."""
+    by_title = {one.title: one for one in sets}
+    chosen = address.choice(
+        "on",
+        "Compared on",
+        tuple(by_title),
+        draw=column.selectbox,
+        default=ledger.set_to_draw(sets, pinned).title,
+        help="Two figures stand in one chart only if they are of the same images, size of input or machine.",
+    )
+    return by_title[chosen]
+
+
+def _draw_chart(drawn: Comparable, pinned: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis) -> None:
+    # Where something is pinned only that is named, so that titles do not lie on each other.
+    named = tuple(row in pinned for row in drawn.rows)
+    table = ui.kept(partial(ledger.drawn_table, drawn.rows, x, y, named))
+    best = list(table[table["front"]]["title"])
+    said = ", ".join(best[:4]) + (f" and {len(best) - 4} more" if len(best) > 4 else "")
+    numbers = table[table["named"]]
+    key = "; ".join(f"{line.number} {line.title}" for line in numbers.itertuples())
     ui.chart(
         partial(charts.pareto_chart, table, x, y),
-        f"{y.title} against {x.title} of {len(known)} states; nothing beats {best}.",
-        f"No other state is as good on both axes and better on one: **{ui.escape_markup(best)}** (joined by the dashed "
-        f"line). {len(table) - len(known)} of {len(table)} states lack one of the two figures.",
+        f"{y.title} against {x.title} of {len(table)} states ({drawn.title}); nothing beats {said}.",
+        f"No other state is as good on both axes and better on one: **{ui.escape_markup(said)}** (joined by the dashed "
+        f"line). Numbers on a narrow screen: {ui.escape_markup(key)}.",
     )
 
 
-def _fronted(rows: tuple[LedgerRow, ...], first_pinned: int, x: LedgerAxis, y: LedgerAxis) -> pd.DataFrame:
-    """The table with the columns that the chart needs."""
-    table = ledger.ledger_table(rows)
-    front = ledger.pareto_front(table, x, y)
-    # Where something is pinned only that is named, so that titles do not lie on each other.
-    return table.assign(front=front, named=table.index >= first_pinned if first_pinned < len(rows) else front)
+def _say_apart(sets: Sequence[Comparable], drawn: Comparable, rows: Sequence[LedgerRow]) -> None:
+    """Which states are not in the chart, and why."""
+    lacking = len(rows) - sum(len(one.rows) for one in sets)
+    said = [ledger.describe_apart(sets, drawn)]
+    said += [f"{lacking} of {len(rows)} states lack one of the two figures."] if lacking else []
+    if any(said):
+        st.caption(ui.escape_markup(" ".join(filter(None, said))))
 
 
 def _edit_pinned(pinned: list[LedgerRow]) -> None:
@@ -179,21 +210,43 @@ def _offer_recount() -> None:
     st.caption(
         f"{len(carried)} rows came in a file or link: their figures are whatever it says, until recomputed here."
     )
-    workspace, shipped = ui.workspace(), ui.shipped()
-    sources = {
-        source.card.sha256: source for source in (*workspace.sources.values(), *shipped.sources.values())
-    }
-    panel = Panel(RECOUNT, recount_spec(carried, tuple(sources.values()), workspace.data))
-    panel.controls("Recompute them here", icon=":material/replay:", type="secondary", width="content")
+    _recount(RECOUNT, recount_spec(carried, _sources(), ui.workspace().data), "Recompute them here")
+
+
+def _offer_same_images(sets: Sequence[Comparable], pinned: Sequence[LedgerRow]) -> None:
+    """Count the pinned rows of other sets as those of the largest were."""
+    if len(sets) == 1:
+        return
+    data = ui.workspace().data
+    there = countable_together(sets, pinned, _sources(), data_sets(data))
+    if there is None:
+        return
+    if there.problems:
+        st.caption(ui.escape_markup(f"Cannot be counted on {there.title}: {' '.join(there.problems)}"))
+    if there.rows:
+        spec = recount_spec(there.rows, _sources(), data, there.on)
+        if _recount(COUNT_TOGETHER, spec, f"Count {len(there.rows)} more on {there.title}"):
+            st.rerun()  # the chart above does not have them yet
+
+
+def _recount(instrument: Recount, spec: InstrumentSpec[RecountSettings], label: str) -> bool:
+    """Offer to count rows again, and put what comes of it in their places; says whether it has changed any."""
+    panel = Panel(instrument, spec)
+    panel.controls(label, icon=":material/replay:", type="secondary", width="content")
     shown = panel.result(lambda spec, rows: "recomputed here.", nothing="")
-    for part in shown.parts if shown else ():
-        if part.row is not None:
-            new = replace(part.row, title=part.before.title)
-            ui.set_pinned([new if row == part.before else row for row in ui.pinned()])
-    problems = [part for part in (shown.parts if shown else ()) if part.row is None]
-    if problems:
-        listed = "\n\n".join(ui.escape_markup(f"{part.before.title}: {part.problem}") for part in problems)
-        st.warning(listed, icon=":material/warning:")
+    parts = shown.parts if shown else ()
+    counted = [(part.before, replace(part.row, title=part.before.title)) for part in parts if part.row]
+    before = ui.pinned()
+    ui.set_pinned([next((new for old, new in counted if old == row), row) for row in before])
+    if problems := [f"{part.before.title}: {part.problem}" for part in parts if part.row is None]:
+        st.warning("\n\n".join(map(ui.escape_markup, problems)), icon=":material/warning:")
+    return ui.pinned() != before
+
+
+def _sources() -> tuple[NetworkSource, ...]:
+    """The networks at hand: the workspace's, and those that ship."""
+    both = (*ui.workspace().sources.values(), *ui.shipped().sources.values())
+    return tuple({source.card.sha256: source for source in both}.values())
 
 
 def _open_link() -> None:

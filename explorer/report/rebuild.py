@@ -6,7 +6,7 @@ one that was pruned, with ``recovery`` or ``precision`` where it was trained aga
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -88,7 +88,48 @@ def _spec(recipe: Mapping[str, Any]) -> NetworkSpec:
     return spec
 
 
-def find_images(row: LedgerRow, data_sets: Iterable[DataSet]) -> Generator[Update, None, ImageSet]:
+@dataclass(frozen=True)
+class CountedOn:
+    """The first so many images of a set, and the side of the input: what a row's figures are of.
+
+    Attributes:
+        images_key: key of the whole set.
+        total: how many of its images.
+        images: what they are, for people.
+        input_size: side in pixels, at which multiply-adds are counted.
+    """
+
+    images_key: str
+    total: int
+    images: str
+    input_size: int
+
+    @classmethod
+    def of(cls, row: LedgerRow) -> "CountedOn":
+        """What a row was counted on; of no images if it has no right answers."""
+        return cls(row.images_key, row.total or 0, row.images, row.input_size)
+
+
+def why_not_counted(
+    row: LedgerRow, on: CountedOn, sources: Iterable[NetworkSource], data_sets: Iterable[DataSet]
+) -> str:
+    """Why right answers of a row's network cannot be counted on these images, as a sentence; empty if they can.
+
+    Seen without loading anything. Images of another data set are other classes, even if they are as many.
+    """
+    home = next((data for data in data_sets if on.images_key in map(data.key_of, USES)), None)
+    if home is None:
+        return f"Its images, {on.images!r}, are not here."
+    if row.images_key not in map(home.key_of, USES):
+        return f"It was counted on images of another data set than {home.name}."
+    try:
+        find_weights(row.weights, sources)
+    except ExplorerError as error:
+        return str(error)
+    return why_not_rebuilt(row.recipe)
+
+
+def find_images(on: CountedOn, data_sets: Iterable[DataSet]) -> Generator[Update, None, ImageSet]:
     """The very images that a row was counted on; yields updates while files are decoded.
 
     Raises:
@@ -96,50 +137,69 @@ def find_images(row: LedgerRow, data_sets: Iterable[DataSet]) -> Generator[Updat
     """
     for data in data_sets:
         for use in USES:
-            if data.key_of(use) == row.images_key:
+            if data.key_of(use) == on.images_key:
                 images = yield from data.read(use)
-                return images.select(slice(row.total))
-    raise ExplorerError(f"Its images, {row.images!r}, are not here.")
+                return images.select(slice(on.total))
+    raise ExplorerError(f"Its images, {on.images!r}, are not here.")
 
 
 def recompute(
-    row: LedgerRow, sources: Sequence[NetworkSource], data_sets: Sequence[DataSet]
+    row: LedgerRow,
+    sources: Sequence[NetworkSource],
+    data_sets: Sequence[DataSet],
+    on: CountedOn | None = None,
 ) -> Generator[Update, None, LedgerRow]:
-    """The row with its counts, and its accuracy if it had one, computed here; yields updates.
+    """The row with its counts, and the accuracy of a trained network, computed here; yields updates.
 
-    Milliseconds belong to the machine they were measured on, so they are dropped.
+    Milliseconds belong to the machine they were measured on: those that came in a file or link are dropped.
+
+    Args:
+        row: what is recomputed.
+        sources: the networks at hand.
+        data_sets: the images at hand.
+        on: other images than the row's, so that it can be compared with rows of these.
 
     Raises:
-        ExplorerError: as for ``rebuild`` and ``find_images``.
+        ExplorerError: as for ``rebuild`` and ``find_images``, or it tells other classes apart than the images have.
     """
+    on = on or CountedOn.of(row)
+    counts = bool(row.weights and on.total)
+    if counts and (refusal := why_not_counted(row, on, sources, data_sets)):
+        raise ExplorerError(refusal)
     model = rebuild(row.weights, row.recipe, sources)
     file_bytes, zipped_bytes = state_bytes(model.state_dict())
-    params, nonzero, mult_adds = count_network(model, row.input_size)
-    correct = total = None
-    if row.total is not None:
-        images = yield from find_images(row, data_sets)
-        correct, total = 0, len(images)
-        counted = 0
+    params, nonzero, mult_adds = count_network(model, on.input_size)
+    correct = counted = None
+    if counts:
+        images = yield from find_images(on, data_sets)
+        correct = counted = 0
         for scores in logit_batches(model, images.batches()):
             correct += accuracy(scores, images.targets()[counted : counted + len(scores)]).correct
             counted += len(scores)
-            yield Update("counting right answers", counted, total)
+            yield Update("counting right answers", counted, len(images))
+    carried = row.origin == "carried"
+    counted_on = on if correct is not None else replace(on, images_key="", images="")
     return replace(
         row,
         params=params,
         nonzero=nonzero if row.weights else params,
         mult_adds=mult_adds,
+        input_size=on.input_size,
         file_bytes=file_bytes,
         # Of a network that was never trained it would be that of random numbers.
         zipped_bytes=zipped_bytes if row.weights else None,
-        ms=None,
-        ms_low=None,
-        ms_high=None,
-        batch=None,
+        ms=None if carried else row.ms,
+        ms_low=None if carried else row.ms_low,
+        ms_high=None if carried else row.ms_high,
+        batch=None if carried else row.batch,
+        timed_on="" if carried else row.timed_on,
         correct=correct,
-        total=total,
+        total=counted,
+        images=counted_on.images,
+        images_key=counted_on.images_key,
         origin="computed",
-        where="recomputed here from its weights" if row.weights else "recomputed here from its widths",
+        where=f"recomputed here from its {'weights' if row.weights else 'widths'}"
+        + ("" if carried or row.ms is None else f"; timed before: {row.where}"),
     )
 
 

@@ -1,13 +1,13 @@
 """The report's instrument: rows of the ledger recomputed."""
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
-from explorer.data import BUNDLED, DataSet
+from explorer.data import BUNDLED, USES, DataSet
 from explorer.errors import ExplorerError
-from explorer.ledger import LedgerRow, from_json, to_json
-from explorer.report.rebuild import recompute
+from explorer.ledger import Comparable, LedgerRow, to_json
+from explorer.report.rebuild import CountedOn, recompute, why_not_counted
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec, SeveralNetworks
 from explorer.work.progress import Update
@@ -19,9 +19,12 @@ PER_PARAMETER = 500
 
 @dataclass(frozen=True)
 class RecountSettings:
-    """The rows to recompute, as the text of a ledger's file."""
+    """The rows to recompute, and on what; without that on what each says itself."""
 
-    rows: str = setting("rows", lambda text: f"{len(from_json(text))}")
+    rows: tuple[LedgerRow, ...] = setting("rows", lambda rows: f"{len(rows)}")
+    on: CountedOn | None = setting(
+        "counted on", lambda on: f"{on.total:,} images of {on.images}" if on else "their own", default=None
+    )
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class RecountedRow:
     """One row, recomputed, or why it cannot be.
 
     Attributes:
-        before: the row as it came, marked as carried.
+        before: the row as it was.
         row: the same recomputed here; None if that is not possible.
         problem: why not, as a sentence.
     """
@@ -42,25 +45,32 @@ class RecountedRow:
 class Recount(Instrument[RecountSettings, RecountedRow]):
     """Rebuilds each row's network from its weights and counts it again, with right answers if the row has them."""
 
-    key, title, unit, resumes = "recount", "the rows that came in a file or link", "rows", True
+    key, title, unit, resumes = "recount", "these rows", "rows", True
 
     def steps(self, spec: InstrumentSpec[RecountSettings]) -> int:
         """One part for each row."""
-        return len(from_json(spec.settings.rows))
+        return len(spec.settings.rows)
 
     def work(self, spec: InstrumentSpec[RecountSettings]) -> float:
         """The passes over the images, and compressing the weights."""
-        rows = from_json(spec.settings.rows)
-        return float(sum(row.mult_adds * (row.total or 0) + PER_PARAMETER * row.params for row in rows))
+        rows, on = spec.settings.rows, spec.settings.on
+        totals = [on.total if on else row.total or 0 for row in rows]
+        return float(
+            sum(
+                row.mult_adds * total + PER_PARAMETER * row.params
+                for row, total in zip(rows, totals, strict=True)
+            )
+        )
 
     def run(
         self, spec: InstrumentSpec[RecountSettings], done: Sequence[RecountedRow] = ()
     ) -> Generator[Update | RecountedRow, None, None]:
         """Each row in turn; one that cannot be recomputed says why and does not end the run."""
-        sources, data_sets = _networks(spec), _data_sets(spec)
-        for row in from_json(spec.settings.rows)[len(done) :]:
+        assert isinstance(spec.data, DataSet)
+        sources, sets = _networks(spec), data_sets(spec.data)
+        for row in spec.settings.rows[len(done) :]:
             try:
-                recounted = yield from recompute(row, sources, data_sets)
+                recounted = yield from recompute(row, sources, sets, spec.settings.on)
                 yield RecountedRow(row, recounted)
             except ExplorerError as error:
                 yield RecountedRow(row, None, str(error))
@@ -71,16 +81,80 @@ class Recount(Instrument[RecountSettings, RecountedRow]):
 
 
 def recount_spec(
-    rows: Sequence[LedgerRow], sources: Sequence[NetworkSource], data: DataSet
+    rows: Sequence[LedgerRow],
+    sources: Sequence[NetworkSource],
+    data: DataSet,
+    on: CountedOn | None = None,
 ) -> InstrumentSpec[RecountSettings]:
-    """What recomputes these rows with the networks at hand, on a data set or on the bundled one."""
-    text = to_json(rows)
+    """What recomputes these rows with the networks at hand, on a data set or on the bundled one.
+
+    With ``on`` all of them on the same images, so that they can be compared.
+    """
     # The rows name their images themselves; the text stands for the keys of all of them.
-    images = hashlib.sha256(text.encode()).hexdigest()
-    return InstrumentSpec(SeveralNetworks(tuple(sources)), data, "test", images, RecountSettings(text))
+    images = hashlib.sha256(f"{to_json(rows)} {on}".encode()).hexdigest()
+    return InstrumentSpec(
+        SeveralNetworks(tuple(sources)), data, "test", images, RecountSettings(tuple(rows), on)
+    )
 
 
 RECOUNT = Recount()
+
+
+class CountTogether(Recount):
+    """The same on the same images: another run of the same page, with its own button and progress."""
+
+    key, title = "count-together", "these rows on the same images"
+
+
+COUNT_TOGETHER = CountTogether()
+
+
+@dataclass(frozen=True)
+class Countable:
+    """The rows that can be counted on the images, or at the input size, of others; and why some cannot.
+
+    Attributes:
+        title: what they agree in, for people.
+        on: these images and this size.
+        rows: those that were counted on others, and can be counted on these.
+        problems: a sentence for each that cannot.
+    """
+
+    title: str
+    on: CountedOn
+    rows: tuple[LedgerRow, ...]
+    problems: tuple[str, ...]
+
+
+def countable_together(
+    sets: Sequence[Comparable],
+    pinned: Iterable[LedgerRow],
+    sources: Sequence[NetworkSource],
+    data_sets: Sequence[DataSet],
+) -> Countable | None:
+    """Which pinned rows can be counted as those of the largest set were, and so join it: see ``Countable``.
+
+    The largest set of which the images are at hand; None if there is none. A trained network can be counted on other
+    images of its data set, a design at another size. Milliseconds cannot be read again for the machine and the minute
+    in which others were read.
+    """
+    here = {data.key_of(use) for data in data_sets for use in USES}
+    usable = (one for one in sets if "images" not in one.depends_on or one.rows[0].images_key in here)
+    if (target := next(usable, None)) is None:
+        return None
+    on, rows, problems = CountedOn.of(target.rows[0]), [], []
+    for row in pinned:
+        own = CountedOn.of(row)
+        if "images" in target.depends_on:
+            if not row.accuracy or (own.images_key, own.total) == (on.images_key, on.total):
+                continue
+            if why := why_not_counted(row, on, sources, data_sets):
+                problems.append(f"{row.title}: {why}")
+                continue
+        elif "input size" not in target.depends_on or row.weights or own.input_size == on.input_size:
+            continue
+        rows.append(row)
+    return Countable(target.title, on, tuple(rows), tuple(problems))
 
 
 def _networks(
@@ -90,7 +164,6 @@ def _networks(
     return spec.network.networks
 
 
-def _data_sets(spec: InstrumentSpec[RecountSettings]) -> tuple[DataSet, ...]:
-    """The spec's data set, and the one that every copy of the explorer has."""
-    assert isinstance(spec.data, DataSet)
-    return tuple(dict.fromkeys((spec.data, BUNDLED)))
+def data_sets(data: DataSet) -> tuple[DataSet, ...]:
+    """The data set at hand, and the one that every copy of the explorer has."""
+    return tuple(dict.fromkeys((data, BUNDLED)))

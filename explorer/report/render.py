@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from explorer import ledger
-from explorer.ledger import AXES, LedgerAxis, LedgerRow
+from explorer.ledger import AXES, Comparable, LedgerAxis, LedgerRow
 from explorer.markup import escape_markup, unescape_markup
 from explorer.report import charts
 from explorer.report.blocks import (
@@ -51,10 +51,9 @@ class ReportDocument:
     axes: tuple[LedgerAxis, LedgerAxis] = (AXES[0], AXES[-1])
 
     @property
-    def ledger(self) -> pd.DataFrame:
-        """The rows' table with its columns ``front`` and ``named``."""
-        table = ledger.ledger_table(self.rows)
-        return table.assign(front=ledger.pareto_front(table, *self.axes), named=True)
+    def sets(self) -> tuple[Comparable, ...]:
+        """The sets of rows that can be compared on the axes; the first one is drawn."""
+        return ledger.comparables(self.rows, *self.axes)
 
     @property
     def stamp(self) -> str:
@@ -89,11 +88,22 @@ def write_cells(table: TableBlock) -> list[list[str]]:
 def ledger_block(document: ReportDocument) -> TableBlock:
     """The ledger as a table for the report."""
     whole = ("parameters", "nonzero", "mult_adds", "file_bytes")
-    columns = ["title", "network", *whole, "ms_per_image", "accuracy", "images", "origin", "where"]
+    columns = [
+        "title",
+        "network",
+        *whole,
+        "ms_per_image",
+        "accuracy",
+        "images",
+        "counted_on",
+        "origin",
+        "where",
+    ]
     formats = dict.fromkeys((*whole, "images"), ",") | {"ms_per_image": ".3f", "accuracy": ".4f"}
-    apart = ledger.explain_differences(document.rows, *document.axes)
-    said = " ".join(("Every pinned state; a dash is a quantity that was not measured.", *apart))
-    return TableBlock(document.ledger[columns], said, formats)
+    said = "Every pinned state; a dash is a quantity that was not measured."
+    if document.sets:
+        said = " ".join(filter(None, (said, ledger.describe_apart(document.sets, document.sets[0]))))
+    return TableBlock(ledger.ledger_table(document.rows)[columns], said, formats)
 
 
 def draw_figures(document: ReportDocument) -> dict[str, str]:
@@ -106,13 +116,16 @@ def draw_figures(document: ReportDocument) -> dict[str, str]:
         for block in answer.blocks
         if isinstance(block, ChartBlock)
     }
-    if document.rows:
-        drawn["ledger.svg"] = charts.to_svg(charts.pareto_chart(document.ledger, *document.axes))
+    if document.sets:
+        rows = document.sets[0].rows
+        table = ledger.drawn_table(rows, *document.axes, named=(True,) * len(rows))
+        drawn["ledger.svg"] = charts.to_svg(charts.pareto_chart(table, *document.axes))
     return drawn
 
 
 def _ledger_alt(document: ReportDocument) -> str:
-    return f"{document.axes[1].title} against {document.axes[0].title} of the pinned states"
+    of = f" ({document.sets[0].title})" if document.sets else ""
+    return f"{document.axes[1].title} against {document.axes[0].title} of the pinned states{of}"
 
 
 # --- Markdown -------------------------------------------------------------------------------------------
@@ -129,8 +142,8 @@ def to_markdown(document: ReportDocument) -> str:
         )
         parts.append(f"<small>{answer.where.origin}: {escape_markup(answer.where.text)}</small>")
     if document.rows:
-        figure = f"![{_ledger_alt(document)}](figures/ledger.svg)"
-        parts += ["## Ledger", figure, _markdown_table(ledger_block(document))]
+        figure = [f"![{_ledger_alt(document)}](figures/ledger.svg)"] if document.sets else []
+        parts += ["## Ledger", *figure, _markdown_table(ledger_block(document))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -178,6 +178,7 @@ TABLE: Mapping[str, Key] = {
         Key("report_tab", "report", "choice", None, "the tab"),
         Key("across", "report", "choice", None, "the quantity across"),
         Key("up", "report", "choice", None, "the quantity upwards"),
+        Key("on", "report", "choice", None, "what the states are compared on"),
         Key("shipped", "report", "switch", None, "the shipped networks in the chart"),
         Key("ledger", "report", "text", "", "the ledger"),
         Key("board_shows", "report", "choice", None, "what of the class board is shown"),

@@ -59,6 +59,8 @@ COLUMNS = {
     "file_bytes": st.column_config.NumberColumn("file, bytes", format="localized"),
     "zipped_bytes": st.column_config.NumberColumn("compressed, bytes", format="localized"),
     "images": st.column_config.NumberColumn(format="localized"),
+    "counted_on": st.column_config.TextColumn("counted on"),
+    "input_size": st.column_config.NumberColumn("input size"),
     "agreement": st.column_config.NumberColumn("agrees with float32", format="percent"),
 }
 """How the figures of networks are written in every table."""

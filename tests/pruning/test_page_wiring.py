@@ -8,13 +8,14 @@ import pytest
 
 from explorer.checkpoints import load
 from explorer.data import BUNDLED
-from explorer.measure import has_bfloat16, logits
+from explorer.measure import describe_machine, has_bfloat16, logits
 from explorer.networks import channel_groups, describe, nonzero_count, parameter_count
 from explorer.pruning import charts
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.pruning.page_controls import PRESETS
 from explorer.pruning.page_pin import ledger_row
+from explorer.pruning.plan import SweepSettings
 from explorer.pruning.recovery import finetune
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
@@ -38,7 +39,8 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     workspace = open_workspace(BUNDLED)
     source, images = workspace.source(STUDENT), BUNDLED.load("test").select(slice(90))
     selection = PruningSelection(source, STUDENT, load(STUDENT), workspace.data, images)
-    row = ledger_row(selection, ROW, 3, "measured", "here")
+    settings = SweepSettings(seed=3)
+    row = ledger_row(selection, ROW, settings, "measured", "here")
     named = {
         name: getattr(ROW, name)
         for name in (
@@ -58,7 +60,11 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     }
     assert (row.lesson, row.origin, row.where) == ("pruning", "measured", "here")
     assert row.network == describe(load(STUDENT))
-    plain = ledger_row(selection, replace(ROW, recovery="none", precision="float32"), 3, "measured", "here")
+    assert row.timed_on == describe_machine("cpu", 1), "as many threads as the row says"
+    assert ledger_row(selection, replace(ROW, ms=None), settings, "measured", "here").timed_on == ""
+    plain = ledger_row(
+        selection, replace(ROW, recovery="none", precision="float32"), settings, "measured", "here"
+    )
     assert plain.recipe == {"method": "channels-l1", "ratio": 0.35, "seed": 3}
 
 

@@ -93,13 +93,56 @@ def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
     assert len(app.get("download_button")) == 3
 
 
-def test_accuracies_on_different_images_are_not_compared_in_silence() -> None:
+def caption(app: AppTest, words: str) -> list[str]:
+    return [text.value for text in app.caption if words in text.value]
+
+
+def drawn(app: AppTest) -> str:
+    return app.get("vega_lite_chart")[0].proto.alt
+
+
+def test_states_that_cannot_be_compared_are_drawn_apart() -> None:
     app = opened(replace(DENSE, title="mine"), shipped="no")
-    assert not app.warning
+    assert not caption(app, "Not drawn")
     app = opened(STUDENT, DENSE, shipped="no")
-    assert ["different images" in warning.value for warning in app.warning] == [True]
-    app = opened(DENSE, replace(DENSE, input_size=32), shipped="no", across="mult_adds")
-    assert ["inputs of 32, 64 pixels" in warning.value for warning in app.warning] == [True]
+    assert "of 1 states (1,000 images of some images, test)" in drawn(app)
+    (said,) = caption(app, "Not drawn")
+    assert "1 on 30 images of Fashion-MNIST, test." in said
+    app.selectbox(key="on").select("30 images of Fashion-MNIST, test").run()
+    assert "nothing beats a student" in drawn(app)
+    app = opened(DENSE, replace(DENSE, title="small", input_size=32), shipped="no", across="mult_adds")
+    assert "of 1 states (1,000 images of some images, test, 64 pixels)" in drawn(app)
+    assert not app.exception
+
+
+def test_a_pinned_row_is_counted_on_the_larger_set_when_asked() -> None:
+    """A network counted on the first 30 test images joins those counted on 100, and keeps its milliseconds."""
+    larger = replace(
+        STUDENT,
+        title="on more",
+        weights=card("student-5k").sha256,
+        total=100,
+        correct=90,
+        ms=None,
+        batch=None,
+    )
+    own = replace(DENSE, title="of my **lunch**")
+    app = opened(
+        STUDENT, replace(larger, total=100), own, shipped="no", on="100 images of Fashion-MNIST, test"
+    )
+    assert app.session_state["on"] == "100 images of Fashion-MNIST, test"
+    (problem,) = caption(app, "Cannot be counted on 100 images")
+    assert "of my \\*\\*lunch\\*\\*: It was counted on images of another data set" in problem
+    press = next(button for button in app.button if button.label.startswith("Count 1 more on"))
+    press.click().run()
+    assert not app.exception
+    mine, other, lunch = app.session_state["session"].pinned
+    assert (other, lunch) == (larger, own)
+    assert (mine.total, mine.images_key, mine.origin) == (100, STUDENT.images_key, "computed")
+    assert 30 < mine.correct <= 100
+    assert (mine.ms, mine.batch) == (STUDENT.ms, STUDENT.batch)
+    assert "of 2 states (100 images" in drawn(app)
+    assert not [button for button in app.button if button.label.startswith("Count 1 more on")]
 
 
 def test_two_rows_of_one_title_have_each_its_own_receipt() -> None:

@@ -98,6 +98,7 @@ ELSEWHERE = {
     ("architecture", "widths"),
     ("pruning", "device"),
     ("distillation", "teacher"),
+    ("report", "on"),  # of states that cannot be compared: tests/report/test_lesson.py
     ("distillation", "raised"),  # of a component: tests/distillation/test_page_unseen.py
 }
 # What can be chosen where the page says so, not the table.
