@@ -16,6 +16,7 @@ from explorer.measure import keep_freed_memory
 from explorer.pruning import command as pruning
 from explorer.pruning import wall_command as wall
 from explorer.report import command as report
+from explorer.report import home_command as home
 from explorer.report import verify_command as verify
 from explorer.your_data import command as your_data
 from explorer.your_data import network_command as network
@@ -33,6 +34,7 @@ COMMANDS = (
     wall,
     bits,
     runtime,
+    home,
     report,
 )
 """Modules that each add their commands, in the order of the help."""

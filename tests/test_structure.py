@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("measure",),
     ("checkpoints",),
-    ("training", "runtime"),
+    ("training", "runtime", "onefile"),
     ("runs",),
     ("workspace", "ledger"),
     ("user_code", "classroom"),

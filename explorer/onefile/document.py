@@ -2,14 +2,14 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
 from torch import Tensor, nn
 from torch.nn import functional
@@ -59,6 +59,7 @@ def html_file(
         ExplorerError: the network uses something that a page cannot compute.
     """
     chosen = images.select(first_of_each(images))
+    where = range(len(chosen)) if chosen.positions is None else chosen.positions
     weights, pixels = TensorStore(codes), TensorStore()
     wiring = written(model, images.input_size, weights)
     pixels.add("photographs", torch.from_numpy(np.ascontiguousarray(chosen.images)))
@@ -67,7 +68,7 @@ def html_file(
     data = {
         "classes": images.classes,
         "labels": chosen.labels.tolist(),
-        "captions": [images.caption(position) for position in first_of_each(images)],
+        "captions": [images.caption(int(position)) for position in where],
         "expected": expected.tolist(),
         "image": _image(images),
         "parameters": params,
@@ -127,5 +128,5 @@ def _beside(name: str) -> Markup:
 
 
 @cache
-def _template():  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _template() -> Template:
     return Environment(loader=FileSystemLoader(_BESIDE), autoescape=True).get_template("document.html")

@@ -257,9 +257,7 @@ class _Writer:
         shape = setting(settings, "normalized_shape")
         axes = len(shape) if isinstance(shape, tuple | list) else 1
         eps = setting(settings, "eps", 1e-5)
-        return self._emit(
-            "layer norm", [self._read(step)], self._shape(step), axes=axes, eps=eps, **tensors
-        )
+        return self._emit("layer norm", [self._read(step)], self._shape(step), axes=axes, eps=eps, **tensors)
 
     def _parameter(self, step: Step) -> int:
         value = self.values[step.name]
@@ -270,7 +268,9 @@ class _Writer:
             # The same numbers in memory of their own: nothing that is changed in place later changes them.
             return self._read(step)
         if _name(step) == "neg":
-            return self._emit("join", [-1.0, self._read(step)], self._shape(step), by="multiply", constant=[0])
+            return self._emit(
+                "join", [-1.0, self._read(step)], self._shape(step), by="multiply", constant=[0]
+            )
         target, settings = step.target, settings_of(step, self.model)
         if target in (nn.ReLU6, functional.relu6):
             return self._map(step, "clip", [0.0, 6.0])
@@ -285,13 +285,15 @@ class _Writer:
 
     def _join(self, step: Step) -> int:
         by = next(each for each, names in _JOINS.items() if _name(step) in names)
-        reads, constant = [], []
-        for place, value in enumerate(step.node.args[:2]):
-            if isinstance(value, fx.Node) and isinstance(self.values[value.name], Tensor):
-                reads.append(self.numbers[value.name])
+        reads: list[Any] = []
+        constant: list[int] = []
+        for place, argument in enumerate(step.node.args[:2]):
+            value: Any = self.values[argument.name] if isinstance(argument, fx.Node) else argument
+            if isinstance(argument, fx.Node) and isinstance(value, Tensor):
+                reads.append(self.numbers[argument.name])
             else:
                 constant.append(place)
-                reads.append(float(self.values[value.name] if isinstance(value, fx.Node) else value))
+                reads.append(float(value))
         settings = {"alpha": step.node.kwargs["alpha"]} if "alpha" in step.node.kwargs else {}
         if step.node.kwargs.keys() - {"alpha"}:
             raise self._refuse(step, "has settings")
@@ -310,16 +312,23 @@ class _Writer:
         axes = range(x.dim()) if given is None else given if isinstance(given, list | tuple) else [given]
         chosen = sorted(axis % x.dim() for axis in axes)
         return self._emit(
-            "reduce", [self._read(step)], self._shape(step), by=_REDUCED[_name(step)], axes=chosen, of=list(x.shape)
+            "reduce",
+            [self._read(step)],
+            self._shape(step),
+            by=_REDUCED[_name(step)],
+            axes=chosen,
+            of=list(x.shape),
         )
 
     def _logits(self, step: Step) -> int:
         axis = setting(settings_of(step, self.model), "dim")
-        return self._emit("log softmax", [self._read(step)], self._shape(step), axis=axis % len(self._shape(step)))
+        return self._emit(
+            "log softmax", [self._read(step)], self._shape(step), axis=axis % len(self._shape(step))
+        )
 
     def _moved(self, step: Step) -> Any:
         """What only moves, repeats or leaves out entries: run on their places, it says where each comes from."""
-        x = self._input(step)
+        x = self.values[step.inputs[0]]
         if not isinstance(x, Tensor):
             return self.numbers[step.inputs[0]][step.node.args[1]]  # one of several parts
         places = torch.arange(x.numel()).reshape(x.shape)
@@ -330,7 +339,11 @@ class _Writer:
 
     def _place(self, step: Step, moved: Tensor, places: Tensor) -> int:
         read = [self._read(step)]
-        if moved.data_ptr() == places.data_ptr() and moved.is_contiguous() and moved.numel() == places.numel():
+        if (
+            moved.data_ptr() == places.data_ptr()
+            and moved.is_contiguous()
+            and moved.numel() == places.numel()
+        ):
             return self._emit("reshape", read, moved.shape)
         if moved.untyped_storage().data_ptr() == places.untyped_storage().data_ptr():
             where = {"strides": list(moved.stride()), "offset": moved.storage_offset()}
@@ -386,7 +399,8 @@ _WRITERS: dict[str, Callable[[_Writer, Step], Any]] = {
     "concat": _Writer._concat,
     "reduce": _Writer._reduce,
     **dict.fromkeys(
-        ("flatten", "reshape", "expand", "squeeze", "unsqueeze", "permute", "transpose", "shuffle"), _Writer._moved
+        ("flatten", "reshape", "expand", "squeeze", "unsqueeze", "permute", "transpose", "shuffle"),
+        _Writer._moved,
     ),
     **dict.fromkeys(("chunk", "split", "index"), _Writer._moved),
 }

@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from explorer.checkpoints import labelled, stored
-from explorer.measure import accuracy
+from explorer.data import DataSet, Use
+from explorer.measure import Accuracy, accuracy
 from explorer.networks import describe, nonzero_count, parameter_count, source_code
+from explorer.onefile import Described, html_file
 from explorer.pruning.answers import AnswersSettings, pruned_network
 from explorer.pruning.methods import get_method
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import Update
+from explorer.work.progress import Update, follow
 from explorer.workspace import uploaded_networks
 
 CLOSE = 1e-3  # logits; another processor rounds differently, so such an answer may turn there
@@ -124,6 +126,18 @@ def to_file(network: nn.Module) -> bytes:
         for name, tensor in network.state_dict().items()
     )
     return labelled(network, torch.float16 if exact else torch.float32)
+
+
+def one_page(taken: TakenAlong, title: str, data: DataSet, use: Use) -> bytes:
+    """The network as an HTML page that runs it by itself; the first images of each class are in it."""
+    numbers, noun = taken.receipt, data.noun(use)
+    counted = Accuracy(numbers.correct, numbers.images)
+    sentences = (
+        f"Torch gets {counted.correct:,} of {counted.total:,} {noun}s right, {counted.value:.1%}.",
+        f"The photographs are {noun}s of {data.provenance}.",
+    )
+    images = follow(data.read(use), lambda _: None)
+    return html_file(reopened(taken.content), images, Described(title, sentences))
 
 
 def reopened(content: bytes) -> nn.Module:

@@ -1,12 +1,14 @@
 """Take it along: the pruned network as a checkpoint that opens again, and as a script that rebuilds it."""
 
+from functools import partial
+
 import streamlit as st
 
 from explorer import ui
 from explorer.pruning import export
 from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
-from explorer.pruning.selection import PruningSelection
+from explorer.pruning.selection import USE, PruningSelection
 from explorer.workspace import trained_network
 
 CODE_CLASS, CODE_FILE = "PrunedNet", "pruned_net.py"
@@ -47,7 +49,7 @@ def main(selection: PruningSelection) -> None:
 def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
     content, code, receipt = taken.content, taken.code, taken.receipt
     name = export.stem(receipt)
-    left, middle, right = st.columns(3)
+    left, middle, page, right = st.columns(4)
     left.download_button(
         f"{name}.safetensors",
         lambda: content,  # given as it is, megabytes would be hashed and kept for every visitor at every run
@@ -65,6 +67,17 @@ def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
         icon=":material/code:",
         width="stretch",
         help="The class that the weights fit, for torch alone.",
+    )
+    page.download_button(
+        "One page that runs it",
+        partial(ui.make_file, export.one_page, taken, title, selection.data, USE),
+        f"{name}.html",
+        "text/html",
+        on_click="ignore",
+        icon=":material/draw:",
+        width="stretch",
+        help="One HTML file with the network, photographs and a pad to draw on. It computes in your browser, with no "
+        "server and no request.",
     )
     right.button(
         "Keep it in this session",

@@ -117,7 +117,9 @@ def test_its_logits_are_those_of_torch_and_no_request_is_made(taken: Taken, how:
     assert float(page.evaluate("document.body.dataset.apart")) == pytest.approx(float(apart), abs=1e-5)
     right = int((expected.argmax(1) == chosen.targets()).sum())
     said = page.locator("#checked").inner_text()
-    assert said.startswith(f"{right} of these 20 are right. Against torch's logits: the same answer to 20 of 20")
+    assert said.startswith(
+        f"{right} of these 20 are right. Against torch's logits: the same answer to 20 of 20"
+    )
     assert page.locator("#pictures .wrong").count() == 20 - right
     assert ("are zeros, which these loops leave out" in page.locator("#time").inner_text()) == (
         how in ("masked", "rounded")
@@ -146,13 +148,18 @@ def test_a_hand_draws_on_a_photograph_and_on_an_empty_pad_and_the_network_answer
         page.mouse.up()
     page.locator("#verdict", has_text="Trouser").wait_for()
     assert page.locator("#bars").get_attribute("aria-label") != empty
-    drawn = page.evaluate("[...document.querySelector('#pad').getContext('2d').getImageData(0, 0, 28, 28).data]")
+    drawn = page.evaluate(
+        "[...document.querySelector('#pad').getContext('2d').getImageData(0, 0, 28, 28).data]"
+    )
     pixels = np.array(drawn, np.uint8).reshape(28, 28, 4)
     assert pixels[14, 9, 0] == pixels[14, 18, 0] == 255
     assert pixels[14, 0, 0] == pixels[14, 13, 0] == 0
     page.get_by_role("button", name="Dark").click()
     page.mouse.click(box["x"] + 0.35 * box["width"], box["y"] + 0.5 * box["height"])
-    assert page.evaluate("document.querySelector('#pad').getContext('2d').getImageData(9, 14, 1, 1).data[0]") == 0
+    assert (
+        page.evaluate("document.querySelector('#pad').getContext('2d').getImageData(9, 14, 1, 1).data[0]")
+        == 0
+    )
     assert taken.errors == []
 
 

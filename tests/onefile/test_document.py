@@ -1,4 +1,4 @@
-"""What lies in the file: each number as small as it can be, the photographs, the words; nothing that could break out."""
+"""What lies in the file: numbers as small as they can be, photographs, words; nothing that could break out."""
 
 import gzip
 import json

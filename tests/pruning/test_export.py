@@ -17,6 +17,7 @@ from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.recovery import recalibrate
 from explorer.pruning.removal import kept_channels
+from tests.onefile.test_document import data_of
 
 ROOT = Path(__file__).parent.parent.parent
 IMAGES = 40
@@ -116,3 +117,16 @@ def test_the_receipt_counts_what_is_there() -> None:
     test = BUNDLED.load("test").select(slice(IMAGES))
     assert found.correct == accuracy(logits(network, test.inputs()), test.targets()).correct
     assert found.params == parameter_count(network) >= found.nonzero
+
+
+def test_the_page_to_take_home_holds_the_pruned_network_and_says_what_was_counted() -> None:
+    found, network = receipt("channels-l1", 0.25)
+    taken = export.TakenAlong(found, export.to_file(network), "", "", found.params)
+    page = export.one_page(taken, "A student, 25%", BUNDLED, "test")
+    data = data_of(page)
+    assert data["parameters"] == found.params
+    assert data["labels"] == sorted(2 * list(range(10)))
+    text = page.decode()
+    assert "<h1>A student, 25%</h1>" in text
+    counted = f"Torch gets {found.correct:,} of {found.images:,} test images right, {found.correct / found.images:.1%}."
+    assert counted in text
