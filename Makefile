@@ -8,6 +8,7 @@
 # make axe  what axe-core says of every tab of every page, in both themes (some minutes)
 # make wheel build what pip and uvx install, into dist/
 # make bench measure speed against the aims
+# make verify find again what cards and evidence claim, some minutes (ALL=--all: every row of the evidence, hours)
 # make screenshots take the README's pictures again
 # make mutants plant bugs in the engine and see which of them no test notices (half an hour)
 PYTHON ?= python3
@@ -18,7 +19,7 @@ INSTALL ?= $(BIN)/pip install -q
 BIN    := $(VENV)/bin
 OPTIONS = --code-box $(if $(DATA),--data $(DATA)) $(foreach each,$(NETWORK),--network $(each))
 
-.PHONY: app dev replicas install test axe lint types wheel bench screenshots mutants clean
+.PHONY: app dev replicas install test axe lint types wheel bench verify screenshots mutants clean
 
 app: $(VENV)/app.done
 	$(BIN)/compression-explorer --host $(HOST) --port $(PORT) $(OPTIONS)
@@ -61,6 +62,9 @@ wheel: | $(VENV)/bin/python
 
 bench: $(VENV)/test.done
 	$(BIN)/python -m benchmarks
+
+verify: $(VENV)/app.done
+	$(BIN)/compression-explorer verify $(ALL)
 
 screenshots: $(VENV)/test.done
 	$(BIN)/python -m docs.screenshots

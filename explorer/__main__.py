@@ -17,7 +17,7 @@ from explorer.pruning import command as pruning
 from explorer.pruning import wall_command as wall
 from explorer.report import command as report
 from explorer.report import home_command as home
-from explorer.report import verify_command as verify
+from explorer.verify import command as verify
 from explorer.your_data import command as your_data
 from explorer.your_data import network_command as network
 

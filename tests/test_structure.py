@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning", "bits", "walks"),
-    ("report", "your_data", "start"),
+    ("report", "your_data", "start", "verify"),
     ("__main__",),
     ("app",),
 )

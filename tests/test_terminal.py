@@ -71,9 +71,9 @@ def test_a_network_can_be_trained_distilled_and_verified(
     assert [path.suffix for path in work.iterdir()] == [".safetensors"], "a finished run leaves no state"
     capsys.readouterr()
     assert main(["verify", "--json", "--checkpoints", str(out)]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == ["plain", "taught"]
-    assert set(rows[0]) == {"name", "params", "test_accuracy", "card_test_accuracy"}
+    found = json.loads(capsys.readouterr().out)
+    assert list(dict.fromkeys(finding["of"] for finding in found)) == ["plain", "taught"]
+    assert set(found[0]) == {"of", "claim", "verdict", "found"}
 
     manifest = out / "manifest.json"
     text = manifest.read_text(encoding="utf-8")
@@ -86,11 +86,17 @@ def test_a_network_can_be_trained_distilled_and_verified(
 
 def test_shipped_cards_hold_on_all_test_images(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "student-60k", "student-60k-kd", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == ["student-60k", "student-60k-kd"]
-    for row in rows:
-        assert row["test_accuracy"] == row["card_test_accuracy"]
-        assert row["params"] <= 60_000
+    found = json.loads(capsys.readouterr().out)
+    assert {finding["verdict"] for finding in found} == {"holds", "not checked"}
+    for name in ("student-60k", "student-60k-kd"):
+        card = checkpoints.card(name)
+        held = {each["claim"] for each in found if (each["of"], each["verdict"]) == (name, "holds")}
+        assert {
+            f"validation accuracy {card.validation_accuracy:.4f}",
+            f"test accuracy {card.test_accuracy:.4f}",
+            "logits of 5,000 images",
+        } <= held
+    assert "wall-student-60k-kd.json" in {finding["of"] for finding in found}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +182,9 @@ def test_a_difference_in_the_parameters_alone_is_found(
         text = json.dumps({"checkpoints": [entry | {"params": params}]})
         (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
         assert main(["verify", "--checkpoints", str(tmp_path)]) == status
-    assert capsys.readouterr().out.splitlines()[-1].endswith("DIFFERS")
+    said = capsys.readouterr().out
+    assert f"{entry['params'] + 1:,} parameters: there are {entry['params']:,}: DIFFERS" in said
+    assert said.endswith(" claims hold, 1 differs.\n")
 
 
 def test_what_is_claimed_of_a_network_of_the_users_is_counted_again(
@@ -188,13 +196,14 @@ def test_what_is_claimed_of_a_network_of_the_users_is_counted_again(
     torch.save(checkpoints.load("student-5k").state_dict(), mine)
     command = ["verify", "--network", str(mine)]
     assert main([*command, "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["params"] == 4_764
-    assert row["card_test_accuracy"] is None
-    accuracy = row["test_accuracy"]
-    assert accuracy * 20 == round(accuracy * 20)
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert finding["verdict"] == "not checked"
+    counted = re.fullmatch(r"a test accuracy \((0\.\d{4}), (\d+) of 20 images\)", finding["claim"])
+    assert counted
+    accuracy = int(counted[2]) / 20
+    assert float(counted[1]) == accuracy
     assert main([*command, "--claim", f"{accuracy:.4f}"]) == 0
-    assert f"claimed {accuracy:.4f}: holds" in capsys.readouterr().out
+    assert f"test accuracy {accuracy:.4f}: holds" in capsys.readouterr().out
     assert main([*command, "--claim", f"{accuracy - 0.05:.4f}"]) == 1
     assert "DIFFERS" in capsys.readouterr().out
     for wrong in (["verify", "--claim", "0.9"], [*command, "--claim", "90"]):

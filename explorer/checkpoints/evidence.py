@@ -201,6 +201,58 @@ def damaged(folder: Path = SHIPPED) -> tuple[str, ...]:
     return tuple(about for _, about in _read_all(folder) if isinstance(about, str))
 
 
+@dataclass(frozen=True)
+class EvidenceFile:
+    """A file of evidence, and what it says of itself.
+
+    Attributes:
+        name: of the file.
+        kind: what was measured.
+        weights: sha256 of the weights that it is a result of; of a file of tensors, of each tensor.
+        images_key: key of the whole set of images.
+        images: on its first so many images it was measured.
+        checkpoint: the network's name then; empty where it is not told.
+        written_down: whether ``SHA256SUMS`` knows it, so that damage would be noticed.
+        problem: why it cannot be used, as a sentence; then nothing else is known of it.
+    """
+
+    name: str
+    kind: str = ""
+    weights: tuple[str, ...] = ()
+    images_key: str = ""
+    images: int = 0
+    checkpoint: str = ""
+    written_down: bool = True
+    problem: str = ""
+
+
+def evidence_files(folder: Path = SHIPPED) -> tuple[EvidenceFile, ...]:
+    """Every file of evidence, those included that cannot be used or are written down and not there."""
+    files = []
+    for file, about in _read_all(folder):
+        if isinstance(about, str):
+            files.append(EvidenceFile(file.path.name, problem=about))
+            continue
+        weights = (about["weights"],) if "weights" in about else tuple(sorted(about[_NAMES]))
+        files.append(
+            EvidenceFile(
+                file.path.name,
+                about["kind"],
+                weights,
+                about["images_key"],
+                int(about["images"]),
+                about.get("checkpoint", ""),
+                bool(file.digest),
+            )
+        )
+    there = {file.name for file in files}
+    missing = [name for name in _sums(folder / FOLDER) if name not in there]
+    return (
+        *files,
+        *(EvidenceFile(name, problem=f"{name} is not there: fetch it again.") for name in missing),
+    )
+
+
 def _whole_files(folder: Path, suffix: str) -> Iterator[tuple[_File, Mapping[str, Any]]]:
     """Every file of a kind that can be used, and what it says of itself; only ever read."""
     for file, about in _read_all(folder):

@@ -146,7 +146,9 @@ class Instrument(ABC, Generic[SettingsType, PartType]):
 
 
 def measure(
-    instrument: Instrument[SettingsType, PartType], spec: InstrumentSpec[SettingsType]
+    instrument: Instrument[SettingsType, PartType],
+    spec: InstrumentSpec[SettingsType],
+    done: Sequence[PartType] = (),
 ) -> tuple[PartType, ...]:
-    """Run a spec to its end and give all parts: what a terminal, or another process, does with it."""
-    return tuple(part for part in instrument.run(spec) if not isinstance(part, Update))
+    """Run a spec to its end and give all parts that are not ``done``: what a terminal, or another process, does."""
+    return tuple(part for part in instrument.run(spec, done) if not isinstance(part, Update))

@@ -1,0 +1,1 @@
+"""What cards and evidence claim, found again from the weights and the images; and what of it cannot be."""
