@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from explorer.architecture import command as architecture
+from explorer.architecture import summary_command as summary
 from explorer.bits import command as bits
 from explorer.bits import runtime_command as runtime
 from explorer.distillation import command as distillation
@@ -27,6 +28,7 @@ COMMANDS = (
     train,
     verify,
     architecture,
+    summary,
     distillation,
     study,
     unseen,

@@ -90,6 +90,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> PageOutput:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is never busy, for tests of what a clock reading becomes."""
     monkeypatch.setattr("explorer.measure.clock.others_between", lambda *_: 0.0)
+    monkeypatch.setattr("explorer.measure.clock.BLOCK", 0.05)
 
 
 @pytest.fixture

@@ -25,6 +25,15 @@ class Figure:
 FIGURES = {
     "verdict": Figure("architecture", {}, 99),
     "layers": Figure("architecture", {"architecture_tab": "Layers"}, 3),
+    "summary": Figure(
+        "architecture",
+        {
+            "architecture_tab": "Layers",
+            "layers_as": "After torchsummary",
+            "summarised": "student-60k-kd",
+        },
+        99,
+    ),
     "softening": Figure("distillation", {}, 99),
     "loss": Figure("distillation", WHY | {"why": "Why T²"}, 0),
     "dark": Figure("distillation", WHY | {"why": "Dark knowledge"}, 8),

@@ -1,9 +1,12 @@
 """What a class is asked about a design before it sees the verdict.
 
-Always about the sample report's network: widths are under the hand, and a question must not change with every move.
+About a design always the sample report's: widths are under the hand, and a question must not change with every move.
 """
 
+from collections.abc import Sequence
+
 from explorer.architecture.budget import budget
+from explorer.architecture.torchsummary import SideEffect, describe_side_effect
 from explorer.classroom import Question
 from explorer.networks import NetworkSpec, StudentSpec, params_of
 
@@ -39,4 +42,30 @@ def busiest_question(spec: NetworkSpec = ASKED, size: int = 224) -> Question:
         answer=busiest,
         because=f"{parts['part'][busiest]}: {adds[busiest]:.0%} of the multiply-adds, with {params[busiest]:.0%} of "
         "the parameters.",
+    )
+
+
+def summary_question(title: str, weights: str, images: str, rows: Sequence[SideEffect]) -> Question | None:
+    """How much a network still knows after the most summaries that were tried; None where nothing was.
+
+    Args:
+        title: of the network.
+        weights: sha256 of its weights.
+        images: key of what was counted.
+        rows: what was counted.
+    """
+    tried = [row for row in rows if row.passes]
+    if not tried:
+        return None
+    most = max(row.passes for row in tried)
+    after = [row.accuracy.value for row in tried if row.passes == most]
+    return Question(
+        "summary",
+        f"{title}, loaded and in train mode: torchsummary prints its table {most} times. What share of the validation "
+        "images does it then get right?",
+        (weights, images),
+        "%",
+        digits=1,
+        answer=100 * sum(after) / len(after),
+        because=describe_side_effect(rows),
     )

@@ -118,6 +118,25 @@ def standard_bars(rows: pd.DataFrame) -> alt.Chart:
     return figure
 
 
+def side_effect(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy against the number of summaries, a point for each noise; the network as loaded as a line."""
+    base = alt.Chart(rows)
+    axis = alt.Axis(format=".1%", tickCount=5)
+    points = base.mark_point(filled=True, size=90, opacity=0.9, color=palette.TEACHER).encode(
+        x=alt.X("summaries:O", title="torchsummary called so many times", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("accuracy:Q", title="Right answers", scale=alt.Scale(zero=False, padding=12), axis=axis),
+        tooltip=[
+            alt.Tooltip("summaries:O", title="Summaries"),
+            alt.Tooltip("noise:O", title="Noise, by seed"),
+            alt.Tooltip("accuracy:Q", title="Right", format=".2%"),
+            alt.Tooltip("images:Q", title="Images", format=","),
+            alt.Tooltip("moved:Q", title="BatchNorm's means moved", format=".2f"),
+        ],
+    )
+    loaded = alt.Chart(rows[rows["summaries"] == 0]).mark_rule(color=palette.DENSE, strokeWidth=2)
+    return alt.layer(loaded.encode(y="accuracy:Q"), points).properties(height=240)
+
+
 def family_curve(
     rows: pd.DataFrame, params: int, limit: int | None = None, floor: float | None = None
 ) -> alt.LayerChart | alt.FacetChart:

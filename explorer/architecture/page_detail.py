@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
-from explorer.architecture import asked, charts
+from explorer.architecture import asked, charts, page_summary
 from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import (
@@ -52,12 +52,12 @@ class Design:
 
 
 def layers(design: Design) -> None:
-    """The network layer by layer, from three sides."""
-    design.tell()
+    """The network layer by layer, from four sides."""
     sides = {
         "What each costs": _costs,
         "Against standard convolutions": _standard,
         "As code": _code,
+        "After torchsummary": _summarised,
     }
     side = address.choice(
         "layers_as",
@@ -70,8 +70,15 @@ def layers(design: Design) -> None:
     sides[side](design)
 
 
+def _summarised(design: Design) -> None:
+    """What torchsummary does to a trained network, which the edited one is not."""
+    del design
+    page_summary.main()
+
+
 def _costs(design: Design) -> None:
     """The two costs on one layer axis, the torchinfo table, and the same as text."""
+    design.tell()
     if not ui.predict(ui.kept(partial(asked.busiest_question))):
         return
     costs, rows = design.costs, design.costs.layer_table()
@@ -122,6 +129,7 @@ def _where(layer: LayerRow) -> str:
 
 def _standard(design: Design) -> None:
     """Depthwise + pointwise against the standard convolutions they stand in for."""
+    design.tell()
     rows = against_standard(design.state.spec)
     if rows.empty:
         st.markdown(
@@ -193,6 +201,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
 
 def _code(design: Design) -> None:
     """The network as one self-contained file."""
+    design.tell()
     text = source_of_spec(design.state.spec)
     st.download_button(
         "student_net.py",

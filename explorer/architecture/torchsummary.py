@@ -7,14 +7,16 @@ and without a word. ``model.eval()`` before the summary is all it takes.
 """
 
 import copy
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy, accuracy, logits
 from explorer.networks import cost_of, parameter_count, spec_of
@@ -23,6 +25,18 @@ from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 
 IMAGES_PER_PASS = 2
+KIND = "summary"
+EPSILON = 1e-5  # as BatchNorm adds it to a variance
+CALL = """from torchsummary import summary
+
+teacher = resnet18(num_classes=10)
+teacher.load_state_dict(torch.load(FILE))
+# In train mode: the teacher is now another one.
+summary(teacher, (3, 64, 64), device="cpu")"""
+"""How it happens."""
+MENDED = """teacher.eval()  # nothing moves
+summary(teacher, (3, 64, 64), device="cpu")"""
+"""How it does not."""
 
 
 def summarised(model: nn.Module, side: int, passes: int = 1, seed: int = 0) -> nn.Module:
@@ -52,12 +66,15 @@ class SideEffect:
         seed: of the noise.
         correct: right answers.
         total: images.
+        moved: how far the running means of BatchNorm are from where they were, in standard deviations as the network
+            had them, on average over all channels.
     """
 
     passes: int
     seed: int
     correct: int
     total: int
+    moved: float
 
     @property
     def accuracy(self) -> Accuracy:
@@ -86,12 +103,19 @@ class SideEffectSettings:
             raise ExplorerError("Try at least one summary, with at least one seed.")
 
 
+def settings_of(rows: Sequence[SideEffect]) -> SideEffectSettings:
+    """The settings with which rows were measured."""
+    passes = tuple(sorted({row.passes for row in rows if row.passes}))
+    return SideEffectSettings(rows[0].total, passes, 1 + max(row.seed for row in rows))
+
+
 class SummarySideEffect(Instrument[SideEffectSettings, SideEffect]):
     """The network as it is, and after summaries."""
 
-    key = "summary-side-effect"
+    key = KIND
     title = "what a summary changes"
-    unit = "networks"
+    unit = "copies"
+    resumes = True
 
     def steps(self, spec: InstrumentSpec[SideEffectSettings]) -> int:
         """The network as it is, and one for each number of summaries and seed."""
@@ -105,36 +129,75 @@ class SummarySideEffect(Instrument[SideEffectSettings, SideEffect]):
     def run(
         self, spec: InstrumentSpec[SideEffectSettings], done: Sequence[SideEffect] = ()
     ) -> Generator[Update | SideEffect, None, None]:
-        """All of them."""
-        del done
+        """Those that are not there yet."""
         images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
-        yield from side_effects(spec.network.load(), images.inputs(), images.targets(), spec.settings)
+        skip = {(row.passes, row.seed) for row in done}
+        yield from side_effects(spec.network.load(), images, spec.settings, skip)
 
     def describe(self, part: SideEffect) -> str:
         """What is left."""
-        return f"after {part.passes} summaries: {part.accuracy.value:.1%} right"
+        return f"{often(part.passes)}: {part.accuracy.value:.1%} right"
 
 
 SIDE_EFFECT = SummarySideEffect()
 
 
 def side_effects(
-    model: nn.Module, inputs: Tensor, targets: Tensor, settings: SideEffectSettings
+    model: nn.Module, images: ImageSet, settings: SideEffectSettings, skip: Collection[tuple[int, int]] = ()
 ) -> Iterator[SideEffect]:
     """The accuracy of a network before and after summaries.
 
     Args:
         model: in eval mode; it is only read.
-        inputs: images (N, 3, H, W).
-        targets: labels (N,).
+        images: what is counted.
         settings: how many summaries, with how many seeds.
+        skip: summaries and seed of what is not counted again.
     """
-    before = accuracy(logits(model, inputs), targets)
-    yield SideEffect(0, 0, before.correct, before.total)
-    for passes in settings.passes:
-        for seed in range(settings.seeds):
-            after = accuracy(logits(summarised(model, inputs.shape[-1], passes, seed), inputs), targets)
-            yield SideEffect(passes, seed, after.correct, after.total)
+    inputs, targets = images.batches(), images.targets()
+    for passes, seed in ((0, 0), *product(settings.passes, range(settings.seeds))):
+        if (passes, seed) not in skip:
+            network = summarised(model, images.input_size, passes, seed)
+            counted = accuracy(logits(network, inputs), targets)
+            yield SideEffect(passes, seed, counted.correct, counted.total, _moved(model, network))
+
+
+def _moved(before: nn.Module, after: nn.Module) -> float:
+    """The mean shift of BatchNorm's running means, see ``SideEffect.moved``."""
+    old, new = dict(before.named_buffers()), dict(after.named_buffers())
+    shifts = [
+        (new[name] - mean).abs() / (old[f"{name.removesuffix('mean')}var"] + EPSILON).sqrt()
+        for name, mean in old.items()
+        if name.endswith("running_mean")
+    ]
+    return float(torch.cat(shifts).mean()) if shifts else 0.0
+
+
+def often(passes: int) -> str:
+    """How often a summary was called, in words.
+
+    >>> often(0), often(1), often(5)
+    ('as loaded', 'after one summary', 'after 5 summaries')
+    """
+    if passes == 0:
+        return "as loaded"
+    return "after one summary" if passes == 1 else f"after {passes} summaries"
+
+
+def side_effect_table(rows: Sequence[SideEffect]) -> pd.DataFrame:
+    """The rows for people, one line each: columns summaries, noise, accuracy, right, images, moved."""
+    return pd.DataFrame(
+        [
+            {
+                "summaries": row.passes,
+                "noise": row.seed,
+                "accuracy": row.accuracy.value,
+                "right": row.correct,
+                "images": row.total,
+                "moved": row.moved,
+            }
+            for row in rows
+        ]
+    )
 
 
 def describe_side_effect(rows: Sequence[SideEffect]) -> str:
@@ -143,22 +206,43 @@ def describe_side_effect(rows: Sequence[SideEffect]) -> str:
     tried = [row for row in rows if row.passes]
     if before is None or not tried:
         return ""
-    least = min(row.passes for row in tried)
-    first = [row.accuracy.value for row in tried if row.passes == least]
-    often = "once" if least == 1 else f"{least} times"
-    said = (
-        f"As loaded the network gets {before.accuracy.value:.2%} right; after torchsummary ran it {often} in train "
-        f"mode {_span(first)}"
+    least, most = min(row.passes for row in tried), max(row.passes for row in tried)
+    parts = [
+        f"{often(passes)} {_span([row.accuracy.value for row in tried if row.passes == passes])}"
+        for passes in sorted({least, most})
+    ]
+    said = f"As loaded it gets **{before.accuracy.value:.2%}** right, {', '.join(parts)}."
+    worst = min(tried, key=lambda row: row.correct)
+    lost = before.correct - worst.correct
+    if lost <= 0:
+        return f"{said} Here that costs nothing: no copy gets fewer right."
+    return f"{said} At worst that is {lost:,} fewer of {before.total:,} images, for having looked at a table."
+
+
+def why(rows: Sequence[SideEffect]) -> str:
+    """Why the accuracy is another one, with how far BatchNorm moved; empty where it did not."""
+    tried = [row for row in rows if row.passes and row.moved]
+    if not tried:
+        return ""
+    least, most = min(row.passes for row in tried), max(row.passes for row in tried)
+    shifts = [
+        f"{often(passes)} they are {_shift([row.moved for row in tried if row.passes == passes])} away"
+        for passes in sorted({least, most})
+    ]
+    return (
+        "In train mode each forward pass moves BatchNorm's running means and variances a tenth of the way to those of "
+        f"the batch, and this batch is noise. Of the means, {', '.join(shifts)} from where they were, in standard "
+        "deviations, on average over all channels. No weight has changed."
     )
-    most = max(row.passes for row in tried)
-    if most > least:
-        said += f", after {most} times {_span([row.accuracy.value for row in tried if row.passes == most])}"
-    return f"{said}."
+
+
+def _shift(values: Sequence[float]) -> str:
+    return f"{sum(values) / len(values):.2f}"
 
 
 def _span(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
-    return f"{low:.2%}" if f"{low:.2%}" == f"{high:.2%}" else f"{low:.2%} to {high:.2%}"
+    return f"**{low:.2%}**" if f"{low:.2%}" == f"{high:.2%}" else f"**{low:.2%} to {high:.2%}**"
 
 
 # --- Where its count goes wrong ---------------------------------------------------------------------------

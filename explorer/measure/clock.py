@@ -4,8 +4,10 @@ import ctypes
 import os
 import statistics
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,13 @@ from torch import Tensor, nn
 from explorer.measure.devices import device_of
 from explorer.work.quiet import quiet
 
-BUSY = 0.1  # share of the machine that others may use before a clock reading is thrown away
+BUSY = 0.05
+"""Share of the machine that others may use before a clock reading is thrown away: of two cores a tenth of one.
+
+A load of 15% of a core makes a network on both look 11% slower.
+"""
 PATIENCE = 5
-BLOCK = 0.25  # seconds; /proc/stat counts hundredths, so a shorter interval says little
+BLOCK = 0.5  # seconds; /proc/stat counts hundredths, so a shorter interval says little
 
 
 def keep_freed_memory() -> None:
@@ -48,8 +54,8 @@ class Latency:
         batch: images in the batch.
         repeats: timed passes.
         threads: CPU threads torch may use.
-        others: share of the machine's CPU time, 0 to 1, that other processes used meanwhile;
-            None where the system does not tell.
+        others: share of the machine's CPU time, 0 to 1, that others used meanwhile; None where the
+            system does not tell.
     """
 
     median: float | None
@@ -74,9 +80,10 @@ def latencies(
 
     The networks take turns within each round, and every other round in reverse order, so that a
     machine that slows down slows all of them; two rounds warm up and are not counted. Rounds come in
-    blocks of a quarter of a second or more, until there are ``repeats`` of them. A block in which other
-    processes used over a tenth of the machine is thrown away; after ``patience`` of them there is no
-    figure, only how busy the machine was. In a server's worker the pages hold still during a block.
+    blocks of half a second or more, until there are ``repeats`` of them. A block in which others, other
+    processes or other threads of this one, used more than ``BUSY`` of the machine is thrown away; after
+    ``patience`` of them there is no figure, only how busy the machine was. In a server's worker the pages
+    hold still during a block.
     """
     keep_freed_memory()
     device = device_of(models[0])
@@ -140,11 +147,24 @@ def _finish(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-Ticks = tuple[float, float, float]
-"""Clock ticks of all processors so far: (all, busy, this process's)."""
+@dataclass(frozen=True)
+class CpuTime:
+    """Clock ticks so far, of all processors together.
+
+    Attributes:
+        whole: that have passed.
+        busy: in which a processor was at work.
+        process: in which it worked for this process.
+        threads: of those, for each other thread of Python in this process, by its number in the system.
+    """
+
+    whole: float
+    busy: float
+    process: float
+    threads: Mapping[int, float]
 
 
-def cpu_time() -> Ticks | None:
+def cpu_time() -> CpuTime | None:
     """The ticks so far; None without /proc/stat."""
     try:
         fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:]
@@ -155,12 +175,32 @@ def cpu_time() -> Ticks | None:
     # or every machine would look disturbed by the very passes that are measured.
     process = time.process_time() * os.sysconf("SC_CLK_TCK")
     idle, waiting_for_disk = ticks[3], ticks[4]
-    return sum(ticks), sum(ticks) - idle - waiting_for_disk, process
+    return CpuTime(sum(ticks), sum(ticks) - idle - waiting_for_disk, process, _other_threads())
 
 
-def others_between(before: Ticks | None, after: Ticks | None) -> float | None:
-    """Share of the machine's CPU time, 0 to 1, that other processes used; None if it cannot be told."""
-    if before is None or after is None or after[0] == before[0]:
+def _other_threads() -> dict[int, float]:
+    """The ticks of each thread of Python but the calling one.
+
+    The threads with which torch computes are none of Python's, so they count as part of what is measured.
+    """
+    found = {}
+    for number in {each.native_id for each in threading.enumerate()} - {threading.get_native_id(), None}:
+        with suppress(OSError):  # it has ended meanwhile
+            # The name of a thread stands in brackets and may hold anything, brackets too.
+            after_name = Path(f"/proc/self/task/{number}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+            user, system = after_name.split()[11:13]
+            found[int(number or 0)] = float(user) + float(system)
+    return found
+
+
+def others_between(before: CpuTime | None, after: CpuTime | None) -> float | None:
+    """Share of the machine's CPU time, 0 to 1, that others used; None if it cannot be told.
+
+    Others are other processes, and threads of this one other than the calling one: a page's script, another run.
+    """
+    if before is None or after is None or after.whole == before.whole:
         return None
-    whole, busy, process = (b - a for a, b in zip(before, after, strict=True))
-    return max(0.0, (busy - process) / whole)  # below 0 where the two clocks tick apart
+    beside = sum(ticks - before.threads.get(number, 0.0) for number, ticks in after.threads.items())
+    used = after.process - before.process - beside
+    # Below 0 where the two clocks tick apart.
+    return max(0.0, (after.busy - before.busy - used) / (after.whole - before.whole))

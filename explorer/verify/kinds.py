@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.architecture import torchsummary
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
 from explorer.distillation import grid, study, unseen
@@ -145,6 +146,12 @@ def _cell(row: sensitivity.Cell, at: At) -> sensitivity.Cell:
     return again
 
 
+def _side_effect(row: torchsummary.SideEffect, at: At) -> torchsummary.SideEffect:
+    settings = torchsummary.settings_of(at.stored.rows)
+    again: torchsummary.SideEffect = _one(torchsummary.SIDE_EFFECT, at, settings, row)
+    return again
+
+
 def _form(row: Form, at: At) -> Form:
     images = _images(at).select(slice(at.stored.images))
     # One pass on the clock, whose reading is not used.
@@ -268,6 +275,14 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         _cell,
         lambda row: f"{row.layer} at {row.ratio:.0%}",
         ("total", "weights"),
+        _apart,
+        lambda row: row.total,
+    ),
+    torchsummary.KIND: Recomputed(
+        torchsummary.SideEffect,
+        _side_effect,
+        lambda row: torchsummary.often(row.passes),
+        ("total",),
         _apart,
         lambda row: row.total,
     ),

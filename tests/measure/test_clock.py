@@ -1,3 +1,4 @@
+import threading
 import time
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.measure import clock
+from explorer.measure.clock import CpuTime
 from explorer.networks import StudentNet, StudentSpec
 
 
@@ -58,7 +60,51 @@ def test_disturbed_rounds_are_thrown_away_and_taken_again(monkeypatch: pytest.Mo
     assert (reading.busy, reading.repeats, reading.others) == (False, 2, 0.02)
 
 
+def test_a_light_load_elsewhere_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that takes 15% of one of two cores makes a network on both look a tenth slower."""
+    monkeypatch.setattr(clock, "others_between", lambda *_: 0.15 / 2)
+    monkeypatch.setattr(clock, "BLOCK", 0.001)
+    (reading,) = clock.latencies((tiny(),), torch.zeros(1, 3, 64, 64), repeats=2, patience=2)
+    assert reading.busy
+
+
+def ticks(whole: float, busy: float, process: float, **threads: float) -> CpuTime:
+    return CpuTime(whole, busy, process, {int(name[1:]): used for name, used in threads.items()})
+
+
 def test_the_share_of_others_is_what_this_process_did_not_use() -> None:
-    assert clock.others_between((100, 50, 10), (200, 110, 40)) == pytest.approx(0.3)
-    assert clock.others_between((100, 50, 10), (200, 80, 60)) == 0
-    assert clock.others_between(None, (1, 1, 1)) is None
+    before = ticks(100, 50, 10)
+    assert clock.others_between(before, ticks(200, 110, 40)) == pytest.approx(0.3)
+    assert clock.others_between(before, ticks(200, 80, 60)) == 0
+    assert clock.others_between(None, ticks(1, 1, 1)) is None
+
+
+def test_other_threads_of_this_process_are_others() -> None:
+    before = ticks(100, 50, 10, t7=4, t8=1)
+    # One went on, one has ended, one has begun.
+    after = ticks(200, 120, 80, t7=24, t9=10)
+    assert clock.others_between(before, after) == pytest.approx((20 + 10) / 100)
+
+
+def test_what_another_thread_of_this_process_uses_is_told_apart_from_what_the_caller_uses() -> None:
+    ended, numbers = threading.Event(), []
+
+    def spin() -> None:
+        numbers.append(threading.get_native_id())
+        while not ended.is_set():
+            sum(range(1000))
+
+    thread = threading.Thread(target=spin)
+    before = clock.cpu_time()
+    thread.start()
+    try:
+        while (after := clock.cpu_time()) and after.threads.get(numbers[0] if numbers else 0, 0) < 3:
+            time.sleep(0.01)
+    finally:
+        ended.set()
+        thread.join()
+    if before is None or after is None:
+        pytest.skip("this system does not tell")
+    assert numbers[0] not in before.threads
+    assert threading.get_native_id() not in after.threads
+    assert clock.others_between(before, after) * (after.whole - before.whole) >= 2

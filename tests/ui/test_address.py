@@ -86,6 +86,7 @@ HEAD = ("images_of", "validation_images", "training_images", "side")
 # bundled images one teacher.
 ELSEWHERE = {
     ("architecture", "drawn_by"),
+    ("architecture", "summarised"),  # of another part of its tab: tests/architecture/test_page_summary.py
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
     (EVERYWHERE, "predict"),
     ("start", "shown"),  # tests/start/test_page_figures.py
