@@ -1,7 +1,7 @@
 """Coupled channels: every slice of every tensor that goes with a channel of a group, and how they hang together."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -128,6 +128,25 @@ def slice_table(slices: list[Slice]) -> pd.DataFrame:
 def by_title(model: nn.Module) -> dict[str, ChannelGroup]:
     """The groups of a network by their titles, from input to output."""
     return {group.title: group for group in removable_groups(model)}
+
+
+_ALONG: Mapping[str, str] = {
+    "BatchNorm": "its BatchNorm entry",
+    "LayerNorm": "its LayerNorm entry",
+    "PReLU": "its PReLU slope",
+    "depthwise filter": "the depthwise filter that reads it",
+    "input channel": "an input channel of every layer after it",
+}
+
+
+def goes_along(model: nn.Module) -> str:
+    """In a sentence, what has to go with a channel of this network, whichever it is; empty if nothing has to."""
+    roles = {member.role for group in removable_groups(model) for member in group.members}
+    *parts, last = [said for role, said in _ALONG.items() if role in roles] or [""]
+    if not last:
+        return ""
+    listed = f"{', '.join(parts)} and {last}" if parts else last
+    return f"A channel cannot be removed alone: with it {'go' if parts else 'goes'} {listed}."
 
 
 def longest(model: nn.Module) -> int:

@@ -21,14 +21,11 @@ MAP = "channel_map"
 
 def main(selection: PruningSelection) -> None:
     """The channels of a group as a map, the chosen one's chain, and the count."""
-    st.markdown(
-        "A channel cannot be removed alone: its BatchNorm entry goes with it, the depthwise filter that reads it, "
-        "and an input channel of every layer after it. **Click a channel.**"
-    )
-    widths, longest = ui.kept(partial(_groups, selection.keyed))
+    widths, longest, along = ui.kept(partial(_groups, selection.keyed))
     if not widths:
         st.info("No channel of this network can go alone.", icon=":material/link:")
         return
+    st.markdown(f"{along} **Click a channel.**".lstrip())
     if longest is not None and not ui.predict(_question(selection, longest)):
         return
     left, right = st.columns([2, 1], gap="large")
@@ -101,11 +98,12 @@ def _question(selection: PruningSelection, group: str) -> Question:
     )
 
 
-def _groups(network: Keyed[nn.Module]) -> tuple[dict[str, int], str | None]:
-    """How many channels each group has, by its title, and the group to open with."""
+def _groups(network: Keyed[nn.Module]) -> tuple[dict[str, int], str | None, str]:
+    """How many channels each group has, by its title, the group to open with, and what goes with any channel."""
     titles = coupling.by_title(network.value)
     longest = tuple(titles)[coupling.longest(network.value)] if titles else None
-    return {title: group.width for title, group in titles.items()}, longest
+    widths = {title: group.width for title, group in titles.items()}
+    return widths, longest, coupling.goes_along(network.value)
 
 
 def _strengths(network: Keyed[nn.Module], title: str) -> tuple[pd.DataFrame, int]:

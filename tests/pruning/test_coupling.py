@@ -56,6 +56,22 @@ def test_the_slices_are_what_removing_the_channels_takes(name: str, chosen: tupl
             assert both or each.params == len(chosen) * math.prod(each.shape)
 
 
+def test_what_goes_along_is_said_of_this_network() -> None:
+    said = coupling.goes_along(load("student-60k"))
+    assert said == (
+        "A channel cannot be removed alone: with it go its BatchNorm entry, the depthwise filter that reads it and an "
+        "input channel of every layer after it."
+    )
+    resnet = coupling.goes_along(BUILDS["resnet18"]())
+    assert "depthwise" not in resnet
+    assert resnet.endswith("with it go its BatchNorm entry and an input channel of every layer after it.")
+    plain = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.Flatten(), nn.LazyLinear(2)
+    ).eval()
+    plain(torch.zeros(1, 3, 8, 8))
+    assert coupling.goes_along(plain).endswith("with it goes an input channel of every layer after it.")
+
+
 def test_a_pointwise_channel_takes_the_next_depthwise_filter_along() -> None:
     model = load("student-60k")
     group = coupling.by_title(model)["layer1.3"]
