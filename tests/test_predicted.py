@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.ui.address import EVERYTHING, PREDICTED
 from tests.app import arrive, charts, guess, said
 
-EVIDENCE = {"distillation_tab": "Does it help?", "help": "Evidence"}
+EVIDENCE = {"distillation_tab": "Does it help?", "help": "When it helps"}
 INSIDE, SMALL = {"pruning_tab": "Look inside"}, {"checkpoint": "student-60k-kd", "images": "100"}
 WHY = {"distillation_tab": "Why it works"}
 

@@ -153,7 +153,7 @@ async def opening(address: str, page: str, visitors: int = CLASS, seed: int = 0)
     return times
 
 
-TRAINING = "distillation_tab=Does+it+help%3F&epochs=20&seconds=300"
+TRAINING = "distillation_tab=Does+it+help%3F&help=Distil+it+now&epochs=20&seconds=300"
 """The distillation page, set to train for as long as it allows."""
 
 

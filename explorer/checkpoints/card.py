@@ -93,7 +93,8 @@ class Card:
 def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
     """The cards for people, one row each.
 
-    Columns network, test accuracy, parameters, 95% interval (Wilson), trained with.
+    Columns network, test accuracy, parameters, 95% interval (Wilson), trained with, epochs (None where the card
+    does not say), validation accuracy.
     """
     rows = []
     for entry in cards:
@@ -109,6 +110,8 @@ def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
                 f"T {taught['temperature']:g}"
                 if taught
                 else "labels alone",
+                "epochs": entry.recipe.get("epochs"),
+                "validation accuracy": entry.validation_accuracy,
             }
         )
     return pd.DataFrame(rows)

@@ -252,7 +252,12 @@ def grid_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     numbers = base.mark_text(dy={"expr": "-0.01 * height - 5"}, fontWeight="bold").encode(
         text=alt.Text("shown:N"), color=ink
     )
-    spreads = base.mark_text(dy={"expr": "0.01 * height + 7"}).encode(text=alt.Text("spread:N"), color=ink)
+    # Where cells are narrow in two lines: on a phone the words of one would run into the next one's.
+    spreads = (
+        base.transform_calculate(lines="width < 450 ? replace(datum.spread, ' to ', ' to\\n') : datum.spread")
+        .mark_text(dy={"expr": "0.01 * height + (width < 450 ? 4 : 7)"}, lineBreak="\n")
+        .encode(text=alt.Text("lines:N"), color=ink)
+    )
     return alt.layer(cells, numbers, spreads).properties(height=400)
 
 
@@ -331,7 +336,7 @@ def gain_intervals(
 
     Args:
         rows: columns change, low, high (NaN where there is no interval), tells (whether one can tell it from 0),
-            and the two that are named.
+            and the two that are named; with image_low and image_high a second interval, drawn thin.
         across: the column of the steps, which come in the order of the rows.
         series: the column that tells the points of a step apart.
         titles: of the steps, of the change, of the series.
@@ -357,9 +362,13 @@ def gain_intervals(
         ],
     )
     # Not read aloud: the points say the same, and where no interval is drawn there would be nothing to read.
-    intervals = base.mark_rule(strokeWidth=2, aria=False).encode(
-        y=alt.Y("low:Q", title=titles[1]), y2=alt.Y2("high:Q")
-    )
+    intervals = [
+        base.mark_rule(strokeWidth=width, aria=False).encode(
+            y=alt.Y(f"{low}:Q", title=titles[1]), y2=alt.Y2(f"{high}:Q")
+        )
+        for low, high, width in (("low", "high", 3), ("image_low", "image_high", 1))
+        if low in rows
+    ]
     # Hollow where one cannot tell, so that it is not only read off the line of 0.
     points = base.mark_point(size=70, strokeWidth=2).encode(
         y=alt.Y("change:Q"),
@@ -367,4 +376,4 @@ def gain_intervals(
         fillOpacity=alt.condition("datum.tells", alt.value(1), alt.value(0)),
     )
     zero = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(strokeDash=[6, 4], color=palette.DENSE)
-    return alt.layer(zero.encode(y=alt.Y("change:Q")), intervals, points).properties(height=340)
+    return alt.layer(zero.encode(y=alt.Y("change:Q")), *intervals, points).properties(height=340)

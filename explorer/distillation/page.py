@@ -7,7 +7,15 @@ from functools import partial
 import streamlit as st
 
 from explorer import places, ui
-from explorer.distillation import page_bugs, page_evidence, page_live, page_loss, page_soften, page_unseen
+from explorer.distillation import (
+    page_bugs,
+    page_evidence,
+    page_live,
+    page_loss,
+    page_soften,
+    page_unseen,
+    page_when,
+)
 from explorer.distillation.page_controls import Places, choose
 from explorer.distillation.selection import DistillationSelection
 from explorer.ui import address
@@ -39,10 +47,17 @@ WHY = {
     "Spot the bug": Part(page_bugs.show_mistakes, frozenset({"teacher", "student", "alpha", "temperature"})),
 }
 HELP = {
+    "When it helps": Part(page_when.show_when, frozenset()),
+    "Whose mistakes": Part(page_when.show_whose, frozenset()),
+    "Alpha and T": Part(page_evidence.show_grid, frozenset()),
     "Distil it now": Part(page_live.show_live_training, frozenset({"teacher", "alpha", "temperature"})),
-    "Evidence": Part(page_evidence.show_evidence, frozenset()),
     "Calibration": Part(page_evidence.show_calibration, frozenset({"teacher", "student"})),
 }
+WIDTH = 6.8
+WIDTHS = {"student": 1.7, "alpha": 1.3, "temperature": 0.9}
+"""Of the columns of the controls, of ``WIDTH`` together with the choice."""
+USES_COLUMN = {"teacher": "student"}
+"""The teacher's control is above the student's: it is drawn only where there are several."""
 
 
 def main() -> None:
@@ -70,16 +85,16 @@ def _show_one_of(key: str, label: str, parts: dict[str, Part]) -> None:
     """One of several things that a tab can show, and beside the choice the controls that it depends on."""
     workspace = ui.workspace()
     alone = not workspace.students_of(address.value("teacher", options=workspace.teachers))
-    row = st.columns([2.2, 2, 1.6, 1], gap="medium", vertical_alignment="bottom")
-    name = address.choice(
-        key,
-        label,
-        tuple(name for name, part in parts.items() if not (alone and part.needs_a_student)),
-        draw=row[0].segmented_control,
-        required=True,
+    names = tuple(name for name, part in parts.items() if not (alone and part.needs_a_student))
+    # The choice has the width that the controls of what is chosen leave it.
+    uses = {USES_COLUMN.get(use, use) for use in parts[address.peek(key, options=names)].uses}
+    widths = {use: width for use, width in WIDTHS.items() if use in uses}
+    row = st.columns(
+        [WIDTH - sum(widths.values()), *widths.values()], gap="medium", vertical_alignment="bottom"
     )
-    columns = {"teacher": row[1], "student": row[1], "alpha": row[2], "temperature": row[3]}
-    parts[name].show(choose(Places(**{use: columns[use] for use in parts[name].uses})))
+    columns = dict(zip(widths, row[1:], strict=True))
+    name = address.choice(key, label, names, draw=row[0].segmented_control, required=True)
+    parts[name].show(choose(Places(**{use: columns[USES_COLUMN.get(use, use)] for use in parts[name].uses})))
 
 
 main()

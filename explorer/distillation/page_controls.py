@@ -164,7 +164,7 @@ def _student(teacher: str, at: Any) -> str:
         draw=at.selectbox,
         default=default,
         format_func=_titles(students),
-        help="Of those that ship, the cards are under Evidence.",
+        help="Of those that ship, the cards are under Does it help?",
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from explorer import ui
 from explorer.classroom import Question
 from explorer.data import BUNDLED
-from explorer.distillation import asked, charts, grid, knowledge, page_when, soften
+from explorer.distillation import asked, charts, grid, knowledge, soften
 from explorer.distillation.calibration import CALIBRATION_BINS, Calibration, calibrate
 from explorer.distillation.selection import DistillationSelection, JudgedImages
 from explorer.networks import describe
@@ -71,16 +71,16 @@ def _show_pair_examples(selection: DistillationSelection, rows: pd.DataFrame) ->
     )
 
 
-def show_evidence(_: DistillationSelection) -> None:
-    """The grid, when distillation helps, whose mistakes, the cards: of what ships."""
+def show_grid(_: DistillationSelection) -> None:
+    """Students trained over alpha and T, with the teacher that ships."""
     shipped = ui.shipped()
     stored = shipped.find_rows("grid", grid.GridResult, shipped.teachers[0], "validation")
-    if stored is not None:
+    if stored is None:
+        st.info(
+            "Nobody has trained students over alpha and T with this teacher yet: python -m explorer grid."
+        )
+    else:
         _show_grid(stored.rows)
-    page_when.show_when()
-    page_when.show_whose()
-    st.header("The shipped networks")
-    ui.networks_table()
 
 
 def _grid(results: Sequence[grid.GridResult]) -> tuple[pd.DataFrame, str]:

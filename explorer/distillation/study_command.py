@@ -86,7 +86,7 @@ def _study(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([row.to_dict() for row in asked], indent=2))
     elif asked:
-        print(gains.summarise(asked).to_string(index=False))
+        print(gains.summarise(gains.pairs_of(asked)).to_string(index=False))
     return 0
 
 

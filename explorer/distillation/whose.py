@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
-from explorer.distillation.gains import LEVEL
-from explorer.distillation.study import FAMILY
+from explorer.distillation.gains import LEVEL, Pair, t_interval
+from explorer.distillation.study import parameters_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,14 +45,14 @@ class PairOfTwins:
 
 
 def control_for(student: str, correct: Mapping[str, int], teacher: int) -> str:
-    """The control of a student: of the family's others with labels alone the one nearest to the teacher.
+    """The control of a student: of the other networks that nobody taught the one nearest to the teacher.
 
     Args:
-        student: its name in the family.
-        correct: right answers of the family's networks with labels alone.
+        student: its name.
+        correct: right answers of the networks that were trained with labels alone.
         teacher: the teacher's right answers on the same images.
     """
-    others = [name for name in FAMILY if name != student and name in correct]
+    others = [name for name in correct if name != student]
     return min(others, key=lambda name: abs(correct[name] - teacher))
 
 
@@ -140,14 +140,75 @@ def whose_verdict(rows: pd.DataFrame, kind: str) -> str:
         if len(further):
             text = f"Beyond the control they are **{words}** at {_listed(further)}"
             parts.append(
-                f"{text}: {'the teacher passes errors of its own on' if sign > 0 else 'the errors part'}."
+                f"{text}: {'as if the teacher passed errors of its own on' if sign > 0 else 'the errors part'}."
             )
     still = len(teacher) - sum(len(_moved(teacher, sign)) for sign in (1, -1))
     if still:
         parts.append(f"At {still} of {len(teacher)} students one cannot tell whether the share changes.")
     if not len(_moved(beyond, 1)) and not len(_moved(beyond, -1)):
-        parts.append("Nowhere does the share move further than the control's.")
+        parts.append("Nowhere can one tell that the share moves further than the control's.")
+    else:
+        parts.append(
+            f"Of {len(beyond)} such intervals about {0.05 * len(beyond):.1g} would leave out 0 by chance alone."
+        )
     return " ".join(parts)
+
+
+def shared_over_seeds(
+    pairs: Sequence[Pair], teacher: npt.NDArray[np.bool_], controls: Mapping[str, npt.NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """The same of a study, where each student was trained from several seeds: errors on the same images.
+
+    A study keeps of each image whether it was right, not which class was named instead.
+
+    Args:
+        pairs: of the study, judged on the same images as the others.
+        teacher: of each image whether it was right: (N,).
+        controls: the same of each student's control, by the student's name.
+
+    Returns:
+        Columns student, parameters, images, seeds, teacher and control (change of the share that is shared with
+        each, mean over the seeds, in points), change (the teacher's less the control's), low and high (t interval
+        over the seeds; NaN for a single one).
+    """
+    groups: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for pair in pairs:
+        moved = [
+            100 * ((~pair.distilled & ~other).sum() / (~pair.distilled).sum())
+            - 100 * ((~pair.labels_alone & ~other).sum() / (~pair.labels_alone).sum())
+            for other in (teacher, controls[pair.student])
+        ]
+        groups.setdefault((pair.student, pair.images), []).append((moved[0], moved[1]))
+    rows = []
+    for (student, images), some in groups.items():
+        by_teacher, by_control = np.array(some).T
+        beyond = by_teacher - by_control
+        means = (by_teacher.mean(), by_control.mean(), beyond.mean())
+        rows.append((student, parameters_of(student), images, len(some), *means, *t_interval(beyond)))
+    columns = ["student", "parameters", "images", "seeds", "teacher", "control", "change", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["images", "parameters"], ignore_index=True)
+
+
+def seeds_verdict(rows: pd.DataFrame) -> str:
+    """Sentences: where the share of errors that are the teacher's moves further than the control's, over seeds."""
+    several = rows[rows["seeds"] > 1]
+    more, less = several[several["low"] > 0], several[several["high"] < 0]
+    parts = [
+        f"**{words}** of the errors become the teacher's, beyond the control: {_by_images(some)}."
+        for words, some in (("More", more), ("Less", less))
+        if len(some)
+    ]
+    unsure = len(several) - len(more) - len(less)
+    if unsure:
+        parts.append(f"In {unsure} of {len(several)} cells of several seeds one cannot tell.")
+    single = rows[rows["seeds"] == 1]
+    if len(single):
+        parts.append(f"Of one seed, which tells nothing of others: {_by_images(single)}.")
+    return " ".join(parts)
+
+
+def _by_images(rows: pd.DataFrame) -> str:
+    return "; ".join(f"{_listed(some)} with {images:,} images" for images, some in rows.groupby("images"))
 
 
 def _moved(rows: pd.DataFrame, sign: int) -> pd.DataFrame:

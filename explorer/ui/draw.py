@@ -98,6 +98,7 @@ def networks_table() -> None:
         hide_index=True,
         column_config={
             "test accuracy": st.column_config.NumberColumn(format="percent"),
+            "validation accuracy": st.column_config.NumberColumn(format="percent"),
             "parameters": st.column_config.NumberColumn(format="localized"),
         },
     )

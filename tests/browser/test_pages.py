@@ -213,7 +213,7 @@ def _stop(visit: Visit) -> None:
 
 
 def test_heavy_work_waits_in_a_queue_that_can_be_seen(visit: Visit, browser: Browser) -> None:
-    place = "distillation?distillation_tab=Does+it+help%3F&epochs=20&seconds=90"
+    place = "distillation?distillation_tab=Does+it+help%3F&help=Distil+it+now&epochs=20&seconds=90"
     visit.open(place)
     context = browser.new_context()
     second = Visit(context.new_page(), visit.address)

@@ -9,6 +9,6 @@ PLACES = {
     },
     **{
         name: {"distillation_tab": "Does it help?", "help": name}
-        for name in ("Distil it now", "Evidence", "Calibration")
+        for name in ("When it helps", "Whose mistakes", "Alpha and T", "Distil it now", "Calibration")
     },
 }

@@ -105,7 +105,10 @@ def test_the_grid_has_t_across_alpha_up_and_the_difference_in_its_colour() -> No
     spec = spec_of(charts.grid_map(rows))
     cells, numbers, spreads = spec["layer"]
     assert fields(cells) == {"x": "temperature", "y": "alpha", "color": "difference"}
-    assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "spread")
+    assert (fields(numbers)["text"], fields(spreads)["text"]) == ("shown", "lines")
+    (narrow,) = spreads["transform"]
+    assert narrow["calculate"].startswith("width < 450 ? replace(datum.spread, ' to ', ' to\\n')")
+    assert spreads["mark"]["lineBreak"] == "\n"
     assert cells["encoding"]["y"]["sort"] == "descending"
     assert colors(cells) == {"domain": [-2.0, 0, 2.0], "range": [*palette.CHANGE]}
     drawn = data_of(spec, cells)
@@ -165,3 +168,16 @@ def test_gains_stand_with_their_intervals_side_by_side_over_the_steps_and_the_li
     assert colors(points) == {"domain": ["500", "2,000"], "range": ["#111111", "#222222"]}
     assert intervals["encoding"]["y"]["title"] == "Gain"
     assert data_of(spec, points)[2]["low"] is None, "one seed has no interval"
+
+
+def test_a_second_interval_is_drawn_thin_where_there_is_one() -> None:
+    rows = rows_of(size=["1"], set=["2"], change=[1.0], low=[0.5], high=[1.5], tells=[True])
+    titles = ("Parameters", "Gain", "Images")
+
+    def intervals(drawn: pd.DataFrame) -> list[tuple[str, int]]:
+        figure = charts.gain_intervals(drawn, "size", "set", titles=titles, colors={"2": "#111111"})
+        rules = [layer for layer in spec_of(figure)["layer"] if layer["mark"]["type"] == "rule"][1:]
+        return [(fields(each)["y"], each["mark"]["strokeWidth"]) for each in rules]
+
+    assert intervals(rows) == [("low", 3)]
+    assert intervals(rows.assign(image_low=[0.9], image_high=[1.1])) == [("low", 3), ("image_low", 1)]

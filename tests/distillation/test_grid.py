@@ -133,7 +133,7 @@ def test_a_grid_that_was_run_is_shown_with_its_spread_and_its_reference(
         "find_rows",
         lambda self, kind, *rest: stored if kind == "grid" else real(self, kind, *rest),
     )
-    app = arrive("distillation", **PLACES["Evidence"])
+    app = arrive("distillation", **PLACES["Alpha and T"])
     assert any("Students trained over alpha and T" in title.value for title in app.header)
     chart = app.get("vega_lite_chart")[0].proto
     assert "labels alone" in chart.spec

@@ -402,10 +402,10 @@ def test_the_calibration_is_that_of_the_student_its_twin_and_the_teacher(
 
 
 def test_the_grid_shows_the_stored_trainings_by_alpha_and_t() -> None:
-    grid = charts(opened(FIRST, "Evidence"))[0]
+    grid = charts(opened(FIRST, "Alpha and T"))[0]
     assert layers(grid) == [
         {"x": "temperature", "y": "alpha", shown: column}
-        for shown, column in (("color", "difference"), ("text", "shown"), ("text", "spread"))
+        for shown, column in (("color", "difference"), ("text", "shown"), ("text", "lines"))
     ]
     assert len(chart_rows(grid)) == 25
 

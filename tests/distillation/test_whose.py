@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 
 from explorer.data import ImageSet
-from explorer.distillation import study, whose
+from explorer.distillation import gains, whose
 from tests.stored import stored_logits
 
 
@@ -64,11 +64,11 @@ def test_the_interval_is_scipys_bootstrap_over_all_images(validation: ImageSet) 
     assert (row["low"], row["high"]) == pytest.approx(tuple(expected), abs=1.0)
 
 
-def test_the_control_is_another_size_and_the_nearest_to_the_teacher() -> None:
-    correct = dict(zip(study.FAMILY, (80, 85, 88, 96, 91), strict=True))
-    assert whose.control_for("student-5k", correct, 92) == "report"
-    assert whose.control_for("report", correct, 93) == "student-60k"
-    assert whose.control_for("report", correct, 86) == "student-10k"
+def test_the_control_is_another_network_that_nobody_taught_and_the_nearest_to_the_teacher() -> None:
+    correct = {"student-5k": 80, "student-10k": 85, "student-60k": 96, "residual": 93, "report": 91}
+    assert whose.control_for("student-5k", correct, 92) == "residual"
+    assert whose.control_for("residual", correct, 92) == "report", "no network is its own control"
+    assert whose.control_for("report", correct, 97) == "student-60k"
 
 
 def table(**intervals: tuple[float, float, float]) -> pd.DataFrame:
@@ -92,14 +92,17 @@ def table(**intervals: tuple[float, float, float]) -> pd.DataFrame:
         (
             (1, 3, 5),
             (1, 2, 3),
-            ["**more** of the errors are the teacher's at 98,918 (+3.0)", "passes errors of its"],
+            [
+                "**more** of the errors are the teacher's at 98,918 (+3.0)",
+                "passed errors of its own on. Of 1 such intervals about 0.05 would",
+            ],
             "less",
         ),
         (
             (1, 3, 5),
             (-1, 2, 3),
-            ["(+3.0)", "Nowhere does the share move further than the control's."],
-            "passes",
+            ["(+3.0)", "Nowhere can one tell that the share moves further than the control's."],
+            "passed",
         ),
         (
             (-5, -3, -1),
@@ -129,3 +132,41 @@ def test_no_errors_shared_by_anybody_is_no_crash() -> None:
     assert not (rows["low"] > 0).any()
     assert not (rows["high"] < 0).any()
     assert np.isfinite(rows["change"]).all()
+
+
+def hits(*right: int) -> np.ndarray:
+    return np.array(right, bool)
+
+
+def test_over_seeds_the_share_with_the_teacher_is_taken_less_the_controls() -> None:
+    teacher, control = hits(0, 0, 1, 1, 1, 1), hits(1, 0, 0, 1, 1, 1)
+
+    def trained(seed: int, plain: np.ndarray, taught: np.ndarray, images: int = 500) -> gains.Pair:
+        return gains.Pair("report", images, "training", seed, plain, taught, "images")
+
+    pairs = [
+        # Of its errors the teacher shares 1 of 2 and the control 1 of 2; distilled 2 of 2 and 1 of 2.
+        trained(1, hits(1, 0, 1, 0, 1, 1), hits(0, 0, 1, 1, 1, 1)),
+        # 0 of 2 and 1 of 2; distilled 1 of 1 and 0 of 1.
+        trained(2, hits(1, 1, 0, 0, 1, 1), hits(0, 1, 1, 1, 1, 1)),
+        trained(1, hits(1, 1, 1, 0, 1, 1), hits(1, 1, 0, 1, 1, 1), 2_000),
+    ]
+    rows = whose.shared_over_seeds(pairs, teacher, {"report": control, "student-5k": teacher})
+    first, second = rows.to_dict("records")
+    assert (first["images"], first["seeds"], first["parameters"]) == (500, 2, 98_918)
+    assert (first["teacher"], first["control"], first["change"]) == pytest.approx((75, -25, 100))
+    expected = stats.ttest_1samp([50.0, 150.0], 0).confidence_interval(0.95)
+    assert (first["low"], first["high"]) == pytest.approx(expected)
+    assert (second["seeds"], second["change"]) == (1, -100)
+    assert np.isnan(second["low"])
+
+
+def test_the_sentences_over_seeds_turn_with_the_intervals() -> None:
+    cells = [(500, 3, 1, 2, 3), (2_000, 3, -3, -2, -1), (10_000, 3, -1, 0, 1), (55_000, 1, np.nan, 9, np.nan)]
+    rows = pd.DataFrame(cells, columns=["images", "seeds", "low", "change", "high"]).assign(parameters=98_918)
+    text = whose.seeds_verdict(rows)
+    assert "**More** of the errors become the teacher's, beyond the control: 98,918 (+2.0) with 500" in text
+    assert "**Less** of the errors become the teacher's, beyond the control: 98,918 (-2.0) with 2,000" in text
+    assert "In 1 of 3 cells of several seeds one cannot tell." in text
+    assert "Of one seed, which tells nothing of others: 98,918 (+9.0) with 55,000 images." in text
+    assert "**" not in whose.seeds_verdict(rows[2:])

@@ -184,7 +184,12 @@ def test_the_distillation_lesson_runs_on_the_users_teacher_alone(users: Path) ->
     assert any("soft labels at T = 4" in alt for alt in alts(app))
     assert app.segmented_control(key="why").options == ["Dark knowledge"]
     app = opened("distillation", distillation_tab="Does it help?")
-    assert app.segmented_control(key="help").options == ["Distil it now", "Evidence"]
+    assert app.segmented_control(key="help").options == [
+        "When it helps",
+        "Whose mistakes",
+        "Alpha and T",
+        "Distil it now",
+    ]
     app = opened("distillation", distillation_tab="The class it never saw", left_out="soup")
     assert "Nobody has trained students without soup" in words(app)
 
