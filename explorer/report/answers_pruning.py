@@ -1,12 +1,26 @@
 """Questions 3-1 and 3-2: what pruning does to accuracy and to speed, from measured rows."""
 
-from explorer.pruning import forms as three_forms
-from explorer.pruning.forms import Form
-from explorer.pruning.reading import dense_accuracy
+from collections.abc import Sequence
+
+import pandas as pd
+
+from explorer.markup import escape_markup
+from explorer.pruning.forms import WHY, Form, describe_speed, form_table, told_apart
+from explorer.pruning.reading import at_chance, dense_accuracy
 from explorer.pruning.sweep import SweepRow, sweep_table
 from explorer.report import quoted
-from explorer.report.blocks import ChartBlock, ProseBlock, Provenance, ReportAnswer, TableBlock, VerdictBlock
-from explorer.report.subject import ReportSubject
+from explorer.report.blocks import (
+    Block,
+    ChartBlock,
+    ProseBlock,
+    ReportAnswer,
+    TableBlock,
+    VerdictBlock,
+)
+from explorer.report.subject import MeasuredForms, MeasuredSweep, ReportSubject
+
+POINTS = 1.0
+"""What a network may lose, in points of accuracy, and is still called as good."""
 
 NAMES = {
     "accuracy_low": "95% from",
@@ -18,7 +32,7 @@ NAMES = {
     "ms": "ms, median",
     "ms_low": "ms, 1st quartile",
     "ms_high": "ms, 3rd quartile",
-    "speed_up": "times faster",
+    "speed_up": "times as fast",
 }
 """Columns as people read them."""
 
@@ -28,51 +42,126 @@ def _unmeasured(number: str, what: str) -> ReportAnswer:
     return ReportAnswer(
         number,
         quoted.QUESTIONS[number],
-        (VerdictBlock(f"Not measured yet: run {what} in the pruning lesson.", holds=False),),
-        VerdictBlock("It can be held against a measurement once there is one.", holds=False),
-        Provenance("computed", "nothing yet."),
+        VerdictBlock(f"Not measured yet: run {what} in the pruning lesson."),
+        (),
+        (),
     )
 
 
 def answer_curve(subject: ReportSubject) -> ReportAnswer:
-    """Question 3-1: accuracy against the pruning ratio."""
-    if subject.sweep is None:
-        return _unmeasured("3-1", "a sweep of this network")
-    rows = subject.sweep.rows
-    table = sweep_table(rows)
-    recovered = any(row.recovery != "none" for row in rows)
-    columns = ["method", "ratio", *(["recovery"] if recovered else [])]
-    columns += ["accuracy", "accuracy_low", "accuracy_high", "nonzero", "parameters"]
-    dense = dense_accuracy(rows)
-    highest = {row.method: max(each.ratio for each in rows if each.method == row.method) for row in rows}
-    last = [row for row in rows if row.ratio == highest[row.method]]
-    text = "; ".join(f"{_named(row.title, row)}: {row.accuracy.value:.1%} at {row.ratio:.0%}" for row in last)
+    """Question 3-1: accuracy against the pruning ratio; the homework's curve, and a sweep of one's own beside it."""
+    curves = [
+        (name, measured)
+        for name, measured in (("3-1-homework", subject.curve), ("3-1-sweep", subject.sweep))
+        if measured is not None
+    ]
+    if not curves:
+        return _unmeasured("3-1", "the homework's curve of this network")
+    (_, first), *others = curves
+    title = escape_markup(subject.pruned.title)
+    answer = describe_curve(title, first)
+    support: list[Block] = [_figure(subject, curves[0][0], first)]
+    for name, own in others:
+        support += [ProseBlock(f"A sweep of your own beside it. {describe_curve(title, own)}")]
+        support += [_figure(subject, name, own)]
+    facts: dict[str, float] = {}
+    for _, measured in curves:
+        beside = "" if measured is first else f", {measured.noun}"
+        facts |= {f"accuracy, {_key(row)}{beside}": row.accuracy.value for row in measured.rows}
     return ReportAnswer(
         "3-1",
         quoted.QUESTIONS["3-1"],
-        (
-            ChartBlock(
-                "sweep",
-                table,
-                f"Top-1 accuracy of {subject.pruned.title} against the pruning ratio, a line per method.",
-                f"{subject.pruned.title}, {rows[0].total:,} images, "
-                f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95% intervals.",
-            ),
-            ProseBlock(
-                ("" if dense is None else f"Dense **{dense:.1%}**. ") + f"At the highest ratio, {text}."
-            ),
-            TableBlock(
-                table[columns].rename(columns=NAMES),
-                "Ratio means the share of all convolution and linear weights that is masked, or of each layer's "
-                "channels that is removed.",
-                {"ratio": ".0%", "not zero": ",", "parameters": ","}
-                | dict.fromkeys(("accuracy", "95% from", "95% to"), ".4f"),
-            ),
-        ),
-        VerdictBlock("The sample report's plot is missing.", holds=False),
-        subject.sweep.where,
-        # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
-        {f"accuracy, {_named(row.method, row)} at {row.ratio:g}": row.accuracy.value for row in rows},
+        VerdictBlock(answer),
+        tuple(support),
+        tuple(measured.where for _, measured in curves),
+        facts,
+        tuple(_curve_table(subject, name, measured) for name, measured in curves),
+    )
+
+
+def describe_curve(title: str, measured: MeasuredSweep) -> str:
+    """What accuracy does as the ratio rises, in sentences with the markup of prose."""
+    rows, dense = measured.rows, dense_accuracy(measured.rows)
+    images = f"the {rows[0].total:,} {measured.noun}s counted"
+    sentences = []
+    if dense is None:
+        lowest = min(row.ratio for row in rows)
+        sentences.append(
+            f"Of {images}; the lowest ratio here is {lowest:.0%}, so the dense network is not in it."
+        )
+    else:
+        sentences.append(f"Dense, {title} gets **{dense:.1%}** of {images} right.")
+    for method, recovery in dict.fromkeys((row.method, row.recovery) for row in rows):
+        line = sorted(
+            (row for row in rows if (row.method, row.recovery) == (method, recovery)),
+            key=lambda row: row.ratio,
+        )
+        sentences.append(_describe_line(line, dense))
+    guessing = at_chance(rows, measured.classes)
+    return " ".join([*sentences, guessing]).strip()
+
+
+def _describe_line(line: Sequence[SweepRow], dense: float | None) -> str:
+    """One method's rows, lowest ratio first: as far as it costs little, and where it ends."""
+    last = line[-1]
+    named = _named(last.title, last)
+    end = f"**{last.accuracy.value:.1%}** at {last.ratio:.0%}"
+    if dense is None:
+        return f"{_capital(named)}: {end}."
+    # Up to the first ratio that costs more: a curve may come back by chance further on.
+    cheap = 0.0
+    for row in line:
+        if row.accuracy.value < dense - POINTS / 100:
+            break
+        cheap = row.ratio
+    reach = (
+        f"within {POINTS:g} point up to **{cheap:.0%}**"
+        if cheap
+        else f"more than {POINTS:g} point lost at once"
+    )
+    return f"{_capital(named)}: {reach}, {end}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _figure(subject: ReportSubject, name: str, measured: MeasuredSweep) -> ChartBlock:
+    rows = measured.rows
+    recovered = any(row.recovery != "none" for row in rows)
+    return ChartBlock(
+        name,
+        sweep_table(rows),
+        f"Top-1 accuracy of {subject.pruned.title} against the pruning ratio. "
+        f"{_plain(describe_curve(subject.pruned.title, measured))}",
+        f"{subject.pruned.title}, {rows[0].total:,} {measured.noun}s, "
+        f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95% intervals.",
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("**", "")
+
+
+def _curve_table(subject: ReportSubject, name: str, measured: MeasuredSweep) -> TableBlock:
+    table = sweep_table(measured.rows)
+    columns = [
+        "method",
+        "ratio",
+        "recovery",
+        "accuracy",
+        "accuracy_low",
+        "accuracy_high",
+        "nonzero",
+        "parameters",
+    ]
+    return TableBlock(
+        name,
+        table[columns].rename(columns=NAMES),
+        f"{subject.pruned.title} on {measured.rows[0].total:,} {measured.noun}s. The ratio is the share of the weights "
+        "that the method may mask, or of each layer's channels that are removed; 95%: interval of the images.",
+        {"ratio": ".0%", "not zero": ",", "parameters": ","}
+        | dict.fromkeys(("accuracy", "95% from", "95% to"), ".1%"),
     )
 
 
@@ -81,56 +170,74 @@ def _named(method: str, row: SweepRow) -> str:
     return method if row.recovery == "none" else f"{method}, {row.recovery}"
 
 
+def _key(row: SweepRow) -> str:
+    # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
+    return f"{_named(row.method, row)} at {row.ratio:g}"
+
+
 def answer_speed(subject: ReportSubject) -> ReportAnswer:
-    """Question 3-2: masked, zeroed and sliced, timed."""
+    """Question 3-2: an unstructured, a masked and a removed network, timed."""
     if subject.forms is None:
         return _unmeasured("3-2", "“Masked, zeroed, sliced” on this network")
-    forms, ratio = list(subject.forms.rows), subject.forms.ratio
-    table = three_forms.form_table(forms).rename(columns=NAMES)
-    named = {form.name: form for form in forms}
-    sentence = three_forms.describe_speed(forms, ratio)
+    rows, ratio = subject.forms.rows, subject.forms.ratio
+    table = form_table(rows).rename(columns=NAMES | {"accuracy": f"{subject.forms.use} accuracy"})
+    formats = {
+        f"{subject.forms.use} accuracy": ".1%",
+        "file, MB": ".2f",
+        "compressed, MB": ".2f",
+        "times as fast": ".2f",
+    }
+    formats |= dict.fromkeys(("parameters", "torchinfo says", "multiply-adds"), ",")
+    formats |= dict.fromkeys(("ms, median", "ms, 1st quartile", "ms, 3rd quartile"), ".2f")
+    caption = f"{subject.pruned.title} with {ratio:.0%} dropped; ms for a batch."
+    short = [
+        "form",
+        "ms, median",
+        "times as fast",
+        f"{subject.forms.use} accuracy",
+        "parameters",
+        "multiply-adds",
+    ]
     return ReportAnswer(
         "3-2",
         quoted.QUESTIONS["3-2"],
-        (
-            ProseBlock(f"**{sentence}** {three_forms.WHY}"),
-            TableBlock(
-                table,
-                f"{subject.pruned.title} with {ratio:.0%} of its channels dropped in three ways.",
-                {"accuracy": ".4f", "file, MB": ".2f", "compressed, MB": ".2f", "times faster": ".2f"}
-                | dict.fromkeys(("parameters", "torchinfo says", "multiply-adds"), ",")
-                | dict.fromkeys(("ms, median", "ms, 1st quartile", "ms, 3rd quartile"), ".2f"),
-            ),
-        ),
-        _audit_speed(named),
-        subject.forms.where,
-        {
-            f"{quantity}, {form.name}": value
-            for form in forms
-            for quantity, value in (
-                ("parameters", form.params),
-                ("mult_adds", form.mult_adds),
-                ("ms", form.ms),
-            )
-            if value is not None
-        },
+        VerdictBlock(f"{_compare(rows)} {describe_speed(rows, ratio)} {WHY}"),
+        (TableBlock("3-2-speed", table[short], caption, formats),),
+        (subject.forms.where,),
+        _speed_facts(subject.forms),
+        (TableBlock("3-2-forms", table, f"{caption} Every quantity.", formats),),
     )
 
 
-def _audit_speed(named: dict[str, Form]) -> VerdictBlock:
-    """The sample report's answer, held against the times, if there are any."""
-    said = f"The sample report: “{quoted.SPEED}”"
-    if any(form.ms is None for form in named.values()):
-        return VerdictBlock(f"{said} No times could be measured here, so this stays open.", holds=False)
-    holds = _faster(named, "sliced") and not _faster(named, "masked")
-    return VerdictBlock(
-        f"{said} Right where structured means that channels are physically removed; structured masks are not faster "
-        f"than dense{', as measured above' if holds else '; the times above do not show it clearly'}.",
-        holds,
-    )
+def _compare(rows: Sequence[Form]) -> str:
+    """Whether structured and unstructured pruning differ in speed, as far as the times tell."""
+    named = {form.name: form for form in rows}
+    if any(form.ms is None for form in rows):
+        return "**Open**:"
+    apart = [told_apart(named["sliced"], named[name]) for name in ("unstructured", "masked") if name in named]
+    if apart and all(apart):
+        faster = [
+            name for name in ("unstructured", "masked") if name in named and told_apart(named[name], rows[0])
+        ]
+        masks = "masks, structured or not," if "unstructured" in named else "masks on whole filters"
+        masks = "" if faster else f"; {masks} bring no speed"
+        return f"**Yes, once channels are really removed**{masks}."
+    if any(each is False for each in apart):
+        return "**Not as one expects**: with the channels removed it is slower here."
+    return "**Not here**: the times of the removed and of the masked network cannot be told apart."
 
 
-def _faster(named: dict[str, Form], name: str) -> bool:
-    """Whether a form is clearly faster than the dense network: by a tenth."""
-    dense, form = named["dense"].ms, named[name].ms
-    return bool(dense and form and dense / form > 1.1)
+def _speed_facts(forms: MeasuredForms) -> dict[str, float]:
+    dense = forms.rows[0]
+    return {
+        f"{quantity}, {form.name}": value
+        for form in forms.rows
+        for quantity, value in (
+            ("parameters", form.params),
+            ("mult_adds", form.mult_adds),
+            ("accuracy", form.correct / form.total),
+            ("ms", form.ms),
+            ("times as fast", None if form.ms is None or dense.ms is None else dense.ms / form.ms),
+        )
+        if value is not None and not pd.isna(value)
+    }

@@ -1,4 +1,4 @@
-"""What an answer is made of: blocks that the page draws and ``render`` turns into Markdown or HTML."""
+"""What an answer is made of: blocks that the page draws and the renderers turn into HTML, Markdown or PDF."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,8 +26,16 @@ class CodeBlock:
 
 @dataclass(frozen=True, eq=False)
 class TableBlock:
-    """A table with its caption, plain text; ``formats`` says how its numbers are written, by column."""
+    """A table.
 
+    Attributes:
+        name: what its file is called, without ``.csv``.
+        frame: its rows.
+        caption: plain text.
+        formats: how its numbers are written, by column.
+    """
+
+    name: str
     frame: pd.DataFrame
     caption: str
     formats: dict[str, str] = field(default_factory=dict)
@@ -46,18 +54,32 @@ class ChartBlock:
 
 @dataclass(frozen=True)
 class VerdictBlock:
-    """One sentence, with the markup of prose, that says whether something holds."""
+    """A paragraph of prose that says whether something holds; None where that is open, or no question."""
 
     text: str
-    holds: bool
+    holds: bool | None = None
 
 
-Block = ProseBlock | CodeBlock | TableBlock | ChartBlock | VerdictBlock
+@dataclass(frozen=True)
+class WordsBlock:
+    """What the student wrote, plain text with lines of its own."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class NoteBlock:
+    """A small line of plain text."""
+
+    text: str
+
+
+Block = ProseBlock | CodeBlock | TableBlock | ChartBlock | VerdictBlock | WordsBlock | NoteBlock
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How figures were got, and on what: one sentence, plain text."""
+    """How figures were got, and on what, when: one sentence, plain text."""
 
     origin: Origin
     text: str
@@ -70,18 +92,20 @@ class ReportAnswer:
     Attributes:
         number: of the question ("1-2").
         question: in short.
-        blocks: the answer.
-        audit: the sample report's answer, held against the same measurements.
+        answer: the answer itself, which comes first: yes or no, where it is one.
+        support: what supports it.
         where: how the numbers were got.
         facts: the numbers of the answer by name, as the engine gave them.
+        appendix: tables that hold every number, for who wants to look.
     """
 
     number: str
     question: str
-    blocks: tuple[Block, ...]
-    audit: VerdictBlock
-    where: Provenance
+    answer: VerdictBlock
+    support: tuple[Block, ...]
+    where: tuple[Provenance, ...]
     facts: dict[str, float] = field(default_factory=dict)
+    appendix: tuple[TableBlock, ...] = ()
 
 
 def list_facts(answers: Sequence[ReportAnswer]) -> list[dict[str, Any]]:

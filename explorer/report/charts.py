@@ -16,13 +16,13 @@ NARROW = 480  # pixels of a chart in which two titles do not fit beside each oth
 
 
 def answer_chart(kind: str, rows: pd.DataFrame, limit: int = 0) -> Any:
-    """The chart of an answer by its kind: ``budget`` or ``sweep``, the very ones of the lessons."""
+    """The chart of an answer by its kind, ``budget`` or a curve: the very ones of the lessons."""
     return budget_bar(rows, limit) if kind == "budget" else accuracy_curve(rows)
 
 
-def to_svg(chart: Any) -> str:
-    """A chart as SVG text, drawn in this process; it refers to no other file."""
-    spec = chart.properties(width=WIDTH, background="white").to_dict()
+def to_svg(chart: Any, height: int) -> str:
+    """A chart as SVG text, drawn in this process, of so many pixels; it refers to no other file."""
+    spec = chart.properties(width=WIDTH, height=height, background="white").to_dict()
     return str(
         vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0])
     )

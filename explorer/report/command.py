@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,8 +19,11 @@ from explorer.pruning.forms import FORMS, FormsSettings
 from explorer.pruning.plan import SweepPlan, SweepSettings
 from explorer.pruning.sweep import SWEEP
 from explorer.report.answers import answer_questions
-from explorer.report.blocks import Provenance
-from explorer.report.render import ReportDocument, to_html, to_numbers, to_zip
+from explorer.report.audit import FIRST_LINE, audit_answers
+from explorer.report.blocks import Provenance, ReportAnswer
+from explorer.report.document import AUDIT_TITLE, TITLE, ReportDocument
+from explorer.report.pdf import to_pdf
+from explorer.report.render import to_html, to_numbers, to_zip
 from explorer.report.subject import (
     DistillationSubject,
     MeasuredForms,
@@ -28,6 +32,7 @@ from explorer.report.subject import (
     default_logits,
     report_subject,
 )
+from explorer.report.words import words_in_file
 from explorer.terminal import (
     Bars,
     data_options,
@@ -47,6 +52,7 @@ from explorer.workspace import Workspace
 REPORT = StudentSpec()
 RENDERERS: dict[str, Callable[[ReportDocument], str | bytes]] = {
     ".html": to_html,
+    ".pdf": to_pdf,
     ".zip": to_zip,
     ".json": to_numbers,
 }
@@ -59,7 +65,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "report", help="answer the six questions; exit status 1 when the network is over the limit"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("report.html"), help="a .html, .zip (Markdown) or .json file"
+        "--out", type=Path, default=Path("report.html"), help="a .html, .pdf, .zip (Markdown) or .json file"
     )
     parser.add_argument("--stem", type=int, default=REPORT.stem, help="channels of the stem")
     parser.add_argument(
@@ -88,6 +94,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     images_option(parser)
     folder_options(parser)
     checkpoints_option(parser)
+    parser.add_argument("--words", type=Path, help="your own words: the .json of an earlier report")
+    parser.add_argument(
+        "--audit", action="store_true", help="write the audit of the sample report, of what ships, instead"
+    )
     parser.add_argument("--ledger", type=Path, help="a ledger's JSON file to add")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.set_defaults(command=_report)
@@ -96,7 +106,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _report(options: argparse.Namespace) -> int:
     render = RENDERERS.get(options.out.suffix)
     if render is None:
-        raise ExplorerError(f"The report is a .html, .zip or .json file, not {options.out.name!r}.")
+        raise ExplorerError(f"The report is a .html, .pdf, .zip or .json file, not {options.out.name!r}.")
+    if options.audit:
+        audited = audit_answers(report_subject())
+        _write(options.out, render(_document(AUDIT_TITLE, FIRST_LINE, audited)))
+        return 0
     workspace = workspace_of(options)
     spec: NetworkSpec = StudentSpec(options.stem, options.widths, options.classes)
     if options.network:
@@ -120,15 +134,30 @@ def _report(options: argparse.Namespace) -> int:
         workspace,
     )
     answers = answer_questions(subject)
-    today = datetime.now(UTC).date().isoformat()
-    document = ReportDocument(subject.first_line, answers, today, str(torch.__version__), rows)
-    content = render(document)
-    write_file(options.out, content if isinstance(content, bytes) else content.encode())
+    document = _document(TITLE, subject.first_line, answers, rows=rows, words=_words(options.words))
+    _write(options.out, render(document))
     if options.json:
         print(to_numbers(document), end="")
     else:
         print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(answers)} answers")
     return 0 if answers[1].facts["total_params"] <= options.limit else 1
+
+
+def _document(title: str, first_line: str, answers: tuple[ReportAnswer, ...], **own: Any) -> ReportDocument:
+    today = datetime.now(UTC).date().isoformat()
+    return ReportDocument(title, first_line, answers, today, str(torch.__version__), **own)
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    write_file(path, content if isinstance(content, bytes) else content.encode())
+
+
+def _words(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise ExplorerError(f"There is no file {path}.")
+    return words_in_file(path.read_bytes())
 
 
 def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> PruningSubject:

@@ -18,7 +18,7 @@ def draw_report_page() -> None:
     """Draw the page."""
     st.markdown(
         "What did each step cost and bring? The lessons pin networks here as rows. Your report answers the homework's "
-        "six questions, each beside the audit of the sample report, which was once handed in."
+        "six questions; the sample report, which was once handed in, has an audit of its own."
     )
     for name, tab in address.tabs("report_tab", tuple(TABS)):
         with tab:

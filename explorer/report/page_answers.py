@@ -1,5 +1,7 @@
 """The six answers on the page, drawn from the same blocks as the files that are downloaded."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,9 +15,10 @@ from explorer.architecture import page_controls as architecture
 from explorer.pruning.forms import FORMS, describe_forms_measurement
 from explorer.pruning.page_asked import asked_count, asked_forms, asked_sweep
 from explorer.pruning.selection import USE, FormsShown, SweepShown
-from explorer.pruning.sweep import SWEEP, describe_sweep_measurement
-from explorer.report import charts
+from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement
+from explorer.report import charts, page_words
 from explorer.report.answers import answer_questions
+from explorer.report.audit import FIRST_LINE, audit_answers
 from explorer.report.blocks import (
     Block,
     ChartBlock,
@@ -26,7 +29,9 @@ from explorer.report.blocks import (
     TableBlock,
     VerdictBlock,
 )
-from explorer.report.render import ReportDocument, to_html, to_numbers, to_zip, write_cells
+from explorer.report.document import AUDIT_TITLE, TITLE, ReportDocument, write_cells
+from explorer.report.pdf import NEEDED, has_typst, to_pdf
+from explorer.report.render import to_html, to_numbers, to_zip
 from explorer.report.subject import (
     DistillationSubject,
     LogitsBatch,
@@ -43,49 +48,101 @@ from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.results import KeptResult
 from explorer.workspace import Workspace
 
+YOURS, AUDIT = "Your report", "The audit of the sample report"
+
 
 def answers_tab() -> None:
-    """Every answer with the audit of the sample report's beside it, and your report as files."""
+    """Your report or the audit of the sample report: answer by answer, and as files."""
+    shown = address.choice(
+        "report_shows", "Show", (YOURS, AUDIT), draw=st.segmented_control, label_visibility="collapsed"
+    )
+    if shown == AUDIT:
+        _audit()
+    else:
+        _yours()
+
+
+def _yours() -> None:
+    """Every answer with room for the student's own words beside it."""
     subject = _subject()
-    answers = ui.kept(partial(answer_questions, subject))
+    answers, words = ui.kept(partial(answer_questions, subject)), page_words.words()
     st.markdown(f"{ui.escape_markup(subject.first_line)} This is what the lessons now show: change it there.")
-    today = datetime.now(UTC).date().isoformat()
-    document = ReportDocument(subject.first_line, answers, today, str(torch.__version__), tuple(ui.pinned()))
-    page, text, values = st.columns(3)
-    # Built when pressed, once for all visitors: drawing the figures takes a second or two.
-    page.download_button(
-        "Your report as HTML",
-        partial(ui.kept, partial(ui.make_file, to_html, document)),
-        "report.html",
-        "text/html",
-        on_click="ignore",
-        icon=":material/download:",
-        type="primary",
-        width="stretch",
-        help="One file with everything in it; prints on A4.",
-    )
-    text.download_button(
-        "Your report as Markdown",
-        partial(ui.kept, partial(ui.make_file, to_zip, document)),
-        "report.zip",
-        "application/zip",
-        on_click="ignore",
-        icon=":material/folder_zip:",
-        width="stretch",
-        help="report.md with its figures, the listings, the numbers.",
-    )
-    values.download_button(
-        "Numbers as JSON",
-        partial(ui.make_file, to_numbers, document),
-        "numbers.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/data_object:",
-        width="stretch",
-        help="Every number of the answers, as the engine gave it.",
-    )
+    document = _document(TITLE, subject.first_line, answers, rows=tuple(ui.pinned()), words=words)
+    _offer(document, "report", "Your report")
     for answer in answers:
+        st.header(f"{answer.number}  {answer.question}")
+        ours, own = st.columns([2, 1], gap="large")
+        with ours:
+            _draw_answer(answer)
+        with own:
+            page_words.box(answer.number)
+    page_words.offer_file()
+
+
+def _audit() -> None:
+    """The audit: of what ships alone, so that it is the same for everybody."""
+    st.markdown(FIRST_LINE)
+    answers = ui.kept(partial(_audit_answers))
+    _offer(_document(AUDIT_TITLE, FIRST_LINE, answers), "audit", "The audit")
+    for answer in answers:
+        st.header(f"{answer.number}  {answer.question}")
         _draw_answer(answer)
+
+
+def _audit_answers() -> tuple[ReportAnswer, ...]:
+    return audit_answers(report_subject())
+
+
+def _document(title: str, first_line: str, answers: tuple[ReportAnswer, ...], **own: Any) -> ReportDocument:
+    today = datetime.now(UTC).date().isoformat()
+    return ReportDocument(title, first_line, answers, today, str(torch.__version__), **own)
+
+
+@dataclass(frozen=True)
+class _FileKind:
+    """A kind of file that a document is saved as, and what is said of it."""
+
+    name: str
+    suffix: str
+    mime: str
+    icon: str
+    render: Callable[[ReportDocument], str | bytes]
+    help: str
+
+
+_FILES = (
+    _FileKind(
+        "HTML", "html", "text/html", "download", to_html, "One file with everything in it; prints on A4."
+    ),
+    _FileKind("PDF", "pdf", "application/pdf", "picture_as_pdf", to_pdf, "Three to four pages of A4."),
+    _FileKind(
+        *("Markdown", "zip", "application/zip", "folder_zip", to_zip),
+        "report.md with its figures, the listings, every table as CSV, the numbers.",
+    ),
+    _FileKind(
+        *("JSON", "json", "application/json", "data_object", to_numbers),
+        "Every number as the engine gave it, and your own words: opened again below.",
+    ),
+)
+
+
+def _offer(document: ReportDocument, file: str, title: str) -> None:
+    """A button for each kind of file."""
+    for column, kind in zip(st.columns(len(_FILES)), _FILES, strict=True):
+        missing = NEEDED if kind.render is to_pdf and not has_typst() else ""
+        # Built when pressed, once for all visitors: drawing the figures takes a second or two.
+        column.download_button(
+            f"{title} as {kind.name}",
+            partial(ui.kept, partial(ui.make_file, kind.render, document)),
+            f"{file}.{kind.suffix}",
+            kind.mime,
+            on_click="ignore",
+            icon=f":material/{kind.icon}:",
+            type="primary" if kind is _FILES[0] else "secondary",
+            width="stretch",
+            disabled=bool(missing),
+            help=missing or kind.help,
+        )
 
 
 def _subject() -> ReportSubject:
@@ -123,14 +180,14 @@ def _distillation_subject(workspace: Workspace) -> DistillationSubject:
 
 def _pruning_subject(workspace: Workspace) -> PruningSubject:
     name = address.value("checkpoint", options=tuple(workspace.cards))
-    return PruningSubject(name, _sweep_of(name, workspace), _forms_of(name, workspace))
+    return PruningSubject(name, sweep=_sweep_of(name, workspace), forms=_forms_of(name, workspace))
 
 
 def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
     """The sweep that the lesson shows of this network: in this session, or as the address asks for it."""
     shown = ui.session().last(SweepShown)
     if shown is not None and shown.measured.name == name and shown.measured.is_in(workspace):
-        return MeasuredSweep(shown.rows, Provenance(shown.origin, shown.where))
+        return _measured_sweep(shown.rows, Provenance(shown.origin, shown.where), workspace)
     whole = ui.images(USE, workspace)
     settings = asked_sweep(asked_count(len(whole)), workspace.data.key_of("training"))
     kept = None if settings is None else _kept(SWEEP, settings, name, whole.whole, workspace)
@@ -138,11 +195,15 @@ def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
         return None
     source, noun = workspace.source(name), workspace.data.noun(USE)
     where = describe_sweep_measurement(noun, source.card.title, kept.settings, kept.parts)
-    return MeasuredSweep(kept.parts, Provenance("measured", where))
+    return _measured_sweep(kept.parts, Provenance("measured", kept.measured(where)), workspace)
+
+
+def _measured_sweep(rows: tuple[SweepRow, ...], where: Provenance, workspace: Workspace) -> MeasuredSweep:
+    return MeasuredSweep(rows, where, workspace.data.noun(USE), len(workspace.data.classes))
 
 
 def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
-    """The three forms, likewise."""
+    """The forms, likewise."""
     shown = ui.session().last(FormsShown)
     if shown is not None and shown.measured.name == name and shown.measured.is_in(workspace):
         return MeasuredForms(shown.rows, shown.ratio, Provenance(shown.origin, shown.where))
@@ -152,7 +213,7 @@ def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
         return None
     title, noun = workspace.source(name).card.title, workspace.data.noun(USE)
     where = describe_forms_measurement(noun, title, kept.parts)
-    return MeasuredForms(kept.parts, kept.settings.ratio, Provenance("measured", where))
+    return MeasuredForms(kept.parts, kept.settings.ratio, Provenance("measured", kept.measured(where)))
 
 
 def _kept(
@@ -165,18 +226,15 @@ def _kept(
 
 
 def _draw_answer(answer: ReportAnswer) -> None:
-    st.header(f"{answer.number}  {answer.question}")
-    ours, theirs = st.columns([2, 1], gap="large")
-    with ours:
-        for block in answer.blocks:
-            _draw_block(block)
-        if answer.facts:
-            ui.provenance(answer.where.origin, answer.where.text)
-    with theirs, st.container(border=True):
-        st.markdown("**The audit of the sample report**")
-        (st.success if answer.audit.holds else st.warning)(
-            answer.audit.text, icon=":material/check:" if answer.audit.holds else ":material/priority_high:"
-        )
+    _draw_block(answer.answer)
+    for block in answer.support:
+        _draw_block(block)
+    for where in answer.where:
+        ui.provenance(where.origin, where.text)
+    if answer.appendix:
+        with st.expander("Every number"):
+            for table in answer.appendix:
+                _draw_table(table)
 
 
 def _draw_block(block: Block) -> None:
@@ -184,7 +242,7 @@ def _draw_block(block: Block) -> None:
         case ProseBlock():
             st.markdown(block.text)
         case VerdictBlock():
-            (st.success if block.holds else st.error)(block.text)
+            {True: st.success, False: st.error, None: st.info}[block.holds](block.text)
         case CodeBlock():
             with st.expander(block.file, expanded=len(block.text) < 800):
                 st.code(block.text, "python" if block.file.endswith(".py") else None)

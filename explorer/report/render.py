@@ -1,163 +1,58 @@
-"""Answers as Markdown with figures beside it, and as one HTML file that asks for nothing else."""
+"""A document as one HTML file that asks for nothing else, as Markdown with files beside it, and its numbers as JSON."""
 
 import io
 import json
-import re
 import zipfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from explorer import ledger
-from explorer.ledger import AXES, Comparable, LedgerAxis, LedgerRow
-from explorer.markup import escape_markup, unescape_markup
-from explorer.report import charts
+from explorer.markup import escape_markup
 from explorer.report.blocks import (
     Block,
     ChartBlock,
     CodeBlock,
+    NoteBlock,
     ProseBlock,
-    ReportAnswer,
     TableBlock,
     VerdictBlock,
-    list_facts,
+    WordsBlock,
 )
+from explorer.report.document import ReportDocument, Section, inline_parts, write_cells
 
-TITLE = "Network compression: the six questions of HW13, answered by measurement"
-CAPTIONS = {True: "holds", False: "does not hold"}
-
-
-@dataclass(frozen=True)
-class ReportDocument:
-    """What is rendered.
-
-    Attributes:
-        first_line: what the report is about, plain text.
-        answers: to all six questions.
-        date: the day it was written.
-        torch: the version it was computed with.
-        rows: the ledger's.
-        axes: what these are drawn against.
-    """
-
-    first_line: str
-    answers: tuple[ReportAnswer, ...]
-    date: str
-    torch: str
-    rows: tuple[LedgerRow, ...] = field(default=())
-    axes: tuple[LedgerAxis, LedgerAxis] = (AXES[0], AXES[-1])
-
-    @property
-    def sets(self) -> tuple[Comparable, ...]:
-        """The sets of rows that can be compared on the axes; the first one is drawn."""
-        return ledger.comparables(self.rows, *self.axes)
-
-    @property
-    def stamp(self) -> str:
-        """By what, when and with what it was written; when each number was measured stands beside it."""
-        return f"Written by the Compression Explorer on {self.date}, torch {self.torch}."
-
-
-def write_cell(value: object, how: str = "") -> str:
-    """A cell of a table as text: a missing value is a dash.
-
-    >>> write_cell(0.95, ".1%"), write_cell(float("nan"), ","), write_cell("stem")
-    ('95.0%', '-', 'stem')
-    """
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return "-"
-    if how == "," and isinstance(value, float):
-        value = round(value)
-    return format(value, how)
-
-
-def write_cells(table: TableBlock) -> list[list[str]]:
-    """The table as plain text, row by row, without its header."""
-    return [
-        [
-            write_cell(value, table.formats.get(str(column), ""))
-            for column, value in zip(table.frame.columns, line, strict=True)
-        ]
-        for line in table.frame.itertuples(index=False)
-    ]
-
-
-def ledger_block(document: ReportDocument) -> TableBlock:
-    """The ledger as a table for the report."""
-    whole = ("parameters", "nonzero", "mult_adds", "file_bytes")
-    columns = [
-        "title",
-        "network",
-        *whole,
-        "ms_per_image",
-        "accuracy",
-        "images",
-        "counted_on",
-        "origin",
-        "where",
-    ]
-    formats = dict.fromkeys((*whole, "images"), ",") | {"ms_per_image": ".3f", "accuracy": ".4f"}
-    said = "Every pinned state; a dash is a quantity that was not measured."
-    if document.sets:
-        said = " ".join(filter(None, (said, ledger.describe_apart(document.sets, document.sets[0]))))
-    return TableBlock(ledger.ledger_table(document.rows)[columns], said, formats)
-
-
-def draw_figures(document: ReportDocument) -> dict[str, str]:
-    """Every figure of the document as SVG, by file name."""
-    drawn = {
-        f"{answer.number}-{block.kind}.svg": charts.to_svg(
-            charts.answer_chart(block.kind, block.frame, block.limit)
-        )
-        for answer in document.answers
-        for block in answer.blocks
-        if isinstance(block, ChartBlock)
-    }
-    if document.sets:
-        rows = document.sets[0].rows
-        table = ledger.drawn_table(rows, *document.axes, named=(True,) * len(rows))
-        drawn["ledger.svg"] = charts.to_svg(charts.pareto_chart(table, *document.axes))
-    return drawn
-
-
-def _ledger_alt(document: ReportDocument) -> str:
-    of = f" ({document.sets[0].title})" if document.sets else ""
-    return f"{document.axes[1].title} against {document.axes[0].title} of the pinned states{of}"
+TEMPLATES = Path(__file__).parent
 
 
 # --- Markdown -------------------------------------------------------------------------------------------
 
 
 def to_markdown(document: ReportDocument) -> str:
-    """The report as Markdown; its figures are files in ``figures/`` beside it."""
-    parts = [f"# {TITLE}", escape_markup(document.first_line), document.stamp]
-    for answer in document.answers:
-        parts.append(f"## Question {answer.number}: {answer.question}")
-        parts += [_markdown_block(answer, block) for block in answer.blocks]
-        parts.append(
-            f"*Audit: the sample report's answer {CAPTIONS[answer.audit.holds]}.* {answer.audit.text}"
-        )
-        parts.append(f"<small>{answer.where.origin}: {escape_markup(answer.where.text)}</small>")
-    if document.rows:
-        figure = [f"![{_ledger_alt(document)}](figures/ledger.svg)"] if document.sets else []
-        parts += ["## Ledger", *figure, _markdown_table(ledger_block(document))]
+    """The document as Markdown; its figures are files in ``figures/`` beside it."""
+    parts = [f"# {document.title}", escape_markup(document.first_line), document.stamp]
+    for section in (*document.sections, *document.appendix):
+        parts += _markdown_section(section)
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_block(answer: ReportAnswer, block: Block) -> str:
+def _markdown_section(section: Section) -> list[str]:
+    return [f"## {section.heading}", *map(_markdown_block, section.blocks)]
+
+
+def _markdown_block(block: Block) -> str:
     match block:
-        case ProseBlock():
+        case ProseBlock() | VerdictBlock():
             return block.text
-        case VerdictBlock():
-            return f"{'✓' if block.holds else '✗'} {block.text}"
+        case WordsBlock():
+            # Two spaces keep a line of its own a line of its own.
+            return "\n".join(f"> {escape_markup(line)}  " for line in block.text.splitlines())
+        case NoteBlock():
+            return f"<small>{escape_markup(block.text)}</small>"
         case CodeBlock():
             return f"```{'python' if block.file.endswith('.py') else ''}\n{block.text.rstrip()}\n```"
         case ChartBlock():
-            figure = f"![{escape_markup(block.alt)}](figures/{answer.number}-{block.kind}.svg)"
-            return f"{figure}\n\n*{escape_markup(block.caption)}*"
+            figure = f"![{escape_markup(block.alt)}](figures/{block.kind}.svg)"
+            return f"{figure}\n\n*{escape_markup(block.caption)}*" if block.caption else figure
         case TableBlock():
             return _markdown_table(block)
 
@@ -170,17 +65,17 @@ def _markdown_table(table: TableBlock) -> str:
 
 
 def to_zip(document: ReportDocument) -> bytes:
-    """A zip file with ``report.md``, its figures, the listings and the numbers as JSON."""
+    """A zip file with ``report.md``, its figures, the listings, the tables as CSV and the numbers as JSON."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("report.md", to_markdown(document))
         file.writestr("numbers.json", to_numbers(document))
-        for name, drawing in draw_figures(document).items():
-            file.writestr(f"figures/{name}", drawing)
-        for answer in document.answers:
-            for block in answer.blocks:
-                if isinstance(block, CodeBlock):
-                    file.writestr(block.file, block.text)
+        for name, drawing in document.figures().items():
+            file.writestr(f"figures/{name}.svg", drawing)
+        for listing in document.listings:
+            file.writestr(listing.file, listing.text)
+        for table in document.tables:
+            file.writestr(f"{table.name}.csv", table.frame.to_csv(index=False))
     return buffer.getvalue()
 
 
@@ -188,45 +83,34 @@ def to_zip(document: ReportDocument) -> bytes:
 
 
 def to_numbers(document: ReportDocument) -> str:
-    """The numbers of every answer as JSON: question -> name -> value."""
+    """The numbers of every answer as JSON, question -> name -> value, and the student's own words."""
     answers = {answer.number: answer.facts for answer in document.answers}
     about = {"about": document.first_line, "date": document.date, "torch": document.torch}
-    return json.dumps(about | {"answers": answers}, indent=1) + "\n"
+    return (
+        json.dumps(about | {"answers": answers, "words": document.words}, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 # --- HTML -----------------------------------------------------------------------------------------------
 
 
 def to_html(document: ReportDocument) -> str:
-    """The report as one HTML file: styles and figures inside, nothing asked of any host; prints on A4."""
+    """The document as one HTML file: styles and figures inside, nothing asked of any host; prints on A4."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["inline"] = _inline
-    drawn = {name: Markup(drawing) for name, drawing in draw_figures(document).items()}  # noqa: S704 (our own SVG)
+    drawn = {name: Markup(drawing) for name, drawing in document.figures().items()}  # noqa: S704 (our own SVG)
     return environment.get_template("report.html").render(
-        title=TITLE,
         document=document,
         kind=lambda block: type(block).__name__,
         cells=write_cells,
         figures=drawn,
-        facts=list_facts(document.answers),
-        number=lambda value: write_cell(value, "," if float(value).is_integer() else ".6g"),
-        ledger_block=ledger_block(document) if document.rows else None,
-        ledger_alt=_ledger_alt(document),
-        captions=CAPTIONS,
+        verdicts={True: "holds", False: "fails", None: "open"},
     )
 
 
 def _inline(text: str) -> Markup:
-    """The two kinds of markup that a paragraph has, as HTML; what is escaped in it stands for itself."""
-    parts = re.split(r"(?<!\\)(\*\*.+?\*\*|`.+?`)", text)
-    return Markup("").join(_inline_part(part) for part in parts)
-
-
-def _inline_part(part: str) -> Markup:
-    if part.startswith("**") and part.endswith("**") and len(part) > 4:
-        return Markup("<strong>{}</strong>").format(unescape_markup(part[2:-2]))
-    if part.startswith("`") and part.endswith("`") and len(part) > 2:
-        return Markup("<code>{}</code>").format(part[1:-1])
-    return escape(unescape_markup(part))
+    """The two kinds of markup that a paragraph has, as HTML."""
+    tags = {"strong": "<strong>{}</strong>", "code": "<code>{}</code>", "text": "{}"}
+    return Markup("").join(Markup(tags[kind]).format(part) for kind, part in inline_parts(text))  # noqa: S704 (our own tags)

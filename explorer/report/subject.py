@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.architecture.state import ArchitectureState
 from explorer.checkpoints.evidence import StoredRows
-from explorer.data import BUNDLED
+from explorer.data import BUNDLED, Use
 from explorer.distillation.loss import check_alpha, check_temperature
 from explorer.errors import ExplorerError
 from explorer.ledger import Origin
@@ -20,6 +20,10 @@ from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource, Workspace, open_workspace, origin_of
 
 _SHIPPED_DESIGN = ArchitectureState()
+CURVE = "homework"
+"""The kind of evidence that the homework's curve is."""
+HOMEWORK_ALPHA, HOMEWORK_TEMPERATURE = 0.5, 1.0
+"""With what question 2-1 asks for the loss."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,29 @@ class LogitsBatch:
 
 @dataclass(frozen=True)
 class MeasuredSweep:
-    """A sweep of the pruned network, and where it was measured."""
+    """A sweep of the pruned network.
+
+    Attributes:
+        rows: as measured.
+        where: and when, and on what.
+        noun: what one of its images is called ("validation image").
+        classes: how many there are.
+    """
 
     rows: tuple[SweepRow, ...]
     where: Provenance
+    noun: str = "test image"
+    classes: int = len(BUNDLED.classes)
 
 
 @dataclass(frozen=True)
 class MeasuredForms:
-    """Dense, masked, zeroed and sliced at one share of dropped channels, and where that was measured."""
+    """The dense network and its forms at one share that is dropped, and where that was measured, on what images."""
 
     rows: tuple[Form, ...]
     ratio: float
     where: Provenance
+    use: Use = "test"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +105,9 @@ class ReportSubject:
         temperature: T.
         batch: real logits.
         pruned: the network that was pruned.
-        sweep: its sweep; None if there is none.
-        forms: its three forms; None if they were not measured.
+        curve: the homework's curve of it; None if there is none.
+        sweep: a sweep of it in the lesson, beside that curve or for want of one; None if there is none.
+        forms: its forms; None if they were not measured.
     """
 
     spec: NetworkSpec
@@ -102,6 +117,7 @@ class ReportSubject:
     temperature: float
     batch: LogitsBatch
     pruned: NetworkRole
+    curve: MeasuredSweep | None
     sweep: MeasuredSweep | None
     forms: MeasuredForms | None
 
@@ -121,19 +137,24 @@ class ReportSubject:
         yours = [role.title for role in roles if not role.ships]
         shipped = [role.title for role in roles if role.ships]
         if yours and shipped:
-            line += (
-                f" It mixes networks of yours ({'; '.join(yours)}) with networks that ship with the explorer "
-                f"({'; '.join(shipped)}): its answers are not about one piece of work."
+            line = (
+                f"This report mixes networks of yours ({'; '.join(yours)}) with networks that ship with the explorer "
+                f"({'; '.join(shipped)}): its answers are not about one piece of work. {line}"
             )
         return line
+
+    @property
+    def has_homework_loss(self) -> bool:
+        """Whether alpha and T are those that the homework asks for."""
+        return (self.alpha, self.temperature) == (HOMEWORK_ALPHA, HOMEWORK_TEMPERATURE)
 
 
 @dataclass(frozen=True, eq=False)
 class DistillationSubject:
     """Of the distillation lesson: the weight of the soft term, T, and logits; None for those of ``default_logits``."""
 
-    alpha: float = 0.5
-    temperature: float = 1.0
+    alpha: float = HOMEWORK_ALPHA
+    temperature: float = HOMEWORK_TEMPERATURE
     batch: LogitsBatch | None = None
 
 
@@ -145,6 +166,7 @@ class PruningSubject:
     """
 
     network: str = ""
+    curve: MeasuredSweep | None = None
     sweep: MeasuredSweep | None = None
     forms: MeasuredForms | None = None
 
@@ -164,12 +186,14 @@ def report_subject(
     """
     workspace = workspace or open_workspace(BUNDLED)
     name = pruning.network or next(iter(workspace.teachers), "")
-    source, sweep, forms = workspace.source(name), pruning.sweep, pruning.forms
-    if sweep is None and (stored_sweep := workspace.find_rows("sweep", SweepRow, name)):
-        sweep = MeasuredSweep(stored_sweep.rows, _where(stored_sweep, workspace))
-    if forms is None and (stored_forms := workspace.find_rows("forms", Form, name)):
-        ratio = float(stored_forms.settings["ratio"])
-        forms = MeasuredForms(stored_forms.rows, ratio, _where(stored_forms, workspace))
+    source, curve, sweep, forms = workspace.source(name), pruning.curve, pruning.sweep, pruning.forms
+    if curve is None:
+        curve = _stored_sweep(workspace, CURVE, name, "validation")
+    if sweep is None and curve is None:
+        sweep = _stored_sweep(workspace, "sweep", name, "test")
+    if forms is None and (stored := workspace.find_rows("forms", Form, name)):
+        ratio = float(stored.settings["ratio"])
+        forms = MeasuredForms(stored.rows, ratio, _where(stored, workspace, "test"))
     return ReportSubject(
         design.spec,
         design.size,
@@ -178,14 +202,22 @@ def report_subject(
         distillation.temperature,
         distillation.batch or follow(default_logits(workspace), lambda update: None),
         NetworkRole.of(source),
+        curve,
         sweep,
         forms,
     )
 
 
-def _where(stored: StoredRows[Any], workspace: Workspace) -> Provenance:
-    images = f"first {stored.images:,} {workspace.data.noun('test')}s"
-    return Provenance("precomputed", f"{stored.where}; {images}.")
+def _stored_sweep(workspace: Workspace, kind: str, name: str, use: Use) -> MeasuredSweep | None:
+    stored = workspace.find_rows(kind, SweepRow, name, use)
+    if stored is None:
+        return None
+    where, data = _where(stored, workspace, use), workspace.data
+    return MeasuredSweep(stored.rows, where, data.noun(use), len(data.classes))
+
+
+def _where(stored: StoredRows[Any], workspace: Workspace, use: Use) -> Provenance:
+    return Provenance("precomputed", f"{stored.where}; {stored.images:,} {workspace.data.noun(use)}s.")
 
 
 def default_logits(workspace: Workspace) -> Generator[Update, None, LogitsBatch]:

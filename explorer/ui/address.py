@@ -178,6 +178,8 @@ TABLE: Mapping[str, Key] = {
         Key("epochs", "distillation", "whole number", 8, "the epochs", low=2, high=20),
         Key("seconds", "distillation", "whole number", 90, "the seconds at most", low=10, high=300),
         Key("report_tab", "report", "choice", None, "the tab"),
+        Key("report_shows", "report", "choice", None, "the document that is shown"),
+        Key("words", "report", "text", "", "the words of one\u2019s own"),
         Key("across", "report", "choice", None, "the quantity across"),
         Key("up", "report", "choice", None, "the quantity upwards"),
         Key("on", "report", "choice", None, "what the states are compared on"),

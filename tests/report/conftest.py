@@ -29,8 +29,12 @@ def measured() -> PruningSubject:
     inputs, targets = images.inputs(), images.targets()
     where = Provenance("measured", "in a test")
     rows = tuple(sweep(model, inputs, targets, SweepPlan(("global-l1", "random"), (0.0, 0.5), repeats=1)))
+    validation = BUNDLED.load("validation").select(slice(40))
+    plan = SweepPlan(("homework",), (0.0, 0.3, 0.6, 0.95), repeats=0)
+    curve = tuple(sweep(model, validation.inputs(), validation.targets(), plan))
     return PruningSubject(
         "student-60k",
+        MeasuredSweep(curve, where, "validation image"),
         MeasuredSweep(rows, where),
         MeasuredForms(tuple(forms(model, inputs, targets, 0.5, 2)), 0.5, where),
     )
@@ -48,4 +52,4 @@ def state(measured: PruningSubject) -> ReportSubject:
 @pytest.fixture
 def bare(state: ReportSubject) -> ReportSubject:
     """The same with nothing measured."""
-    return replace(state, sweep=None, forms=None)
+    return replace(state, curve=None, sweep=None, forms=None)

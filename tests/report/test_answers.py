@@ -9,113 +9,189 @@ from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import entropy
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
+from explorer.pruning.forms import Form
 from explorer.report import quoted
-from explorer.report.answers import answer_questions, checked_values
-from explorer.report.blocks import ChartBlock, CodeBlock, ProseBlock, TableBlock, VerdictBlock, list_facts
-from explorer.report.subject import PruningSubject, ReportSubject, report_subject
+from explorer.report.answers import ANSWER_LOSS, answer_questions, checked_values
+from explorer.report.blocks import ChartBlock, CodeBlock, ReportAnswer, TableBlock, list_facts
+from explorer.report.subject import MeasuredForms, PruningSubject, ReportSubject, report_subject
 from tests.stored import stored_logits
 
 
+def answers(subject: ReportSubject) -> dict[str, ReportAnswer]:
+    return {answer.number: answer for answer in answer_questions(subject)}
+
+
 def test_six_answers_whose_numbers_are_the_engines(state: ReportSubject) -> None:
-    found = {answer.number: answer for answer in answer_questions(state)}
+    found = answers(state)
     assert list(found) == list(quoted.QUESTIONS)
     engine = budget(state.spec, state.size)
     assert found["1-1"].facts == {"total_params": engine.total_params}
     assert found["1-2"].facts["mult_adds"] == engine.mult_adds
-    teacher, student = stored_logits("teacher")[:8].double(), stored_logits("student-60k-kd")[:8].double()
-    expected = loss_fn_kd(student, state.batch.labels[:8], teacher, 0.9, 3.0).item()
-    assert found["2-1"].facts["loss"] == pytest.approx(expected, abs=1e-12)
-    assert found["2-2"].facts["entropy"] == pytest.approx(
+    teacher, student = stored_logits("teacher").double(), stored_logits("student-60k-kd").double()
+    for name, alpha, temperature in (("loss", 0.5, 1.0), ("own loss", 0.9, 3.0)):
+        expected = loss_fn_kd(student, state.batch.labels, teacher, alpha, temperature).item()
+        assert found["2-1"].facts[name] == pytest.approx(expected, abs=1e-12)
+    assert found["2-2"].facts["entropy at T 3"] == pytest.approx(
         entropy(stored_logits("teacher"), 3.0).mean().item()
     )
+    assert state.curve is not None
+    for row in state.curve.rows:
+        assert found["3-1"].facts[f"accuracy, homework at {row.ratio:g}"] == row.correct / row.total
     assert state.sweep is not None
     for row in state.sweep.rows:
-        assert found["3-1"].facts[f"accuracy, {row.method} at {row.ratio:g}"] == row.correct / row.total
+        name = f"accuracy, {row.method} at {row.ratio:g}, test image"
+        assert found["3-1"].facts[name] == row.correct / row.total
     assert state.forms is not None
     for form in state.forms.rows:
         assert found["3-2"].facts[f"parameters, {form.name}"] == form.params
     assert len(list_facts(list(found.values()))) == sum(len(answer.facts) for answer in found.values())
 
 
-def test_a_sweep_with_recoveries_keeps_every_number_and_calls_only_the_dense_network_dense(
+def test_the_loss_is_the_homeworks_and_the_states_own_stands_beside_it(state: ReportSubject) -> None:
+    """Whatever alpha and T the lesson was left at: the question asks for 0.5 and 1.0."""
+    own, homework = answers(state)["2-1"], answers(replace(state, alpha=0.5, temperature=1.0))["2-1"]
+    for answer in (own, homework):
+        listing = next(block.text for block in answer.support if isinstance(block, CodeBlock))
+        assert "alpha=0.5, temperature=1.0)" in listing
+        assert "homework's alpha 0.5 and T 1 " in answer.answer.text
+    assert own.facts["loss"] == homework.facts["loss"]
+    assert f"At your alpha 0.9 and T 3: **{own.facts['own loss']:.4f}**" in own.answer.text
+    assert "your alpha" not in homework.answer.text
+    assert checked_values(ANSWER_LOSS, state)["difference"].max() < 1e-12
+
+
+def test_the_answer_to_the_limit_is_yes_or_no(bare: ReportSubject) -> None:
+    params = budget(bare.spec, bare.size).total_params
+    for limit, holds in ((params, True), (params - 1, False)):
+        verdict = answers(replace(bare, limit=limit))["1-2"].answer
+        assert verdict.holds is holds
+        assert verdict.text.startswith("**Yes**" if holds else "**No**")
+    assert "39,060 over" in answers(replace(bare, spec=StudentSpec()))["1-2"].answer.text
+
+
+def test_a_curve_is_told_from_its_rows(state: ReportSubject) -> None:
+    """Data that turn each sentence: within a point, more lost at once, no dense network, chance, a recovery."""
+    assert state.curve is not None
+    row = state.curve.rows[1]
+    assert (row.ratio, row.recovery) == (0.3, "none")
+
+    def told(*points: tuple[float, int], recovery: str = "none") -> str:
+        rows = tuple(
+            replace(
+                row, ratio=ratio, correct=correct, total=1000, recovery="none" if ratio == 0 else recovery
+            )
+            for ratio, correct in points
+        )
+        curve = replace(state.curve, rows=rows)  # type: ignore[type-var]
+        return answers(replace(state, curve=curve, sweep=None))["3-1"].answer.text
+
+    text = told((0.0, 947), (0.1, 940), (0.2, 937), (0.3, 936), (0.4, 940), (0.95, 500))
+    assert "gets **94.7%** of the 1,000 validation images counted right" in text
+    assert "Masked, Conv2d layer by layer: within 1 point up to **20%**, **50.0%** at 95%." in text, (
+        "also where a later ratio comes back within it by chance"
+    )
+    assert "chance" not in text
+    text = told((0.0, 947), (0.1, 800), (0.95, 101))
+    assert "more than 1 point lost at once, **10.1%** at 95%" in text
+    assert (
+        "Not to be told from chance (10.0% for 10 classes): masked, Conv2d layer by layer from 95%." in text
+    )
+    text = told((0.5, 947), (0.95, 500))
+    assert "the lowest ratio here is 50%, so the dense network is not in it" in text
+    assert "Dense" not in text
+    text = told((0.0, 947), (0.5, 946), recovery="fine-tuned")
+    assert "Masked, Conv2d layer by layer, fine-tuned: within 1 point up to **50%**" in text
+
+
+def test_a_curve_with_recoveries_keeps_every_number_and_claims_no_want_of_retraining(
     state: ReportSubject,
 ) -> None:
-    assert state.sweep is not None
-    pruned = state.sweep.rows[1]
-    assert (pruned.ratio, pruned.recovery) == (0.5, "none")
+    assert state.curve is not None
+    pruned = state.curve.rows[1]
     rows = (
         pruned,
         replace(pruned, recovery="recalibrated", correct=31),
         replace(pruned, recovery="fine-tuned", correct=37),
     )
-    answer = answer_questions(replace(state, sweep=replace(state.sweep, rows=rows)))[4]
+    answer = answers(replace(state, curve=replace(state.curve, rows=rows), sweep=None))["3-1"]
     assert list(answer.facts.values()) == [pruned.accuracy.value, 31 / 40, 37 / 40]
-    assert answer.facts["accuracy, global-l1, fine-tuned at 0.5"] == 37 / 40
-    figure, text, table = answer.blocks
+    assert answer.facts["accuracy, homework, fine-tuned at 0.3"] == 37 / 40
+    (figure,), (table,) = answer.support, answer.appendix
     assert isinstance(figure, ChartBlock)
-    assert isinstance(text, ProseBlock)
-    assert isinstance(table, TableBlock)
     assert table.frame["recovery"].tolist() == ["none", "recalibrated", "fine-tuned"]
     assert "no retraining" not in figure.caption
-    assert "Dense" not in text.text, "no row is at ratio 0"
-    assert "masked, global L1, recalibrated: 77.5% at 50%" in text.text
-    dense = answer_questions(state)[4].blocks
-    assert f"Dense **{state.sweep.rows[0].accuracy.value:.1%}**" in dense[1].text
-    assert "no retraining" in dense[0].caption
-    assert "recovery" not in dense[2].frame
+    plain = answers(state)["3-1"].support[0]
+    assert isinstance(plain, ChartBlock)
+    assert "no retraining" in plain.caption
 
 
-def test_the_report_network_is_over_the_limit_and_its_answers_are_audited(state: ReportSubject) -> None:
-    found = {answer.number: answer for answer in answer_questions(replace(state, spec=StudentSpec()))}
-    verdict = next(block for block in found["1-2"].blocks if isinstance(block, VerdictBlock))
-    assert not verdict.holds
-    assert "39,060 over" in verdict.text
-    assert {number: answer.audit.holds for number, answer in found.items() if number < "3"} == {
-        "1-1": True,
-        "1-2": False,
-        "2-1": True,
-        "2-2": True,
-    }
-    assert "40,756" in found["1-2"].audit.text
+def test_a_sweep_of_ones_own_stands_beside_the_homeworks_curve(state: ReportSubject) -> None:
+    both = answers(state)["3-1"]
+    assert [block.kind for block in both.support if isinstance(block, ChartBlock)] == [
+        "3-1-homework",
+        "3-1-sweep",
+    ]
+    assert [table.name for table in both.appendix] == ["3-1-homework", "3-1-sweep"]
+    assert "validation image" in both.answer.text
+    alone = answers(replace(state, curve=None))["3-1"]
+    assert "40 test images counted" in alone.answer.text
 
 
-def test_a_loss_with_a_mistake_fails_the_audit(state: ReportSubject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report's function is really run: with its reduction changed, the audit does not hold."""
-    monkeypatch.setattr(quoted, "LOSS", quoted.LOSS.replace("batchmean", "sum"))
-    assert not answer_questions(state)[2].audit.holds
+def form(name: str, ms: float | None) -> Form:
+    low, high = (None, None) if ms is None else (ms - 1, ms + 1)
+    return Form(name, 90, 100, 10, 10, 10, 10, 10, ms, low, high, ms is None)
 
 
-def test_the_shown_loss_is_the_checked_one(state: ReportSubject) -> None:
-    answer = answer_questions(state)[2]
-    text = next(block.text for block in answer.blocks if isinstance(block, CodeBlock))
-    assert "alpha=0.9, temperature=3" in text
-    assert checked_values(text, state)["difference"].max() < 1e-12
+@pytest.mark.parametrize(
+    ("times", "begins"),
+    [
+        (
+            {"unstructured": 75, "masked": 76, "zeroed": 68, "sliced": 20},
+            "**Yes, once channels are really removed**;",
+        ),
+        (
+            {"unstructured": 50, "masked": 76, "zeroed": 68, "sliced": 20},
+            "**Yes, once channels are really removed**. ",
+        ),
+        ({"unstructured": 75, "masked": 76, "zeroed": 68, "sliced": 74.5}, "**Not here**: the times"),
+        ({"unstructured": 75, "masked": 76, "zeroed": 68, "sliced": 90}, "**Not as one expects**"),
+        ({"masked": 76, "zeroed": 68, "sliced": 20}, "**Yes, once channels are really removed**;"),
+        ({"unstructured": 75, "masked": 76, "zeroed": 68, "sliced": None}, "**Open**:"),
+    ],
+)
+def test_the_answer_on_speed_is_as_the_times_are(
+    state: ReportSubject, times: dict[str, float | None], begins: str
+) -> None:
+    assert state.forms is not None
+    rows = (form("dense", 68.0), *(form(name, ms) for name, ms in times.items()))
+    answer = answers(replace(state, forms=MeasuredForms(rows, 0.5, state.forms.where)))["3-2"]
+    assert answer.answer.text.startswith(begins)
+    (table,) = answer.support
+    assert isinstance(table, TableBlock)
+    assert table.frame["form"].tolist() == ["dense", *times]
+    assert "test accuracy" in table.frame
+    assert ("ms, dense" in answer.facts) is True
+    assert ("ms, sliced" in answer.facts) is (times["sliced"] is not None)
 
 
 def test_what_was_not_measured_says_where_to_measure_it(bare: ReportSubject) -> None:
-    found = answer_questions(bare)
-    for answer in found[4:]:
+    for answer in answer_questions(bare)[4:]:
         assert not answer.facts
-        assert "Not measured yet" in answer.blocks[0].text
+        assert answer.answer.text.startswith("Not measured yet: run ")
 
 
 def test_a_session_that_measured_nothing_gets_the_shipped_evidence() -> None:
     state = report_subject(pruning=PruningSubject("teacher"))
-    assert state.sweep is not None
-    assert state.sweep.where.origin == "precomputed"
-    assert report_subject(pruning=PruningSubject("student-5k")).sweep is None, "nothing of it is stored"
+    shown = state.curve or state.sweep
+    assert shown is not None
+    assert shown.where.origin == "precomputed"
+    assert state.forms is not None
+    assert "2026-11-" in state.forms.where.text, "the day of each figure is its own"
+    assert report_subject(pruning=PruningSubject("mobile")).forms is None, "nothing of it is stored"
     with pytest.raises(ExplorerError, match="no network 'one of mine'"):
         report_subject(pruning=PruningSubject("one of mine"))
     with pytest.raises(ExplorerError, match="alpha"):
         replace(state, alpha=2.0)
-
-
-def test_a_network_of_just_the_limit_is_within_it(bare: ReportSubject) -> None:
-    params = budget(bare.spec, bare.size).total_params
-    for limit, holds in ((params, True), (params - 1, False)):
-        verdict = answer_questions(replace(bare, limit=limit))[1].blocks[0]
-        assert isinstance(verdict, VerdictBlock)
-        assert verdict.holds is holds
 
 
 def test_the_shipped_forms_are_told_with_the_share_they_were_stored_with() -> None:

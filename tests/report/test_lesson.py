@@ -1,5 +1,6 @@
 """The page Ledger and report through Streamlit's own test runner."""
 
+import json
 from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
@@ -7,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
 from explorer.ledger import LedgerRow, to_link
+from explorer.report.quoted import QUESTIONS
+from explorer.report.words import pack_words, unpack_words
 from tests.test_ledger import DENSE, DESIGN
 
 STUDENT = replace(
@@ -90,7 +93,52 @@ def test_the_six_answers_are_drawn_from_what_the_lessons_show() -> None:
     assert [header.value[:3] for header in app.header] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
     assert any("39,060 over" in error.value for error in app.error)
     assert all(chart.proto.alt.strip() for chart in app.get("vega_lite_chart"))
-    assert len(app.get("download_button")) == 3
+    assert [button.proto.label for button in app.get("download_button")] == [
+        f"Your report as {kind}" for kind in ("HTML", "PDF", "Markdown", "JSON")
+    ]
+
+
+def test_the_audit_of_the_sample_report_is_a_document_of_its_own() -> None:
+    app = opened(report_tab="The six answers")
+    assert not any("sample report" in text.value for text in (*app.info, *app.success, *app.error))
+    app.segmented_control(key="report_shows").set_value("The audit of the sample report").run()
+    assert not app.exception
+    assert [header.value[:3] for header in app.header] == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
+    assert any("40,756" in text.value for text in app.error)
+    assert not app.text_area
+    assert app.get("download_button")[0].proto.label == "The audit as HTML"
+
+
+def words_of(app: AppTest) -> dict[str, str]:
+    return {area.key.removeprefix("words_"): area.value for area in app.text_area}
+
+
+def test_own_words_are_kept_in_the_address_and_come_back_after_another_page() -> None:
+    app = opened(report_tab="The six answers")
+    assert set(words_of(app).values()) == {""}
+    app.text_area(key="words_2-2").set_value("Softer.").run()
+    app.text_area(key="words_3-2").set_value("Zeros are multiplied, too.").run()
+    expected = dict.fromkeys(QUESTIONS, "") | {"2-2": "Softer.", "3-2": "Zeros are multiplied, too."}
+    (link,) = app.session_state["session"].address.texts["words"]
+    assert unpack_words(link) == {"2-2": "Softer.", "3-2": "Zeros are multiplied, too."}
+    app.query_params.clear()  # as the browser does at a click in the navigation
+    app.switch_page("explorer/start/page.py").run()
+    app.switch_page("explorer/report/page.py").run()
+    assert words_of(app) == expected
+    assert words_of(opened(report_tab="The six answers", words=link)) == expected, "as after a reload"
+    broken = opened(report_tab="The six answers", words="nonsense")
+    assert "own words cannot be read" in broken.error[0].value
+    assert set(words_of(broken).values()) == {""}
+
+
+def test_words_saved_with_the_numbers_are_opened_again() -> None:
+    app = opened(report_tab="The six answers", words=pack_words({"1-1": "before"}))
+    content = json.dumps({"words": {"2-1": "from a file"}}).encode()
+    app.file_uploader(key="words_file").set_value(("report.json", content, "")).run()
+    assert words_of(app) == dict.fromkeys(QUESTIONS, "") | {"2-1": "from a file"}
+    app.file_uploader(key="words_file").set_value(("other.json", b"[]", "")).run()
+    assert any("no file of a report" in error.value for error in app.error)
+    assert words_of(app)["2-1"] == "from a file", "nothing is lost"
 
 
 def caption(app: AppTest, words: str) -> list[str]:

@@ -85,4 +85,4 @@ def test_the_report_is_about_the_networks_of_ones_own() -> None:
     link = {"checkpoint": mine.card.name, "teacher": mine.card.name, "report_tab": "The six answers"}
     app = arrive("report", [mine], **link)
     assert said(app, "“my network”, pruned.")
-    assert said(app, "It mixes networks of yours (my network)")
+    assert said(app, "This report mixes networks of yours (my network)")
