@@ -7,6 +7,7 @@ import numpy as np
 
 from explorer.checkpoints.evidence import LOGITS, EvidenceFile, evidence_files, find_rows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
+from explorer.networks import cost_of_network
 from explorer.runs import STUDENT_RECIPE
 from explorer.training import view_logits
 from explorer.verify.finding import Finding, compared, unchecked
@@ -127,8 +128,6 @@ def _sample(rows: Sequence[object], at: At, *, everything: bool) -> tuple[Sequen
     """The rows that are computed again, and why the others are not."""
     if everything:
         return rows, ""
-    from explorer.networks import cost_of_network
-
     one = cost_of_network(at.source.load(), at.data.input_size).mult_adds * at.stored.images
     if one > LONG:
         return (), "each takes more than half a minute: --all computes them again"
