@@ -53,8 +53,11 @@ PINK = "#e84090"
 BROWN = "#98665b"
 LIME = "#5c6c0f"
 MAGENTA = "#e155cd"
+AZURE = "#4488ff"
+SLATE = "#556677"
+INDIGO = "#5544ff"
 
-METHOD_SLOTS = (OCHRE, VIOLET, PEBBLE, LEAF, LAGOON, PINK, BROWN, LIME, MAGENTA)
+METHOD_SLOTS = (OCHRE, VIOLET, PEBBLE, LEAF, LAGOON, PINK, BROWN, LIME, MAGENTA, AZURE, SLATE, INDIGO)
 """The colours of pruning methods, each for one of them at most; whoever adds a method takes a free one."""
 
 TOGETHER = {

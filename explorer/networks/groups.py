@@ -45,7 +45,10 @@ class Member:
 
     def weights(self, model: nn.Module) -> Tensor:
         """The layer's weights by channel: (channels, all weights that belong to one)."""
-        weight = cast(Tensor, weight_of(model, self.layer)).detach()
+        return self.by_channel(cast(Tensor, weight_of(model, self.layer)).detach())
+
+    def by_channel(self, weight: Tensor) -> Tensor:
+        """What is shaped as the layer's weights (they, or their gradients) by channel: (channels, all of one)."""
         return weight.movedim(self.axis, 0)[torch.from_numpy(self.entries)].flatten(1)
 
 

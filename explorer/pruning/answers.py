@@ -28,7 +28,7 @@ class AnswersSettings:
         method: how it is pruned, by key.
         ratio: share of the weights, or of each group's channels.
         recalibrate: batches of 100 training images that BatchNorm is recalibrated on; 0 for none.
-        training: key of these training images; empty without recalibration.
+        training: key of the training images that the recalibration and some methods take; else empty.
     """
 
     images: int = setting("images", "{:,}".format)
@@ -40,6 +40,11 @@ class AnswersSettings:
     def __post_init__(self) -> None:
         get_method(self.method)  # refuses an unknown one
         check_ratio(self.ratio)
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether training images are needed: to recalibrate, or by a method that looks at some."""
+        return bool(self.recalibrate or get_method(self.method).images)
 
     @property
     def title(self) -> str:
@@ -59,9 +64,10 @@ class AnswerBatch:
 def pruned_network(spec: InstrumentSpec[AnswersSettings]) -> Generator[Update, None, nn.Module]:
     """The network of a spec, pruned and recalibrated as it asks for: the same weights whenever it is made."""
     settings = spec.settings
-    network = prune_network(spec.network.load(), get_method(settings.method), settings.ratio)
-    if settings.recalibrate:
-        recalibrate(network, (yield from spec.data.read("training")), settings.recalibrate)
+    shard = (yield from spec.data.read("training")) if settings.needs_training else None
+    network = prune_network(spec.network.load(), get_method(settings.method), settings.ratio, images=shard)
+    if settings.recalibrate and shard is not None:
+        recalibrate(network, shard, settings.recalibrate)
     return network
 
 

@@ -114,9 +114,10 @@ def _settings(options: argparse.Namespace, data: DataSet) -> SweepSettings:
         options.finetune,
         options.refit,
         options.images,
-        data.key_of("training") if options.recalibrate or options.finetune or options.refit else "",
     )
-    return settings if options.no_baseline else replace(settings, methods=with_baselines(settings.methods))
+    if not options.no_baseline:
+        settings = replace(settings, methods=with_baselines(settings.methods))
+    return replace(settings, training=data.key_of("training")) if settings.needs_training else settings
 
 
 def _ratios(text: str) -> tuple[float, ...]:

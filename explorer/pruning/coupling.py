@@ -13,7 +13,7 @@ from explorer.errors import ExplorerError
 from explorer.networks import ChannelGroup, Member, Role, graph_of
 from explorer.networks.graph import Step
 from explorer.networks.operators import PRODUCT, SUM
-from explorer.pruning.methods import PruningMethod
+from explorer.pruning.methods import Basis, PruningMethod
 from explorer.pruning.removal import removable_groups
 
 
@@ -157,7 +157,7 @@ def longest(model: nn.Module) -> int:
 
 def weakest(model: nn.Module, group: ChannelGroup, method: PruningMethod) -> int:
     """The channel with the lowest score: the first that this method takes."""
-    return int(method.channel_scores(model, group, torch.Generator()).argmin())
+    return int(method.channel_scores(Basis(model), group).argmin())
 
 
 @dataclass(frozen=True)

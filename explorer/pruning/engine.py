@@ -14,9 +14,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices, has_bfloat16
 from explorer.networks import Kept, fold_batchnorm, maskable_weights, remove
+from explorer.pruning.gradients import loss_gradients
 from explorer.pruning.masks import Masker, bake, write
 from explorer.pruning.methods import PruningMethod
 from explorer.pruning.removal import kept_channels
@@ -74,6 +76,7 @@ def prunings(
     ratios: Sequence[float],
     seed: int = 0,
     setting: Setting | None = None,
+    images: ImageSet | None = None,
 ) -> Iterator[PrunedNetwork]:
     """``model`` pruned by one method at each ratio, in this order; ``model`` is only read.
 
@@ -83,15 +86,22 @@ def prunings(
         ratios: shares from 0 to below 1.
         seed: of the random methods.
         setting: device and precision of the fast networks.
+        images: the training images, for a method that looks at some of them.
     """
     setting = setting or Setting()
-    prune = _masked if method.kind == "mask" else _removed
-    return prune(model, method, ratios, seed, setting)
+    if method.kind == "mask":
+        return _masked(model, method, ratios, seed, setting)
+    return _removed(model, method, ratios, seed, setting, images)
 
 
-def prune_network(model: nn.Module, method: PruningMethod, ratio: float, seed: int = 0) -> nn.Module:
-    """A pruned copy of ``model`` in eval mode: zeros baked in by a mask, or channels physically removed."""
-    return next(prunings(model, method, (ratio,), seed)).plain().eval()
+def prune_network(
+    model: nn.Module, method: PruningMethod, ratio: float, seed: int = 0, images: ImageSet | None = None
+) -> nn.Module:
+    """A pruned copy of ``model`` in eval mode: zeros baked in by a mask, or channels physically removed.
+
+    ``images`` are the training images, for a method that looks at some of them.
+    """
+    return next(prunings(model, method, (ratio,), seed, images=images)).plain().eval()
 
 
 def _masked(
@@ -124,9 +134,16 @@ class _Baked:
 
 
 def _removed(
-    model: nn.Module, method: PruningMethod, ratios: Sequence[float], seed: int, setting: Setting
+    model: nn.Module,
+    method: PruningMethod,
+    ratios: Sequence[float],
+    seed: int,
+    setting: Setting,
+    images: ImageSet | None,
 ) -> Iterator[PrunedNetwork]:
+    looked_at = images.select(slice(method.images)) if images is not None and method.images else None
+    gradients = loss_gradients(model, looked_at) if looked_at is not None else None
     for ratio in ratios:
-        kept = kept_channels(model, ratio, method, seed)
+        kept = kept_channels(model, ratio, method, seed, gradients)
         small = remove(model, kept)
         yield PrunedNetwork(ratio, setting.ready(small), lambda small=small: small, kept)  # type: ignore[misc]

@@ -163,7 +163,7 @@ from explorer.pruning.export import to_file
 from explorer.pruning.methods import get_method
 {imports}
 model = load("{checkpoint}")  # the file is checked by its sha256
-pruned = prune_network(model, get_method("{method}"), {ratio!r}, seed={seed})
+pruned = prune_network(model, get_method("{method}"), {ratio!r}, seed={seed}{images_used})
 {recovery}
 
 params = parameter_count(pruned)
@@ -203,6 +203,7 @@ def script(receipt: Receipt) -> str:
         title=method.title,
         sentence=method.sentence,
         method=method.key,
+        images_used=', images=BUNDLED.load("training")' if method.images else "",
         seed=receipt.seed,
         ratio=receipt.ratio,
         checkpoint=receipt.checkpoint,

@@ -56,12 +56,14 @@ class Masker:
         """The weights as they were before the first mask."""
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
-    def _ranked_together(self) -> list[Scores]:
-        """The scores that are ranked together: all of them, or each layer's."""
-        if not self.method.layerwise:
-            return [self.scores]
+    def _by_layer(self) -> list[Scores]:
+        """The scores of each layer."""
         ends = np.cumsum([weight.numel() for weight in self.weights.values()])
         return np.split(self.scores, ends[:-1])
+
+    def _ranked_together(self) -> list[Scores]:
+        """The scores that are ranked together: all of them, or each layer's."""
+        return self._by_layer() if self.method.layerwise else [self.scores]
 
     def masks(self, ratio: float) -> dict[str, Tensor]:
         """Masks (True where the weight stays) for a ratio, by module name, shaped like the weights.
@@ -74,7 +76,18 @@ class Masker:
             _keep(part, ascending, round(ratio * len(part)))
             for part, ascending in zip(self._ranked_together(), self.sorted, strict=True)
         ]
-        keep = np.concatenate(parts)
+        return self._shaped(np.concatenate(parts))
+
+    def layer_masks(self, ratios: Mapping[str, float]) -> dict[str, Tensor]:
+        """As ``masks``, with a ratio for each layer; layers that are not named stay whole."""
+        parts = []
+        for name, part in zip(self.weights, self._by_layer(), strict=True):
+            count = round(check_ratio(ratios.get(name, 0.0)) * len(part))
+            parts.append(_keep(part, np.sort(part), count))
+        return self._shaped(np.concatenate(parts))
+
+    def _shaped(self, keep: npt.NDArray[np.bool_]) -> dict[str, Tensor]:
+        """What stays, of all weights in one row, by layer and in its shape."""
         masks, start = {}, 0
         for name, weight in self.weights.items():
             part = keep[start : start + weight.numel()]

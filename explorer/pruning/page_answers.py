@@ -10,7 +10,7 @@ from torch import Tensor
 from explorer import ui
 from explorer.data import ImageSet
 from explorer.pruning.answers import ANSWERS, AnswersSettings, PrunedAnswers
-from explorer.pruning.methods import METHODS, PruningMethod
+from explorer.pruning.methods import METHODS, PruningMethod, get_method
 from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.page_one import METHOD, opening_ratio
 from explorer.pruning.selection import USE, PruningSelection
@@ -91,7 +91,7 @@ def show_answers(selection: PruningSelection) -> AnswersShown | None:
         method,
         round(ratio, 4),
         batches,
-        selection.training_key(needed=batches > 0),
+        selection.training_key(needed=batches > 0 or get_method(method).images > 0),
     )
     shown = Panel(ANSWERS, selection.spec(settings), starts_itself=True).result(
         lambda spec, parts: (

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from explorer.measure import devices, has_bfloat16
@@ -49,7 +50,7 @@ def asked_count(total: int) -> int:
 def asked_sweep(count: int, training: str) -> SweepSettings | None:
     """The sweep of so many images; None where it has no method or no ratio.
 
-    ``training`` is the key of the training images, which only a recovery takes.
+    ``training`` is the key of the training images, which only recoveries and some methods take.
     """
     chosen, ratios = _value("methods"), _asked_ratios()
     if not chosen or not ratios:
@@ -63,16 +64,16 @@ def sweep_of(
 ) -> SweepSettings:
     """The sweep of these methods and their random baselines, on the device and in the precision asked for."""
     measured = with_baselines(chosen)
-    return SweepSettings(
+    settings = SweepSettings(
+        **recoveries,  # type: ignore[arg-type] # their keys are those of numbers
         # In the order of lists, so that the order of clicks makes no other sweep of it.
         methods=tuple(key for key in METHODS if key in measured),
         ratios=ratios,
         device=_value("device"),
         precision=_value("precision"),
         images=count,
-        training=training if any(recoveries.values()) else "",
-        **recoveries,
     )
+    return replace(settings, training=training) if settings.needs_training else settings
 
 
 def asked_forms(count: int) -> FormsSettings:

@@ -81,6 +81,11 @@ class SweepPlan:
         return ("none", *(name for name, amount in switched if amount))
 
     @property
+    def needs_training(self) -> bool:
+        """Whether training images are needed: by a recovery, or by a method that looks at some."""
+        return len(self.recoveries) > 1 or any(get_method(method).images for method in self.methods)
+
+    @property
     def steps(self) -> int:
         """How many networks are measured: the rows of the sweep."""
         return len(self.methods) * len(self.ratios) * len(self.recoveries)
@@ -92,7 +97,7 @@ class SweepSettings(SweepPlan):
 
     Attributes:
         images: how many of the images are counted, the first so many.
-        training: key of the training images that a recovery takes; empty without a recovery.
+        training: key of the training images that recoveries and some methods take; empty if none does.
     """
 
     images: int = setting("images", "{:,}".format, default=500)

@@ -41,11 +41,13 @@ def recalibrate(model: nn.Module, images: ImageSet, batches: int) -> None:
     model.eval()
 
 
-def finetune(model: nn.Module, images: ImageSet, steps: int, seed: int = 0) -> Iterator[Progress]:
+def finetune(
+    model: nn.Module, images: ImageSet, steps: int, seed: int = 0, rate: float = FINETUNE_RATE
+) -> Iterator[Progress]:
     """Train on for ``steps`` steps of 64 images, with labels alone; yields after every step.
 
-    The one-cycle schedule spans these steps. Convolution and linear weights that are zero at the start
-    are zero after every step, so masks are kept.
+    The one-cycle schedule spans these steps and has its peak at ``rate``. Convolution and linear weights
+    that are zero at the start are zero after every step, so masks are kept.
 
     Raises:
         ExplorerError: there are fewer images than one batch.
@@ -55,7 +57,7 @@ def finetune(model: nn.Module, images: ImageSet, steps: int, seed: int = 0) -> I
         raise ExplorerError(f"Fine-tuning takes 1 step or more, and {FINETUNE_BATCH} images or more.")
     epochs = math.ceil(steps / per_epoch)
     chosen = images.select(slice(math.ceil(steps / epochs) * FINETUNE_BATCH))
-    recipe = Recipe(epochs, FINETUNE_BATCH, FINETUNE_RATE, seed=seed)
+    recipe = Recipe(epochs, FINETUNE_BATCH, rate, seed=seed)
     masked = [(weight, weight == 0) for weight in maskable_weights(model).values()]
     training = train(model, chosen, images.select(slice(1)), recipe, labels_alone)
     for done, progress in enumerate(training, start=1):

@@ -1,11 +1,13 @@
 """Structured pruning: which channels stay at a ratio, the share of each group's channels that goes."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from explorer.networks import ChannelGroup, channel_groups, unsliceable
 from explorer.pruning.masks import check_ratio
-from explorer.pruning.methods import PruningMethod
+from explorer.pruning.methods import Basis, PruningMethod
 
 
 def removable_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
@@ -32,17 +34,22 @@ def describe_unsliceable(model: nn.Module) -> str:
 
 
 def kept_channels(
-    model: nn.Module, ratio: float, method: PruningMethod, seed: int = 0
+    model: nn.Module,
+    ratio: float,
+    method: PruningMethod,
+    seed: int = 0,
+    gradients: Mapping[str, Tensor] | None = None,
 ) -> dict[ChannelGroup, Tensor]:
     """For each group the channels that stay at this ratio, ascending; at least one of each.
 
     Of n channels, n - round(ratio * n) stay. Groups of which none can go alone are left out: they stay whole.
+    ``gradients`` are what ``loss_gradients`` gives, for a method that looks at training images.
     """
     check_ratio(ratio)
-    generator = torch.Generator().manual_seed(seed)
+    basis = Basis(model, torch.Generator().manual_seed(seed), gradients or {})
     kept = {}
     for group in removable_groups(model):
-        scores = method.channel_scores(model, group, generator)
+        scores = method.channel_scores(basis, group)
         # A network without a single channel somewhere computes nothing, so one stays whatever the ratio.
         stay = max(1, len(scores) - round(ratio * len(scores)))
         # A stable sort, so that of equal channels the earlier ones stay on every machine.

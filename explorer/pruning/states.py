@@ -39,21 +39,21 @@ def networks_of(
     Args:
         model: in eval mode, on the CPU; it is only read, every pruning works on a copy.
         plan: methods, ratios, recoveries, device, precision.
-        shard: training images; the recoveries need them.
+        shard: training images; the recoveries and some methods need them.
         skip: states that are not made again.
 
     Raises:
-        ExplorerError: the plan asks for a recovery and there are no training images.
+        ExplorerError: the plan needs training images and there are none.
     """
-    if shard is None and len(plan.recoveries) > 1:
-        raise ExplorerError("A recovery needs training images: give the training shard.")
+    if shard is None and plan.needs_training:
+        raise ExplorerError("This plan needs training images: give the training shard.")
     for method in plan.methods:
         missing = {
             ratio: [recovery for recovery in plan.recoveries if (method, ratio, recovery) not in skip]
             for ratio in plan.ratios
         }
         ratios = [ratio for ratio in plan.ratios if missing[ratio]]
-        for pruned in prunings(model, get_method(method), ratios, plan.seed, plan.setting):
+        for pruned in prunings(model, get_method(method), ratios, plan.seed, plan.setting, shard):
             wanted = missing[pruned.ratio]
             if "none" in wanted:
                 yield Made(method, "none", pruned)

@@ -136,11 +136,11 @@ def sweep(
         inputs: images (N, 3, H, W).
         targets: labels (N,).
         plan: methods, ratios, recoveries, device, precision.
-        shard: training images; the recoveries need them.
+        shard: training images; the recoveries and some methods need them.
         skip: rows that are not measured again.
 
     Raises:
-        ExplorerError: the plan asks for a recovery and there are no training images.
+        ExplorerError: the plan needs training images and there are none.
     """
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
@@ -236,7 +236,7 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
         """The rows that are not done yet."""
         settings = spec.settings
         images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
-        shard = (yield from spec.data.read("training")) if len(settings.recoveries) > 1 else None
+        shard = (yield from spec.data.read("training")) if settings.needs_training else None
         skip = {row.row for row in done}
         model = spec.network.load()
         yield from sweep(model, images.inputs(), images.targets(), settings, shard=shard, skip=skip)

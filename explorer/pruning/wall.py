@@ -135,11 +135,11 @@ def wall(
         model: in eval mode, on the CPU; only read.
         images: what is counted; the photographs on the wall are among them.
         plan: methods, ratios and recoveries.
-        shard: training images; the recoveries need them.
+        shard: training images; the recoveries and some methods need them.
         skip: states that are not counted again.
 
     Raises:
-        ExplorerError: the plan asks for a recovery and there are no training images.
+        ExplorerError: the plan needs training images and there are none.
     """
     inputs, positions, count = images.batches(), photographs(images), len(images.classes)
     dense = _weights(model)
@@ -243,7 +243,7 @@ class Wall(Instrument[SweepSettings, WallState]):
         """The states that are not there yet."""
         settings = spec.settings
         images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
-        shard = (yield from spec.data.read("training")) if len(settings.recoveries) > 1 else None
+        shard = (yield from spec.data.read("training")) if settings.needs_training else None
         yield from wall(spec.network.load(), images, settings, shard, {part.state for part in done})
 
     def describe(self, part: WallState) -> str:

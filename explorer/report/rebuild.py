@@ -17,7 +17,7 @@ from explorer.ledger import LedgerRow, count_network, network_row
 from explorer.measure import Accuracy, accuracy, logit_batches, state_bytes
 from explorer.networks import NetworkSpec, StudentSpec, builder_of, check_size
 from explorer.pruning.engine import prune_network
-from explorer.pruning.methods import get_method
+from explorer.pruning.methods import METHODS, get_method
 from explorer.work.progress import Update
 from explorer.workspace import NetworkSource
 
@@ -40,6 +40,8 @@ def why_not_rebuilt(recipe: Mapping[str, Any]) -> str:
     """Why what was done cannot be done again from the checkpoint alone, as a sentence; empty if it can."""
     if recipe.get("recovery"):
         return f"This row cannot be rebuilt: after the pruning it was {recipe['recovery']}."
+    if (method := METHODS.get(str(recipe.get("method")))) is not None and method.images:
+        return "This row cannot be rebuilt: its channels were ranked by training images."
     if recipe.get("precision"):
         return f"This row cannot be rebuilt: it was measured in {recipe['precision']}."
     return ""

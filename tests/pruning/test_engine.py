@@ -9,6 +9,7 @@ from explorer.measure import has_bfloat16
 from explorer.networks import StudentNet, StudentSpec, maskable_weights, resnet18_teacher
 from explorer.pruning.engine import Setting, prunings
 from explorer.pruning.methods import METHODS
+from tests.pruning import toy
 
 BUILDS = {
     "student": lambda: StudentNet(StudentSpec(5, (6, 7, 8, 9), classes=4)),
@@ -34,7 +35,8 @@ def trained_like(name: str) -> nn.Module:
 def test_the_fast_network_is_the_plain_one_at_every_ratio_in_any_order(name: str, method: str) -> None:
     model, images = trained_like(name), torch.randn(2, 3, 64, 64)
     before = copy.deepcopy(model.state_dict())
-    for pruned in prunings(model, METHODS[method], (0.7, 0.0, 0.4)):
+    shard = toy.images("training").select(slice(20))
+    for pruned in prunings(model, METHODS[method], (0.7, 0.0, 0.4), images=shard):
         plain = pruned.plain()
         with torch.inference_mode():
             assert torch.allclose(pruned.fast(images), plain(images), atol=1e-4)

@@ -37,7 +37,8 @@ def receipt(method: str, ratio: float, recalibrated: int = 0) -> tuple[export.Re
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pruned_student_opens_again_and_answers_as_before(method: str) -> None:
-    network = prune_network(load("student-60k"), get_method(method), 0.45)
+    shard = BUNDLED.load("training")
+    network = prune_network(load("student-60k"), get_method(method), 0.45, images=shard)
     again = export.reopened(export.to_file(network))
     images = BUNDLED.load("test").select(slice(8)).inputs()
     assert parameter_count(again) == parameter_count(network)

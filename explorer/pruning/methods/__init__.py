@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from explorer.errors import ExplorerError
-from explorer.pruning.methods.entry import Kind, PruningMethod, collect, discover
+from explorer.pruning.methods.entry import Basis, Kind, PruningMethod, collect, discover
 
 METHODS: Mapping[str, PruningMethod] = collect(discover(sys.modules[__name__]))
 """Every method by its key, masks before removals, the baseline of each kind last."""
@@ -49,4 +49,4 @@ def with_baselines(keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(method.key for method in dict.fromkeys([*chosen, *map(baseline, kinds)]))
 
 
-__all__ = ["METHODS", "Kind", "PruningMethod", "baseline", "get_method", "with_baselines"]
+__all__ = ["METHODS", "Basis", "Kind", "PruningMethod", "baseline", "get_method", "with_baselines"]

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from explorer import palette
 from explorer.networks import ChannelGroup
-from explorer.pruning.methods.entry import PruningMethod
+from explorer.pruning.methods.entry import Basis, PruningMethod
 
 
 def shuffled_ranks(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -19,9 +19,9 @@ def shuffled_ranks(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor
     return {name: part.reshape(weight.shape) for (name, weight), part in parts}
 
 
-def random_channels(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
-    """Uniform random numbers; one generator serves all groups, so no two groups draw the same."""
-    return torch.rand(group.width, generator=generator)
+def random_channels(basis: Basis, group: ChannelGroup) -> Tensor:
+    """Uniform random numbers."""
+    return torch.rand(group.width, generator=basis.generator)
 
 
 RANDOM = PruningMethod(
@@ -32,6 +32,7 @@ RANDOM = PruningMethod(
     color=palette.PEBBLE,
     sentence="Weights are masked at random: the baseline that every other mask has to beat.",
     baseline=True,
+    seeded=True,
 )
 
 CHANNELS_RANDOM = PruningMethod(
@@ -42,4 +43,5 @@ CHANNELS_RANDOM = PruningMethod(
     color=palette.PINK,
     sentence="Channels are cut out at random: the baseline that every other removal has to beat.",
     baseline=True,
+    seeded=True,
 )

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import Literal, cast, get_args
 
@@ -21,8 +21,24 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MaskScore = Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]]
 """All maskable weights by module name, and a seed -> a score per weight, shaped as the weights are."""
 
-RemovalScore = Callable[[nn.Module, ChannelGroup, torch.Generator], Tensor]
-"""A network, one of its channel groups, and where random numbers come from -> a score per channel (C,)."""
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What the channels of one network are ranked by.
+
+    Attributes:
+        model: the network, in eval mode; only read.
+        generator: where random numbers come from; one for all groups, so no two groups draw the same.
+        gradients: of the loss on training images, by name of the parameter; empty unless the method asks for images.
+    """
+
+    model: nn.Module
+    generator: torch.Generator = field(default_factory=torch.Generator)
+    gradients: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+RemovalScore = Callable[[Basis, ChannelGroup], Tensor]
+"""What a network is ranked by, and one of its channel groups -> a score per channel (C,)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,8 @@ class PruningMethod:
         layerwise: whether a mask's scores are ranked within each layer instead of over the whole network.
         layers: the kinds of layers whose weights a mask may set to zero, "convolution" and "linear" or one of them.
         baseline: whether it is the random one of its kind, which any ranking has to beat.
+        seeded: whether random numbers play a part, so that another seed gives another network.
+        images: how many training images it looks at, the first so many; 0 for none.
 
     Raises:
         ExplorerError: the entry is not complete.
@@ -55,6 +73,8 @@ class PruningMethod:
     layerwise: bool = False
     layers: tuple[str, ...] = ("convolution", "linear")
     baseline: bool = False
+    seeded: bool = False
+    images: int = 0
 
     def __post_init__(self) -> None:
         name = f"The pruning method {self.key!r}"
@@ -72,6 +92,10 @@ class PruningMethod:
             raise ExplorerError(f"{name} needs a sentence: a capital letter first, a stop at the end.")
         if self.layerwise and self.kind != "mask":
             raise ExplorerError(f"{name} cannot be layerwise: channels are ranked within their group anyway.")
+        if self.baseline and not self.seeded:
+            raise ExplorerError(f"{name} is a baseline, so random numbers play a part: it needs seeded=True.")
+        if self.images and self.kind != "removal":
+            raise ExplorerError(f"{name} cannot look at images: only channels are ranked by them.")
 
     @property
     def share(self) -> str:
@@ -106,15 +130,19 @@ class PruningMethod:
             raise ExplorerError(f"The scores of {self.key!r} are not one for each weight.")
         return scores
 
-    def channel_scores(self, model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
+    def channel_scores(self, basis: Basis, group: ChannelGroup) -> Tensor:
         """A score per channel of the group, (C,).
 
         Raises:
-            ExplorerError: the method masks weights, or its scores do not fit the group.
+            ExplorerError: the method masks weights, it lacks gradients, or its scores do not fit the group.
         """
         if self.kind != "removal":
             raise ExplorerError(f"The method {self.key!r} masks weights; it removes no channels.")
-        scores = cast(RemovalScore, self.score)(model, group, generator)
+        if self.images and not basis.gradients:
+            raise ExplorerError(
+                f"The method {self.key!r} ranks by training images: give it the training images."
+            )
+        scores = cast(RemovalScore, self.score)(basis, group)
         if scores.shape != (group.width,):
             raise ExplorerError(f"The scores of {self.key!r} are not one for each of {group.width} channels.")
         return scores
@@ -146,13 +174,13 @@ def collect(entries: Iterable[PruningMethod]) -> Mapping[str, PruningMethod]:
         ExplorerError: two share a key, a title, a colour or a sentence, or a kind has not one baseline.
     """
     ordered = sorted(entries, key=lambda each: (KINDS.index(each.kind), each.baseline, each.order, each.key))
-    for field in ("key", "title", "color", "sentence"):
+    for shared in ("key", "title", "color", "sentence"):
         first: dict[str, PruningMethod] = {}
         for method in ordered:
-            value = getattr(method, field)
+            value = getattr(method, shared)
             if value in first:
                 raise ExplorerError(
-                    f"The pruning methods {first[value].key!r} and {method.key!r} have the same {field}, {value!r}."
+                    f"The pruning methods {first[value].key!r} and {method.key!r} have the same {shared}, {value!r}."
                 )
             first[value] = method
     for kind in dict.fromkeys(method.kind for method in ordered):

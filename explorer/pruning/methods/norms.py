@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from explorer import palette
 from explorer.networks import ChannelGroup
-from explorer.pruning.methods.entry import PruningMethod
+from explorer.pruning.methods.entry import Basis, PruningMethod
 
 
 def filter_norms(model: nn.Module, group: ChannelGroup, order: int) -> Tensor:
@@ -21,14 +21,14 @@ def filter_norms(model: nn.Module, group: ChannelGroup, order: int) -> Tensor:
     return norms
 
 
-def l1_norms(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
-    """Sums of absolute weights; no random number is drawn."""
-    return filter_norms(model, group, 1)
+def l1_norms(basis: Basis, group: ChannelGroup) -> Tensor:
+    """Sums of absolute weights."""
+    return filter_norms(basis.model, group, 1)
 
 
-def l2_norms(model: nn.Module, group: ChannelGroup, generator: torch.Generator) -> Tensor:
-    """Roots of the sums of squared weights; no random number is drawn."""
-    return filter_norms(model, group, 2)
+def l2_norms(basis: Basis, group: ChannelGroup) -> Tensor:
+    """Roots of the sums of squared weights."""
+    return filter_norms(basis.model, group, 2)
 
 
 CHANNELS_L1 = PruningMethod(

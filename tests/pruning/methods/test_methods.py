@@ -16,11 +16,12 @@ from explorer.errors import ExplorerError
 from explorer.networks import StudentNet, StudentSpec, channel_groups, maskable_weights
 from explorer.pruning import charts, methods
 from explorer.pruning.masks import Masker
-from explorer.pruning.methods import METHODS, PruningMethod, baseline, entry, get_method
+from explorer.pruning.methods import METHODS, Basis, PruningMethod, baseline, entry, get_method
 from explorer.pruning.methods.entry import KINDS, collect, discover
 from explorer.pruning.plan import SweepPlan
 from explorer.pruning.removal import kept_channels
 from explorer.pruning.sweep import sweep, sweep_table
+from tests.pruning import toy
 
 SHIPPED = ("global-l1", "layer-l1", "random", "channels-l1", "channels-l2", "channels-random")
 FREE = next(color for color in palette.METHOD_SLOTS if color not in {each.color for each in METHODS.values()})
@@ -51,12 +52,13 @@ def test_scores_are_finite_one_for_each_and_follow_the_seed(method: PruningMetho
             scores = method.mask_scores(maskable_weights(model), seed)
             parts.append([scores[name] for name in maskable_weights(model)])
         else:
-            generator = torch.Generator().manual_seed(seed)
-            parts.append([method.channel_scores(model, group, generator) for group in channel_groups(model)])
+            gradients = {name: torch.ones_like(each) for name, each in model.named_parameters()}
+            basis = Basis(model, torch.Generator().manual_seed(seed), gradients)
+            parts.append([method.channel_scores(basis, group) for group in channel_groups(model)])
     assert all(part.isfinite().all() for part in parts[0])
     assert all(torch.equal(one, two) for one, two in zip(*parts[:2], strict=True))
     same = all(torch.equal(one, two) for one, two in zip(parts[0], parts[2], strict=True))
-    assert same != method.baseline, "only a baseline depends on its seed"
+    assert same != method.seeded
 
 
 def test_what_is_pruned_is_said_as_the_method_does_it() -> None:
@@ -86,7 +88,8 @@ def test_no_two_methods_prune_alike() -> None:
         if method.kind == "mask":
             kept = [mask.flatten().tolist() for mask in Masker(model, method).masks(0.4).values()]
         else:
-            kept = [stay.tolist() for stay in kept_channels(model, 0.4, method).values()]
+            gradients = {name: (1e3 * each.detach()).cos() for name, each in model.named_parameters()}
+            kept = [stay.tolist() for stay in kept_channels(model, 0.4, method, 0, gradients).values()]
         chosen[str(kept)] = method.key
     assert list(chosen.values()) == list(METHODS)
 
@@ -104,6 +107,8 @@ def test_no_two_methods_prune_alike() -> None:
         ({"sentence": ""}, "needs a sentence"),
         ({"sentence": "without a stop"}, "needs a sentence"),
         ({"kind": "removal", "layerwise": True}, "cannot be layerwise"),
+        ({"baseline": True}, "needs seeded=True"),
+        ({"images": 8}, "cannot look at images"),
     ],
 )
 def test_an_incomplete_entry_is_refused(change: dict[str, Any], sentence: str) -> None:
@@ -127,7 +132,7 @@ def test_nothing_of_an_entry_may_be_forgotten(field: str) -> None:
         ({"title": "masked at random"}, "the same title"),
         ({"color": palette.OCHRE}, "'global-l1' and 'new' have the same color"),
         ({"sentence": METHODS["random"].sentence}, "the same sentence"),
-        ({"baseline": True}, r"'mask' needs one baseline, not 2: \['new', 'random'\]"),
+        ({"baseline": True, "seeded": True}, r"'mask' needs one baseline, not 2: \['new', 'random'\]"),
     ],
 )
 def test_what_an_entry_may_not_share_is_refused(change: dict[str, Any], sentence: str) -> None:
@@ -190,7 +195,10 @@ def test_an_unknown_key_names_the_known_ones() -> None:
 def test_every_method_of_the_rows_is_in_the_domain_of_the_colours() -> None:
     """What a domain leaves out is not drawn, and no error says so."""
     plan = SweepPlan(tuple(METHODS), (0.0, 0.5), repeats=0)
-    rows = sweep_table(list(sweep(student(), torch.randn(2, 3, 64, 64), torch.zeros(2), plan)))
+    swept = sweep(
+        toy.ToyNetwork().load(), torch.randn(2, 3, 32, 32), torch.zeros(2), plan, shard=toy.images("training")
+    )
+    rows = sweep_table(list(swept))
     rows["gone"], rows["speed_up"] = 0.5, 1.0
     scales = []
     for spec in (charts.accuracy_curve(rows).to_dict(), charts.speed_curve(rows).to_dict()):
