@@ -15,6 +15,7 @@ from explorer.distillation import unseen_command as unseen
 from explorer.errors import ExplorerError
 from explorer.measure import keep_freed_memory
 from explorer.pruning import command as pruning
+from explorer.pruning import repair_command as repair
 from explorer.pruning import wall_command as wall
 from explorer.report import command as report
 from explorer.report import home_command as home
@@ -34,6 +35,7 @@ COMMANDS = (
     unseen,
     pruning,
     wall,
+    repair,
     bits,
     runtime,
     home,

@@ -11,7 +11,7 @@ from explorer.checkpoints.evidence import LOGITS, StoredRows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
 from explorer.distillation import grid, study, unseen
 from explorer.measure import accuracy
-from explorer.pruning import sensitivity, wall
+from explorer.pruning import repair, sensitivity, wall
 from explorer.pruning.forms import Form, forms
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, settings_of
@@ -259,6 +259,31 @@ def _unseen_row(of: str, row: unseen.UnseenPair, at: At) -> Iterator[Finding]:
         )
 
 
+def _repair_row(of: str, row: repair.RepairRow, at: At) -> Iterator[Finding]:
+    """A network that was not trained on is made again; of one that was, the size is held against the others'."""
+    name = f"{row.method} at {row.ratio:.0%}{f', {row.plan}' * bool(row.plan)}, {row.described}"
+    sizes = {
+        (each.params, each.mult_adds)
+        for each in at.stored.rows
+        if (each.method, each.ratio, each.plan) == (row.method, row.ratio, row.plan)
+    }
+    yield compared(
+        of, f"{name}: {row.params:,} parameters", len(sizes) == 1, "its other repairs have another size"
+    )
+    if row.epochs or row.plan:
+        return
+    others = [
+        replace(row, repair=each) for each in ("none", "recalibrated", "re-fitted") if each != row.repair
+    ]
+    settings = repair.RepairSettings(row.total, row.method, (row.ratio,), (), seed=at.stored.settings["seed"])
+    (new,) = measure(repair.REPAIR, at.spec(settings), others)
+    share = SAME if row.repair == "none" else SAME_AFTER_LEARNING
+    apart = _apart(row, new)
+    yield compared(
+        of, name, apart <= share * row.total, f"{apart:,} of {row.total:,} images are answered otherwise"
+    )
+
+
 KINDS: Mapping[str, Recomputed | Trained] = {
     "sweep": _SWEEP,
     wall.KIND: Recomputed(
@@ -295,6 +320,7 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         lambda row: row.total,
         timed=True,
     ),
+    repair.KIND: Trained(repair.RepairRow, _repair_row, "repair"),
     "grid": Trained(grid.GridResult, _grid_row, "grid"),
     study.KIND: Trained(study.CellResult, _study_row, "study"),
     unseen.KIND: Trained(unseen.UnseenPair, _unseen_row, "unseen"),
