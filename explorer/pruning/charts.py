@@ -352,3 +352,68 @@ def channel_map(rows: pd.DataFrame, chosen: int) -> alt.LayerChart | alt.FacetCh
         f"datum.channel === {chosen}"
     )
     return alt.layer(cells, frame).properties(height=30 * len(layers) + 70)
+
+
+def repair_curve(rows: pd.DataFrame, scratch: pd.DataFrame, color: str) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy against the parameters that are left, a line per repair; diamonds are networks trained from scratch."""
+    ways = list(dict.fromkeys(rows["repair"]))
+    legend = alt.Legend(orient="top", title=None, symbolStrokeColor=palette.INK)
+    x = alt.X(
+        "nonzero:Q",
+        title="Parameters that are not zero",
+        scale=alt.Scale(type="log", nice=False, padding=20),
+        axis=alt.Axis(format="~s", labelOverlap=True),
+    )
+    base = alt.Chart(rows).encode(x=x, detail=alt.Detail("repair:N"))
+    spread = base.mark_rule(opacity=0.5, color=color).encode(
+        y=alt.Y("accuracy_low:Q"), y2=alt.Y2("accuracy_high:Q")
+    )
+    line = base.mark_line(color=color).encode(
+        y=_repaired_accuracy(),
+        strokeDash=alt.StrokeDash(
+            "repair:N",
+            sort=ways,
+            scale=alt.Scale(domain=ways, range=REPAIR_DASHES[: len(ways)]),
+            legend=legend,
+        ),
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1, color=color).encode(
+        y=_repaired_accuracy(),
+        shape=alt.Shape(
+            "repair:N",
+            sort=ways,
+            scale=alt.Scale(domain=ways, range=list(SHAPES[: len(ways)])),
+            legend=legend,
+        ),
+        tooltip=[
+            alt.Tooltip("repair:N", title="Repair"),
+            alt.Tooltip("ratio:Q", title="Ratio", format=".0%"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
+            alt.Tooltip("nonzero:Q", title="Parameters not zero", format=","),
+        ],
+    )
+    layers = [spread, line, points]
+    if len(scratch):
+        layers.append(
+            alt.Chart(scratch)
+            .mark_point(shape="diamond", filled=True, size=130, opacity=1, color=palette.STUDENT)
+            .encode(
+                x=x,
+                y=_repaired_accuracy(),
+                tooltip=[
+                    alt.Tooltip("network:N", title="Trained from scratch"),
+                    alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
+                    alt.Tooltip("nonzero:Q", title="Parameters", format=","),
+                ],
+            )
+        )
+    return alt.layer(*layers).properties(height=360)
+
+
+REPAIR_DASHES = [[1, 0], [6, 3], [8, 3, 2, 3], [2, 2], [10, 4], [4, 1]]
+
+
+def _repaired_accuracy() -> alt.Y:
+    return alt.Y(
+        "accuracy:Q", title="Top-1 accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")
+    )

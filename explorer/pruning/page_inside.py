@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.pruning import page_channels, page_export, page_images, page_layers
+from explorer.pruning import page_channels, page_export, page_images, page_layers, page_repair
 from explorer.pruning.selection import PruningSelection
 from explorer.ui import address
 
@@ -12,6 +12,7 @@ LOOKS: dict[str, Callable[[PruningSelection], None]] = {
     "Classes and images": page_images.main,
     "Sensitive layers": page_layers.main,
     "Coupled channels": page_channels.main,
+    "Repair": page_repair.main,
     "Take it along": page_export.main,
 }
 

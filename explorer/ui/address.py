@@ -222,6 +222,11 @@ TABLE: Mapping[str, Key] = {
         Key("flip", "pruning", "whole number", 1, "which of them is looked at", 1, 100_000),
         Key("group", "pruning", "choice", None, "the group of channels"),
         Key("channel", "pruning", "whole number", 0, "the channel", 0, 100_000),
+        Key("repaired", "pruning", "choice", None, "the method of the repaired network"),
+        Key("rounds", "pruning", "whole number", 1, "rounds of pruning and training", 1, 5),
+        Key("rewind", "pruning", "switch", False, "whether the learning rate is rewound"),
+        Key("shares", "pruning", "choice", None, "which share of each layer goes"),
+        Key("left_whole", "pruning", "choices", None, "the layers that stay whole"),
     )
 }
 """Every key of the address, in the order in which they are written."""

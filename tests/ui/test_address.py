@@ -18,6 +18,7 @@ from tests.data.conftest import cache, dishes  # noqa: F401
 SMALL = {"checkpoint": "student-60k-kd", "images": "100"}  # quick to count
 # For each page the keys whose controls are drawn together, and what must be set for them to be drawn.
 CURVES = {"pruning_tab": "Curves"}
+REPAIRED = {"images": "100", "checkpoint": "student-5k", "pruning_tab": "Look inside", "look": "Repair"}
 GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     (
         "architecture",
@@ -82,6 +83,9 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ),
     ("pruning", SMALL | {"pruning_tab": "Look inside"}, ("look",)),
     ("pruning", SMALL | {"pruning_tab": "Look inside", "look": "Coupled channels"}, ("group", "channel")),
+    ("pruning", REPAIRED, ("repaired", "rounds", "rewind")),
+    ("pruning", REPAIRED, ("shares",)),
+    ("pruning", REPAIRED | {"shares": "sensitivity"}, ("left_whole",)),
 )
 # Drawn on every page, where the app was started with a folder.
 HEAD = ("images_of", "validation_images", "training_images", "side")
@@ -131,6 +135,9 @@ OTHER: dict[str, Any] = {
     "images": 500,
     "pruning_tab": "Curves",
     "look": "Coupled channels",
+    "repaired": "lamp",
+    "shares": "sensitivity",
+    "left_whole": ["fc"],
     "rescue": "re-fitted",
     "methods": ["lamp", "channels-l2"],
     "ratios": "chosen",
