@@ -107,6 +107,9 @@ def test_the_audit_of_the_sample_report_is_a_document_of_its_own() -> None:
     assert any("40,756" in text.value for text in app.error)
     assert not app.text_area
     assert app.get("download_button")[0].proto.label == "The audit as HTML"
+    (link,) = app.session_state["session"].address.texts["report_shows"]
+    again = opened(report_tab="The six answers", report_shows=link)
+    assert [text.value for text in again.error] == [text.value for text in app.error]
 
 
 def words_of(app: AppTest) -> dict[str, str]:

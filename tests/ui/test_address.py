@@ -104,6 +104,8 @@ ELSEWHERE = {
     (EVERYWHERE, "step"),
     ("pruning", "rescue"),
     ("report", "ledger"),
+    ("report", "words"),  # of boxes: tests/report/test_lesson.py
+    ("report", "report_shows"),  # there, too
     ("architecture", "widths"),
     ("pruning", "device"),
     ("distillation", "teacher"),
