@@ -19,6 +19,7 @@ from explorer.pruning import repair_command as repair
 from explorer.pruning import wall_command as wall
 from explorer.report import command as report
 from explorer.report import home_command as home
+from explorer.steps import command as steps
 from explorer.verify import command as verify
 from explorer.your_data import command as your_data
 from explorer.your_data import network_command as network
@@ -39,6 +40,7 @@ COMMANDS = (
     bits,
     runtime,
     home,
+    steps,
     report,
 )
 """Modules that each add their commands, in the order of the help."""

@@ -9,12 +9,13 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors.torch import load
@@ -64,6 +65,8 @@ class NetworkSource:
         content: its weights as a safetensors file in memory, where it has none.
         part: which network of the file it is, where that holds several.
         notices: what was done to a file of the user's and what was assumed of it, in sentences.
+        base: sha256 of the checkpoint that it was made from in this session, step by step; empty if it was not.
+        recipe: these steps, see ``explorer.ledger.recipe``.
     """
 
     card: Card
@@ -71,6 +74,8 @@ class NetworkSource:
     content: bytes | None = field(default=None, repr=False)
     part: str = ""
     notices: tuple[str, ...] = ()
+    base: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> nn.Module:
         """A private copy in eval mode, float32.
@@ -216,10 +221,18 @@ def uploaded_networks(name: str, content: bytes) -> tuple[NetworkSource, ...]:
     )
 
 
-def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on: str) -> NetworkSource:
+def trained_network(
+    title: str,
+    model: nn.Module,
+    *,
+    input_size: int,
+    trained_on: str,
+    base: str = "",
+    recipe: Mapping[str, Any] = MappingProxyType({}),
+) -> NetworkSource:
     """A network that was trained or pruned in this session, as it is now; told apart by its weights and wiring.
 
-    ``trained_on`` says in a few words on what.
+    ``trained_on`` says in a few words on what; ``base`` and ``recipe`` from which checkpoint it was made, and how.
     """
     content = labelled(model)
     digest = hashlib.sha256(content).hexdigest()
@@ -242,7 +255,7 @@ def trained_network(title: str, model: nn.Module, *, input_size: int, trained_on
         spec=spec.to_dict(),
         input_size=input_size,
     )
-    return NetworkSource(card, content=content)
+    return NetworkSource(card, content=content, base=base, recipe=dict(recipe))
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,8 +164,8 @@ def test_what_is_no_ledger_is_refused_in_one_sentence(text: str) -> None:
 
 
 def test_other_versions_long_ledgers_and_broken_links_are_refused() -> None:
-    for version in (1, 3):
-        with pytest.raises(ExplorerError, match=f"of version {version}; this explorer reads version 2"):
+    for version in (2, 4):
+        with pytest.raises(ExplorerError, match=f"of version {version}; this explorer reads version 3"):
             from_json(json.dumps({"compression_explorer_ledger": version, "rows": []}))
     with pytest.raises(ExplorerError, match="at most 100 rows"):
         from_json(to_json([DENSE] * 101))

@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning", "bits", "walks"),
+    ("steps",),
     ("report", "your_data", "start", "verify"),
     ("__main__",),
     ("app",),

@@ -9,7 +9,7 @@ from explorer.classroom import Question
 from explorer.distillation import asked, page_loss, soften
 from explorer.distillation.page_controls import TEMPERATURE_STEPS, Places, choose
 from explorer.distillation.selection import DistillationSelection, JudgedImages
-from explorer.ledger import LedgerRow, network_row
+from explorer.ledger import LedgerRow, network_row, origin_of
 from explorer.measure import accuracy
 from explorer.ui import address
 from explorer.work.kept import Keyed
@@ -112,6 +112,8 @@ def _ledger_row(selection: DistillationSelection) -> LedgerRow:
     name = selection.student_name or selection.teacher_name
     card, images = ui.networks()[name], selection.images
     origin, where = ui.origin_of_logits(name)
+    workspace = ui.workspace()
+    weights, recipe = origin_of(workspace.source(name), workspace.data.key_of("training"))
     return network_row(
         card.title,
         "distillation",
@@ -120,7 +122,8 @@ def _ledger_row(selection: DistillationSelection) -> LedgerRow:
         accuracy(selection.student_logits, images.targets()),
         images.name,
         images.key,
-        weights=card.sha256,
+        weights=weights,
         origin=origin,
         where=where,
+        recipe=recipe,
     )

@@ -7,10 +7,11 @@ from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from explorer.errors import ExplorerError
+from explorer.ledger.recipe import Recipe
 from explorer.ledger.row import LedgerRow, Lesson, Origin
 from explorer.packing import packed, unpacked
 
-VERSION = 2  # of 1 the rows did not say of which weights and images they are
+VERSION = 3  # of 1 the rows did not say of which weights and images they are, of 2 not in steps what was done
 MOST_ROWS = 100
 MOST_BYTES = 4_000_000  # the design of a large network of one's own takes 150,000
 
@@ -93,6 +94,11 @@ def _row(row: Any, number: int) -> LedgerRow:
         raise ExplorerError(f"Row {number} of the ledger has more right answers than images.")
     if row.get("correct") is not None and not row.get("images_key"):
         raise ExplorerError(f"Row {number} of the ledger does not say on which images it was counted.")
+    if row.get("weights"):
+        try:
+            Recipe.from_dict(row.get("recipe", {}))
+        except ExplorerError as error:
+            raise ExplorerError(f"Row {number} of the ledger has an impossible recipe: {error}") from error
     return LedgerRow(**row | {"origin": "carried"})
 
 
@@ -117,4 +123,4 @@ def _possible(name: str, value: Any) -> bool:
     return name in _TEXT and isinstance(value, str) and len(value) <= 1000
 
 
-_LINK = re.compile(rf"({'|'.join(get_args(Lesson))})(\?[^\s\"'<>]*)?")
+_LINK = re.compile(rf"({'|'.join((*get_args(Lesson), 'report'))})(\?[^\s\"'<>]*)?")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from explorer.ledger.recipe import Recipe
 from explorer.ledger.row import LedgerRow
 
 
@@ -95,18 +96,38 @@ def _agreement(row: LedgerRow, depends: Collection[str]) -> str:
     return ", ".join(parts) or "all states"
 
 
+def paths(rows: Sequence[LedgerRow]) -> tuple[tuple[int, int], ...]:
+    """Which rows were made from which: positions of the parent and of the row, by weights and steps alone.
+
+    Where the state before is no row, the nearest one before that is the parent; designs have none.
+    """
+    recipes = {number: Recipe.from_dict(row.recipe) for number, row in enumerate(rows) if row.weights}
+    there = {(rows[number].weights, recipe): number for number, recipe in reversed(recipes.items())}
+    found = []
+    for number, recipe in recipes.items():
+        before = recipe
+        while before.steps:
+            before = before.parent
+            if (parent := there.get((rows[number].weights, before))) is not None:
+                found.append((parent, number))
+                break
+    return tuple(found)
+
+
 def drawn_table(
     rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis, named: Sequence[bool] = ()
 ) -> pd.DataFrame:
     """The table of rows that can be compared, with the columns that their chart needs besides.
 
     ``front`` tells the rows that nothing beats, ``named`` those whose title is written: the front where none is named,
-    and ``number`` counts these.
+    and ``number`` counts these. ``made_from`` is the line of the row that it was made from, -1 without one.
     """
     table = ledger_table(rows)
     front = pareto_front(table, x, y)
     written = pd.Series(named, index=table.index) if any(named) else front
-    return table.assign(front=front, named=written, number=written.cumsum())
+    parents = {child: parent for parent, child in paths(rows)}
+    made_from = [parents.get(number, -1) for number in range(len(rows))]
+    return table.assign(front=front, named=written, number=written.cumsum(), made_from=made_from)
 
 
 def set_to_draw(sets: Sequence[Comparable], pinned: Collection[LedgerRow]) -> Comparable:

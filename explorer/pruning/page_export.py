@@ -5,7 +5,9 @@ from functools import partial
 import streamlit as st
 
 from explorer import ui
+from explorer.ledger import Prune, Recalibrate, Step, origin_of
 from explorer.pruning import export
+from explorer.pruning.answers import AnswersSettings
 from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
 from explorer.pruning.selection import USE, PruningSelection
@@ -43,10 +45,10 @@ def main(selection: PruningSelection) -> None:
         help=f"{receipt.correct:,} of the first {receipt.images:,} {selection.noun}s right.",
     )
     provenance(shown)
-    _offer(selection, taken, f"{selection.title}, {shown.settings.title}")
+    _offer(selection, taken, shown.settings)
 
 
-def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
+def _offer(selection: PruningSelection, taken: TakenAlong, settings: AnswersSettings) -> None:
     content, code, receipt = taken.content, taken.code, taken.receipt
     name = export.stem(receipt)
     left, middle, page, right = st.columns(4)
@@ -82,7 +84,7 @@ def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
     right.button(
         "Keep it in this session",
         on_click=_keep,
-        args=(title, content, selection),
+        args=(selection, content, settings),
         icon=":material/bookmark_add:",
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
@@ -107,12 +109,18 @@ def _offer(selection: PruningSelection, taken: TakenAlong, title: str) -> None:
     st.code(script, "python")
 
 
-def _keep(title: str, content: bytes, selection: PruningSelection) -> None:
+def _keep(selection: PruningSelection, content: bytes, settings: AnswersSettings) -> None:
+    steps: list[Step] = [Prune(settings.method, settings.ratio)]
+    steps += [Recalibrate(settings.recalibrate)] if settings.recalibrate else []
+    base, recipe = origin_of(selection.source, selection.data.key_of("training"), *steps)
+    title = f"{selection.title}, {settings.title}"
     source = trained_network(
         title,
         export.reopened(content),
         input_size=selection.images.input_size,
         trained_on=f"pruned here from {selection.title}",
+        base=base,
+        recipe=recipe,
     )
     ui.session().trained[source.card.name] = source
     st.toast(f"Kept: {title}")

@@ -1,15 +1,23 @@
 """A network of the sweep as a row of the ledger."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from explorer import ui
-from explorer.ledger import LedgerRow, Origin
+from explorer.ledger import (
+    Finetune,
+    LedgerRow,
+    Origin,
+    Prune,
+    Recalibrate,
+    Refit,
+    Step,
+    origin_of,
+)
 from explorer.measure import describe_machine
 from explorer.networks import describe
-from explorer.pruning.plan import SweepSettings
+from explorer.pruning.plan import Recovery, SweepSettings
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 
@@ -51,11 +59,12 @@ def ledger_row(
     selection: PruningSelection, pruned: SweepRow, settings: SweepSettings, origin: Origin, where: str
 ) -> LedgerRow:
     """The row of one of the sweep's networks."""
-    recipe: dict[str, Any] = {"method": pruned.method, "ratio": pruned.ratio, "seed": settings.seed}
-    if pruned.recovery != "none":
-        recipe["recovery"] = pruned.recovery
-    if pruned.precision != "float32":
-        recipe["precision"] = pruned.precision
+    weights, recipe = origin_of(
+        selection.source,
+        selection.data.key_of("training"),
+        *steps_of(pruned, settings),
+        precision=pruned.precision,
+    )
     return LedgerRow(
         f"{selection.title}, {_name(pruned)}",
         "pruning",
@@ -66,7 +75,7 @@ def ledger_row(
         selection.images.input_size,
         origin,
         where,
-        weights=selection.source.card.sha256,
+        weights=weights,
         recipe=recipe,
         file_bytes=pruned.file_bytes,
         zipped_bytes=pruned.zipped_bytes,
@@ -80,6 +89,20 @@ def ledger_row(
         images=selection.images.name,
         images_key=selection.images.whole,
     )
+
+
+def steps_of(pruned: SweepRow, settings: SweepSettings) -> tuple[Step, ...]:
+    """What was done with the checkpoint to get one of a sweep's networks, see ``states.networks_of``."""
+    repairs: dict[Recovery, tuple[Step, ...]] = {
+        "none": (),
+        "re-fitted": (Refit(settings.refit),),
+        "recalibrated": (Recalibrate(settings.recalibrate),),
+        "fine-tuned": (Finetune(settings.finetune, settings.seed),),
+    }
+    # A fine-tuning goes on from what was recalibrated.
+    both = pruned.recovery == "fine-tuned" and settings.recalibrate
+    repair = (*(repairs["recalibrated"] if both else ()), *repairs[pruned.recovery])
+    return Prune(pruned.method, pruned.ratio, settings.seed), *repair
 
 
 def _machine(selection: PruningSelection, pruned: SweepRow, origin: Origin, device: str) -> str:

@@ -31,8 +31,8 @@ def to_svg(chart: Any, height: int) -> str:
 def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerChart | alt.FacetChart:
     """The ledger's states on two axes; those that nothing beats are joined by a line.
 
-    ``rows`` is ``ledger_table`` with the boolean columns ``front`` and ``named``: whose title is written, or on a
-    narrow screen, where titles would lie on each other, the number in the table.
+    Another, growing thicker, leads from each state to what was made of it. ``rows`` is a ``drawn_table``: the titles of
+    those ``named`` are written, or on a narrow screen, where they would lie on each other, their numbers.
     """
 
     def position(channel: type[alt.X] | type[alt.Y], axis: LedgerAxis) -> Any:
@@ -89,4 +89,18 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
         color=palette.INK,
         text=alt.ExprRef(f"width < {NARROW} ? datum.number : datum.title"),
     )
-    return alt.layer(line, points, names).properties(height=420)
+    made = _made_from(known)
+    trail = alt.Chart(made).mark_trail(color=palette.DENSE, opacity=0.6)
+    grown = alt.Size("end:Q", scale=alt.Scale(domain=[0, 1], range=[1, 7]), legend=None)
+    path = trail.encode(
+        x=position(alt.X, x), y=position(alt.Y, y), detail="path:N", order="end:Q", size=grown
+    )
+    layers = (line, points, names) if made.empty else (path, line, points, names)
+    return alt.layer(*layers).properties(height=420)
+
+
+def _made_from(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each state that was made from another beside that one: ``end`` 0 for where it came from, 1 for itself."""
+    children = rows[rows["made_from"].isin(rows.index)]
+    parents = rows.loc[children["made_from"]].assign(path=children.index, end=0)
+    return pd.concat([parents, children.assign(path=children.index, end=1)])

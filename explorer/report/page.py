@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.report import page_answers, page_board, page_ledger
+from explorer.report import page_answers, page_board, page_ledger, page_steps
 from explorer.ui import address
 
 TABS: dict[str, Callable[[], None]] = {
     "Ledger": page_ledger.ledger_tab,
     "The six answers": page_answers.answers_tab,
+    "Step by step": page_steps.steps_tab,
     "Class board": page_board.board_tab,
 }
 

@@ -1,24 +1,22 @@
 """From a ledger's row back to the network: rebuilt from its weights and recipe, counted and measured again.
 
-Weights are looked up by their sha256, images by their key. A recipe is plain values: for a design that was not
-trained ``{"network": kind, "spec": {...}}``; nothing for a network as it is; ``method``, ``ratio`` and ``seed`` for
-one that was pruned, with ``recovery`` or ``precision`` where it was trained again or measured in another one.
+Weights are looked up by their sha256, images by their key. For a design that was not trained the recipe is
+``{"network": kind, "spec": {...}}``; for all else what was done with the checkpoint, see ``explorer.ledger.recipe``.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
-from explorer.data import USES, DataSet, ImageSet
+from explorer.data import BUNDLED, USES, DataSet, ImageSet
+from explorer.data.imageset import INPUT_SIZE
 from explorer.errors import ExplorerError
-from explorer.ledger import LedgerRow, count_network, network_row
-from explorer.measure import Accuracy, accuracy, logit_batches, state_bytes
+from explorer.ledger import LedgerRow, Recipe, count_network, network_row
+from explorer.measure import Accuracy, accuracy, logit_batches
 from explorer.networks import NetworkSpec, StudentSpec, builder_of, check_size
-from explorer.pruning.engine import prune_network
-from explorer.pruning.methods import METHODS, get_method
-from explorer.work.progress import Update
+from explorer.steps.make import made
+from explorer.steps.state import State
+from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource
 
 
@@ -38,40 +36,50 @@ def find_weights(weights: str, sources: Iterable[NetworkSource]) -> NetworkSourc
 
 def why_not_rebuilt(recipe: Mapping[str, Any]) -> str:
     """Why what was done cannot be done again from the checkpoint alone, as a sentence; empty if it can."""
-    if recipe.get("recovery"):
-        return f"This row cannot be rebuilt: after the pruning it was {recipe['recovery']}."
-    if (method := METHODS.get(str(recipe.get("method")))) is not None and method.images:
-        return "This row cannot be rebuilt: its channels were ranked by training images."
-    if recipe.get("precision"):
-        return f"This row cannot be rebuilt: it was measured in {recipe['precision']}."
-    return ""
+    try:
+        precision = Recipe.from_dict(recipe).precision
+    except ExplorerError as error:
+        return str(error)
+    return "" if precision == "float32" else f"This row cannot be rebuilt: it was measured in {precision}."
 
 
-def rebuild(weights: str, recipe: Mapping[str, Any], sources: Iterable[NetworkSource]) -> nn.Module:
-    """The network of a row, in eval mode.
+def rebuild(
+    weights: str,
+    recipe: Mapping[str, Any],
+    sources: Iterable[NetworkSource],
+    data_sets: Sequence[DataSet] = (BUNDLED,),
+    size: int = INPUT_SIZE,
+) -> State:
+    """The network of a row, see ``rebuilding``, which tells of its progress."""
+    return follow(rebuilding(weights, recipe, sources, data_sets, size), lambda update: None)
+
+
+def rebuilding(
+    weights: str,
+    recipe: Mapping[str, Any],
+    sources: Iterable[NetworkSource],
+    data_sets: Sequence[DataSet],
+    size: int,
+) -> Generator[Update, None, State]:
+    """The network of a row after all its steps; yields updates.
 
     Args:
         weights: sha256 of its checkpoint; empty for a design that was not trained.
         recipe: what was done with it.
         sources: the networks at hand.
+        data_sets: where the training images are that some steps take.
+        size: side of the images in pixels.
 
     Raises:
-        ExplorerError: its checkpoint is not among them, or the recipe is not one of ours.
+        ExplorerError: its checkpoint or training images are not among them, or the recipe is not one of ours.
     """
     if not weights and "spec" in recipe:
-        return _spec(recipe).build().eval()
-    refusal = why_not_rebuilt(recipe)
-    if refusal:
+        design = _spec(recipe).build().eval()
+        return State(design, design)
+    if refusal := why_not_rebuilt(recipe):
         raise ExplorerError(refusal)
-    model, method = find_weights(weights, sources).load(), recipe.get("method")
-    if method is None:
-        return model
-    ratio, seed = recipe.get("ratio"), recipe.get("seed", 0)
-    if not isinstance(method, str) or not isinstance(ratio, int | float) or not isinstance(seed, int):
-        raise ExplorerError(
-            "This row cannot be rebuilt: its method is no name, or its ratio or seed no number."
-        )
-    return prune_network(model, get_method(method), ratio, seed)
+    model = find_weights(weights, sources).load()
+    return (yield from made(model, Recipe.from_dict(recipe), size, data_sets))
 
 
 def _spec(recipe: Mapping[str, Any]) -> NetworkSpec:
@@ -168,14 +176,14 @@ def recompute(
     counts = bool(row.weights and on.total)
     if counts and (refusal := why_not_counted(row, on, sources, data_sets)):
         raise ExplorerError(refusal)
-    model = rebuild(row.weights, row.recipe, sources)
-    file_bytes, zipped_bytes = state_bytes(model.state_dict())
-    params, nonzero, mult_adds = count_network(model, on.input_size)
+    state = yield from rebuilding(row.weights, row.recipe, sources, data_sets, on.input_size)
+    file_bytes, zipped_bytes = state.bytes
+    params, nonzero, mult_adds = count_network(state.plain, on.input_size)
     correct = counted = None
     if counts:
         images = yield from find_images(on, data_sets)
         correct = counted = 0
-        for scores in logit_batches(model, images.batches()):
+        for scores in logit_batches(state.network, images.batches()):
             correct += accuracy(scores, images.targets()[counted : counted + len(scores)]).correct
             counted += len(scores)
             yield Update("counting right answers", counted, len(images))

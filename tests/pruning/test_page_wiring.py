@@ -8,13 +8,14 @@ import pytest
 
 from explorer.checkpoints import load
 from explorer.data import BUNDLED
+from explorer.ledger import Finetune, Prune, Recalibrate, Refit, recipe_of
 from explorer.measure import describe_machine, has_bfloat16, logits
 from explorer.networks import channel_groups, describe, nonzero_count, parameter_count
 from explorer.pruning import charts
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
 from explorer.pruning.page_controls import PRESETS
-from explorer.pruning.page_pin import ledger_row
+from explorer.pruning.page_pin import ledger_row, steps_of
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.recovery import finetune
 from explorer.pruning.selection import PruningSelection
@@ -39,7 +40,7 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     workspace = open_workspace(BUNDLED)
     source, images = workspace.source(STUDENT), BUNDLED.load("test").select(slice(90))
     selection = PruningSelection(source, STUDENT, load(STUDENT), workspace.data, images)
-    settings = SweepSettings(seed=3)
+    settings = SweepSettings(seed=3, recalibrate=2, finetune=9, refit=64)
     row = ledger_row(selection, ROW, settings, "measured", "here")
     named = {
         name: getattr(ROW, name)
@@ -51,13 +52,8 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     assert {name: getattr(row, name) for name in named} == named
     assert len(set(named.values())) == len(named), "or a swap would not be seen"
     assert (row.weights, row.images_key, row.input_size) == (source.card.sha256, images.whole, 64)
-    assert row.recipe == {
-        "method": "channels-l1",
-        "ratio": 0.35,
-        "seed": 3,
-        "recovery": "recalibrated",
-        "precision": "bfloat16",
-    }
+    key, prune = BUNDLED.key_of("training"), Prune("channels-l1", 0.35, 3)
+    assert row.recipe == recipe_of(key, prune, Recalibrate(2), precision="bfloat16").to_dict()
     assert (row.lesson, row.origin, row.where) == ("pruning", "measured", "here")
     assert row.network == describe(load(STUDENT))
     assert row.timed_on == describe_machine("cpu", 1), "as many threads as the row says"
@@ -65,7 +61,13 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     plain = ledger_row(
         selection, replace(ROW, recovery="none", precision="float32"), settings, "measured", "here"
     )
-    assert plain.recipe == {"method": "channels-l1", "ratio": 0.35, "seed": 3}
+    assert plain.recipe == recipe_of("", prune).to_dict()
+    for recovery, both, steps in (
+        ("re-fitted", settings, (Refit(64),)),
+        ("fine-tuned", settings, (Recalibrate(2), Finetune(9, 3))),
+        ("fine-tuned", replace(settings, recalibrate=0), (Finetune(9, 3),)),
+    ):
+        assert steps_of(replace(ROW, recovery=recovery), both) == (prune, *steps)
 
 
 @pytest.mark.parametrize("against", list(charts.ACROSS))

@@ -15,7 +15,9 @@ from tests.charts import colors, data_of, fields, spec_of
 from tests.test_ledger import DENSE, DESIGN
 
 ROWS = (DENSE, replace(DENSE, title="smaller", params=10, nonzero=9, correct=20), DESIGN)
-TABLE = ledger_table(ROWS).assign(front=[True, True, False], named=[False, True, False], number=[0, 1, 1])
+TABLE = ledger_table(ROWS).assign(
+    front=[True, True, False], named=[False, True, False], number=[0, 1, 1], made_from=-1
+)
 
 
 @pytest.mark.parametrize(("x", "y"), list(permutations(AXES, 2)), ids=lambda axis: axis.column)
@@ -51,3 +53,22 @@ def test_each_lesson_has_its_colour_in_the_ledger() -> None:
 def test_an_answers_budget_is_drawn_against_its_own_limit() -> None:
     chart = spec_of(answer_chart("budget", budget(StudentSpec(), 64).part_table(), 70_000))
     assert data_of(chart, chart["layer"][2]) == [{"limit": 70_000, "text": "limit 70,000"}]
+
+
+def test_from_each_state_a_line_that_grows_leads_to_what_was_made_of_it() -> None:
+    chart = spec_of(pareto_chart(TABLE.assign(made_from=[-1, 0, -1]), AXES[0], AXES[-1]))
+    trail = chart["layer"][0]
+    assert trail["mark"]["type"] == "trail"
+    assert fields(trail) == {
+        "x": "parameters",
+        "y": "accuracy",
+        "detail": "path",
+        "order": "end",
+        "size": "end",
+    }
+    assert trail["encoding"]["size"]["scale"]["range"] == [1, 7]
+    ends = [(row["path"], row["end"], row["title"]) for row in data_of(chart, trail)]
+    assert ends == [(1, 0, "teacher"), (1, 1, "smaller")]
+    assert len(chart["layer"]) == 4
+    # The state it was made from has no such figure: there is nowhere to come from.
+    assert len(spec_of(pareto_chart(TABLE.assign(made_from=[2, -1, -1]), AXES[0], AXES[-1]))["layer"]) == 3

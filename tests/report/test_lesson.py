@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
-from explorer.ledger import LedgerRow, to_link
+from explorer.ledger import LedgerRow, Prune, recipe_of, to_link
 from explorer.report.quoted import QUESTIONS
 from explorer.report.words import pack_words, unpack_words
 from tests.test_ledger import DENSE, DESIGN
@@ -197,7 +197,7 @@ def test_a_pinned_row_is_counted_on_the_larger_set_when_asked() -> None:
 
 
 def test_two_rows_of_one_title_have_each_its_own_receipt() -> None:
-    halved = replace(STUDENT, recipe={"method": "global-l1", "ratio": 0.5, "seed": 0})
+    halved = replace(STUDENT, recipe=recipe_of("", Prune("global-l1", 0.5)).to_dict())
     app = opened(STUDENT, halved, shipped="no")
     box = next(box for box in app.selectbox if box.label == "State")
     assert box.options == ["1. a student", "2. a student"]

@@ -9,7 +9,19 @@ from torch import nn
 from explorer.checkpoints import card, load
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
-from explorer.ledger import LedgerRow, count_network, design_row, from_link, to_link
+from explorer.ledger import (
+    Finetune,
+    LedgerRow,
+    Prune,
+    Refit,
+    Round,
+    Step,
+    count_network,
+    design_row,
+    from_link,
+    recipe_of,
+    to_link,
+)
 from explorer.measure import accuracy, logits
 from explorer.networks import NetworkSpec, ResNetSpec, StudentSpec, parameter_count, spec_of
 from explorer.report import rebuild as rebuilding
@@ -21,6 +33,7 @@ from tests.networks.examples import Concatenation
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = tuple(open_workspace(BUNDLED).sources.values())
 STUDENT = card("student-60k").sha256
+TRAINING = BUNDLED.key_of("training")
 
 
 def row(recipe: dict, total: int | None = 30, weights: str = STUDENT) -> LedgerRow:
@@ -51,20 +64,21 @@ def recompute(of: LedgerRow, sources: tuple[NetworkSource, ...] = SHIPPED) -> Le
 
 
 def rebuild(recipe: dict, weights: str = STUDENT) -> nn.Module:
-    return rebuilding.rebuild("" if "spec" in recipe else weights, recipe, SHIPPED)
+    return rebuilding.rebuild("" if "spec" in recipe else weights, recipe, SHIPPED).network
 
 
 RECIPES: list[dict] = [
     {"spec": StudentSpec(8, (8, 16, 32, 18), conv_bias=True).to_dict()},
     {"network": "resnet18", "spec": ResNetSpec(7, (2, 3) * 6).to_dict()},
     {},
-    {"method": "layer-l1", "ratio": 0.5, "seed": 0},
-    {"method": "channels-random", "ratio": 0.3, "seed": 2},
+    recipe_of(TRAINING, Prune("layer-l1", 0.5)).to_dict(),
+    recipe_of(TRAINING, Prune("channels-random", 0.3, 2)).to_dict(),
+    recipe_of(TRAINING, Prune("global-l1", 0.8), Refit(32), Round(8, activations=8)).to_dict(),
 ]
 
 
 @pytest.mark.parametrize(
-    "recipe", RECIPES, ids=lambda recipe: str(recipe.get("method", recipe.get("network", "plain")))
+    "recipe", RECIPES, ids=lambda recipe: "-".join(step["do"] for step in recipe.get("steps", [])) or "plain"
 )
 def test_a_receipt_holds_in_a_fresh_interpreter_and_fails_when_a_number_is_wrong(
     recipe: dict, tmp_path: Path
@@ -159,17 +173,26 @@ def test_counts_are_those_of_the_network() -> None:
     assert not any(part.is_meta for part in model.parameters()), "the model itself is left alone"
 
 
+def steps(*done: Step, precision: str = "float32") -> dict:
+    return recipe_of(TRAINING, *done, precision=precision).to_dict()
+
+
 @pytest.mark.parametrize(
     ("weights", "recipe", "sentence"),
     [
         ("", {}, "sha256 not given"),
         ("ab" * 32, {}, "sha256 abababab"),
-        (STUDENT, {"method": "magic", "ratio": 0.5}, "no method 'magic'; there are global-l1"),
-        (STUDENT, {"method": ["random"], "ratio": 0.5}, "its method is no name"),
-        (STUDENT, {"method": "random", "ratio": "half"}, "ratio or seed no number"),
-        (STUDENT, {"method": "random", "ratio": 2}, "from 0 to below 1"),
-        (STUDENT, {"method": "random", "ratio": 0.5, "recovery": "fine-tuned"}, "it was fine-tuned"),
-        (STUDENT, {"method": "random", "ratio": 0.5, "precision": "bfloat16"}, "measured in bfloat16"),
+        (STUDENT, steps(Prune("magic", 0.5)), "no method 'magic'; there are global-l1"),
+        (STUDENT, {"steps": [{"do": "prune", "method": ["random"], "ratio": 0.5}]}, "an impossible method"),
+        (STUDENT, {"steps": [{"do": "prune", "method": "random", "ratio": "half"}]}, "an impossible ratio"),
+        (STUDENT, {"method": "random", "ratio": 0.5}, "does not say in steps"),
+        (STUDENT, steps(Prune("random", 2)), "from 0 to below 1"),
+        (STUDENT, steps(Prune("random", 0.5), precision="bfloat16"), "measured in bfloat16"),
+        (
+            STUDENT,
+            recipe_of("mine", Finetune()).to_dict(),
+            "training images that it was made with are not here",
+        ),
         ("", {"spec": {"stem": 0}}, "not those of a StudentNet"),
         ("", {"spec": {"stem": 0, "widths": [1, 1, 1, 1]}}, "between 1 and"),
         ("", {"network": "magic", "spec": {}}, "no kind of network 'magic'"),
@@ -188,7 +211,8 @@ def test_what_cannot_be_rebuilt_is_told(weights: str, recipe: dict, sentence: st
     [
         ("", {}, "does not say how it was made"),
         ("ab" * 32, {}, "do not ship"),
-        (STUDENT, {"recovery": "recalibrated", "method": "random", "ratio": 0.5}, "it was recalibrated"),
+        (STUDENT, recipe_of("mine", Finetune()).to_dict(), "training images of yours"),
+        (STUDENT, steps(Prune("random", 0.5), precision="bfloat16"), "measured in bfloat16"),
     ],
 )
 def test_what_not_every_copy_can_rebuild_has_no_receipt(weights: str, recipe: dict, sentence: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
-from explorer.ledger import AXES, LedgerRow, comparables, design_row
+from explorer.ledger import AXES, LedgerRow, Prune, comparables, design_row, recipe_of
 from explorer.networks import StudentSpec
 from explorer.report.rebuild import CountedOn
 from explorer.report.recount import COUNT_TOGETHER, RECOUNT, Countable, countable_together, recount_spec
@@ -18,6 +18,7 @@ SOURCES = tuple(
     source for source in open_workspace(BUNDLED).sources.values() if source.card.name.startswith("student-5k")
 )
 OTHER = card("student-5k").sha256
+HALF = recipe_of("", Prune("random", 0.5)).to_dict()
 
 
 def test_each_row_is_recounted_or_says_why_not() -> None:
@@ -35,7 +36,7 @@ def test_each_row_is_recounted_or_says_why_not() -> None:
 
 
 def test_a_recount_is_of_these_rows_and_of_the_networks_at_hand() -> None:
-    rows = (row({}, weights=OTHER), row({"method": "random", "ratio": 0.5}, weights=OTHER))
+    rows = (row({}, weights=OTHER), row(HALF, weights=OTHER))
     specs = [
         recount_spec(rows[:count], SOURCES[:networks], BUNDLED) for count in (1, 2) for networks in (1, 2)
     ]
@@ -58,7 +59,7 @@ def test_rows_on_other_images_of_the_same_data_set_can_be_counted_together() -> 
     validated = replace(few, title="validated", images_key=BUNDLED.key_of("validation"))
     lunch = replace(few, title="lunch", images_key="of my lunch")
     lost = replace(few, title="lost", weights=STUDENT)
-    tuned = replace(few, title="tuned", recipe={"method": "random", "ratio": 0.5, "recovery": "fine-tuned"})
+    tuned = replace(few, title="tuned", recipe=HALF | {"precision": "bfloat16"})
     there = counted(many, few, validated, replace(lunch, total=500), lost, tuned)
     assert there is not None
     assert there.title == "50 images of called anything", "the images of the largest set are not here"
