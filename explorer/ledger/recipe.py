@@ -176,7 +176,7 @@ def origin_of(
     return network.base, recipe_of(training, *before.steps, *steps, precision=precision).to_dict()
 
 
-_PLAIN = {"int": int, "float": (int, float), "str": str, "bool": bool, "Numbers": str}
+_PLAIN = {"int": int, "float": (int, float), "str": str, "bool": bool, "Literal": str}
 
 
 def _step(values: Any) -> Step:
@@ -185,7 +185,7 @@ def _step(values: Any) -> Step:
     if kind is None:
         raise ExplorerError(f"This row cannot be rebuilt: a step is one of {', '.join(KINDS)}.")
     given = {name: value for name, value in values.items() if name != "do"}
-    wanted = {each.name: _PLAIN[getattr(each.type, "__name__", str(each.type))] for each in fields(kind)}
+    wanted = {each.name: _PLAIN[getattr(each.type, "__name__", "str")] for each in fields(kind)}
     for name, value in given.items():
         # True is a whole number to Python.
         same = name in wanted and isinstance(value, cast(type, wanted[name]))

@@ -77,9 +77,12 @@ def _counted(rows: Sequence[LedgerRow]) -> str:
 def _asked() -> InstrumentSpec[PathSettings]:
     """The network and what is done with it, by the controls."""
     cards = ui.networks()
-    featured = next((name for name, card in cards.items() if card.featured), next(iter(cards)))
+    # Of a stored path there is something to see at once.
+    stored = next(
+        (name for name in cards if ui.workspace().find_rows(KIND, LedgerRow, name)), next(iter(cards))
+    )
     name = address.choice(
-        "path_of", "From", tuple(cards), default=featured, format_func=lambda key: cards[key].title
+        "path_of", "From", tuple(cards), default=stored, format_func=lambda key: cards[key].title
     )
     left, right = st.columns([3, 2])
     method = address.choice(

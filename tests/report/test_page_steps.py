@@ -33,8 +33,9 @@ def states(*rights: int, **change: object) -> list[LedgerRow]:
 
 def test_a_path_is_told_by_its_dearest_step_and_by_what_brings_back_most() -> None:
     assert describe_path(states(30, 12, 24)) == (
-        "From 100.0% right to 80.0%, from 1,000 compressed bytes to 998. The dearest step is Global L1 90%: -60.0%. "
-        "What brings back most is re-fitted on 128 images: +40.0%. The last state runs 3.00 times as fast as the first."
+        "From 100.0% right to 80.0%, from 1,000 compressed bytes to 998. The dearest step is masked, global L1 "
+        "90%: -60.0%. What brings back most is re-fitted on 128 images: +40.0%. The last state runs 3.00 times as fast "
+        "as the first."
     )
     assert "brings back" not in describe_path(states(30, 12))
     assert "dearest" not in describe_path(states(12, 12, 13))
@@ -44,11 +45,11 @@ def test_a_path_is_told_by_its_dearest_step_and_by_what_brings_back_most() -> No
 
 def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(output: PageOutput) -> None:
     app = opened(**TAB)
-    assert said(app, "The dearest step is Global L1 90%")
+    assert said(app, "The dearest step is masked, global L1 90%")
     assert said(app, "10,000 images of Fashion-MNIST, test")
     assert not app.warning, "the controls ask for what is stored"
     frame = app.dataframe[0].value
-    assert frame["state"].tolist()[:3] == ["as it is", "Global L1 90%", "re-fitted on 128 images"]
+    assert frame["state"].tolist()[:3] == ["as it is", "masked, global L1 90%", "re-fitted on 128 images"]
     next(button for button in app.button if button.label.startswith("Pin every")).click().run()
     pinned = app.session_state["session"].pinned
     assert [len(Recipe.from_dict(row.recipe).steps) for row in pinned] == list(range(len(frame)))
@@ -71,7 +72,7 @@ def test_the_controls_are_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         def result(self, where: object) -> None:
             return None
 
-    monkeypatch.setattr("explorer.ui.instrument.Panel", Watched)
+    monkeypatch.setattr("explorer.report.page_steps.Panel", Watched)
     link = {
         "path_of": "student-5k",
         "path_method": "channels-l1",

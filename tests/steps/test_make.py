@@ -138,3 +138,18 @@ def test_a_recipe_is_told_in_words() -> None:
     )
     assert describe_step(Export("int8", reduce_range=True)) == "onnxruntime int8, 7-bit weights"
     assert describe_recipe(Recipe()) == ""
+
+
+def test_a_recipe_comes_back_from_its_plain_values() -> None:
+    every = (
+        Prune("lamp", 0.5, 3),
+        Refit(9),
+        Recalibrate(1),
+        Finetune(5, 2),
+        Round(4, "tensor"),
+        Export("int8", 8),
+    )
+    for number in range(len(every) + 1):
+        recipe = recipe_of(KEY, *every[:number], precision="bfloat16")
+        assert Recipe.from_dict(recipe.to_dict()) == recipe
+        assert recipe.training == (KEY if number > 1 else "")
