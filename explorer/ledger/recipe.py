@@ -12,11 +12,19 @@ Numbers = Literal["float32", "int8"]
 
 @dataclass(frozen=True)
 class Prune:
-    """Weights masked or channels removed: method, by key, share, and seed of the random methods."""
+    """Weights masked or channels removed.
+
+    Attributes:
+        method: by key.
+        ratio: share of the weights, or of each group's channels.
+        seed: of the random methods.
+        images: how many training images the method looks at; 0 for none.
+    """
 
     method: str
     ratio: float
     seed: int = 0
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,12 +142,12 @@ def takes_images(step: Step) -> bool:
     match step:
         case Refit() | Recalibrate() | Finetune():
             return True
+        case Prune():
+            return step.images > 0
         case Round():
             return step.activations > 0
         case Export():
             return step.numbers == "int8"
-        case _:
-            return False
 
 
 def recipe_of(training: str, *steps: Step, precision: str = "float32") -> Recipe:

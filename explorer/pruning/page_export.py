@@ -5,12 +5,13 @@ from functools import partial
 import streamlit as st
 
 from explorer import ui
-from explorer.ledger import Prune, Recalibrate, Step, origin_of
+from explorer.ledger import Recalibrate, Step, origin_of
 from explorer.pruning import export
 from explorer.pruning.answers import AnswersSettings
 from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
 from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.step import prune_step
 from explorer.workspace import trained_network
 
 CODE_CLASS, CODE_FILE = "PrunedNet", "pruned_net.py"
@@ -72,7 +73,7 @@ def _offer(selection: PruningSelection, taken: TakenAlong, settings: AnswersSett
     )
     page.download_button(
         "One page that runs it",
-        partial(ui.make_file, export.one_page, taken, title, selection.data, USE),
+        partial(ui.make_file, export.one_page, taken, _title(selection, settings), selection.data, USE),
         f"{name}.html",
         "text/html",
         on_click="ignore",
@@ -110,10 +111,10 @@ def _offer(selection: PruningSelection, taken: TakenAlong, settings: AnswersSett
 
 
 def _keep(selection: PruningSelection, content: bytes, settings: AnswersSettings) -> None:
-    steps: list[Step] = [Prune(settings.method, settings.ratio)]
+    steps: list[Step] = [prune_step(settings.method, settings.ratio)]
     steps += [Recalibrate(settings.recalibrate)] if settings.recalibrate else []
     base, recipe = origin_of(selection.source, selection.data.key_of("training"), *steps)
-    title = f"{selection.title}, {settings.title}"
+    title = _title(selection, settings)
     source = trained_network(
         title,
         export.reopened(content),
@@ -124,3 +125,7 @@ def _keep(selection: PruningSelection, content: bytes, settings: AnswersSettings
     )
     ui.session().trained[source.card.name] = source
     st.toast(f"Kept: {title}")
+
+
+def _title(selection: PruningSelection, settings: AnswersSettings) -> str:
+    return f"{selection.title}, {settings.title}"

@@ -9,7 +9,6 @@ from explorer.ledger import (
     Finetune,
     LedgerRow,
     Origin,
-    Prune,
     Recalibrate,
     Refit,
     Step,
@@ -19,6 +18,7 @@ from explorer.measure import describe_machine
 from explorer.networks import describe
 from explorer.pruning.plan import Recovery, SweepSettings
 from explorer.pruning.selection import PruningSelection
+from explorer.pruning.step import prune_step
 from explorer.pruning.sweep import SweepRow
 
 
@@ -102,7 +102,7 @@ def steps_of(pruned: SweepRow, settings: SweepSettings) -> tuple[Step, ...]:
     # A fine-tuning goes on from what was recalibrated.
     both = pruned.recovery == "fine-tuned" and settings.recalibrate
     repair = (*(repairs["recalibrated"] if both else ()), *repairs[pruned.recovery])
-    return Prune(pruned.method, pruned.ratio, settings.seed), *repair
+    return prune_step(pruned.method, pruned.ratio, settings.seed), *repair
 
 
 def _machine(selection: PruningSelection, pruned: SweepRow, origin: Origin, device: str) -> str:

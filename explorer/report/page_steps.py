@@ -14,13 +14,13 @@ from explorer.ledger import (
     Export,
     Finetune,
     LedgerRow,
-    Prune,
     Recalibrate,
     Refit,
     Round,
     Step,
 )
 from explorer.pruning.methods import METHODS
+from explorer.pruning.step import prune_step
 from explorer.report import charts
 from explorer.runtime.needed import needed
 from explorer.steps.keep import kept_network, onnx_file
@@ -99,7 +99,7 @@ def _asked() -> InstrumentSpec[PathSettings]:
         step=0.05,
         help="Of the weights, or of the channels; 0 prunes nothing.",
     )
-    prune = Prune(method, ratio) if ratio else None
+    prune = prune_step(method, ratio) if ratio else None
     repair = REPAIRS[address.choice("repair", "2. Repair", tuple(REPAIRS))]
     if isinstance(repair, Refit) and prune is None:
         st.caption("Nothing is re-fitted, since nothing is pruned.")

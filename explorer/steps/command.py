@@ -12,7 +12,6 @@ from explorer.files import write_file
 from explorer.ledger import (
     Export,
     Finetune,
-    Prune,
     Recalibrate,
     Refit,
     Round,
@@ -22,6 +21,7 @@ from explorer.ledger import (
 )
 from explorer.ledger.recipe import Numbers
 from explorer.pruning.methods import METHODS
+from explorer.pruning.step import prune_step
 from explorer.steps.keep import onnx_file
 from explorer.steps.path import PATH, REPEATS, PathSettings, write_path
 from explorer.terminal import (
@@ -97,13 +97,13 @@ def parse_step(name: str, text: str, *, reduce_range: bool = False) -> Step:
         ExplorerError: a number is no number, or nothing is exported so.
 
     >>> parse_step("prune", "lamp:0.9"), parse_step("round", "8:8").activations
-    (Prune(method='lamp', ratio=0.9, seed=0), 8)
+    (Prune(method='lamp', ratio=0.9, seed=0, images=0), 8)
     """
     try:
         match name:
             case "prune":
                 method, _, ratio = text.partition(":")
-                return Prune(method, float(ratio))
+                return prune_step(method, float(ratio))
             case "refit":
                 return Refit(int(text))
             case "recalibrate":

@@ -165,7 +165,9 @@ def _done(step: Step, state: State, size: int, training: ImageSet | None) -> Gen
     """The state after one more step."""
     match step:
         case Prune():
-            pruned = next(prunings(state.plain, get_method(step.method), (step.ratio,), step.seed))
+            pruned = next(
+                prunings(state.plain, get_method(step.method), (step.ratio,), step.seed, images=training)
+            )
             network = pruned.plain().eval()
             return State(network, network, "pruned", state.plain, pruned.kept)
         case Round():

@@ -10,11 +10,14 @@ from explorer.architecture import torchsummary
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
 from explorer.distillation import grid, study, unseen
+from explorer.ledger import LedgerRow, Recipe
 from explorer.measure import accuracy
 from explorer.pruning import repair, sensitivity, wall
 from explorer.pruning.forms import Form, forms
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, settings_of
+from explorer.steps import path
+from explorer.steps.make import EXACT
 from explorer.verify.finding import Finding, compared
 from explorer.work.instrument import Instrument, InstrumentSpec, measure
 from explorer.work.progress import follow
@@ -149,6 +152,14 @@ def _cell(row: sensitivity.Cell, at: At) -> sensitivity.Cell:
 def _side_effect(row: torchsummary.SideEffect, at: At) -> torchsummary.SideEffect:
     settings = torchsummary.settings_of(at.stored.rows)
     again: torchsummary.SideEffect = _one(torchsummary.SIDE_EFFECT, at, settings, row)
+    return again
+
+
+def _state_of_path(row: LedgerRow, at: At) -> LedgerRow:
+    steps = Recipe.from_dict(row.recipe).steps
+    settings = replace(path.settings_of(at.stored), steps=steps, repeats=0)
+    again: LedgerRow
+    (again,) = measure(path.PATH, at.spec(settings), at.stored.rows[: len(steps)])
     return again
 
 
@@ -321,6 +332,16 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         timed=True,
     ),
     repair.KIND: Trained(repair.RepairRow, _repair_row, "repair"),
+    path.KIND: Recomputed(
+        LedgerRow,
+        _state_of_path,
+        lambda row: row.title,
+        ("total", "params", "mult_adds", "network"),
+        _apart,
+        lambda row: row.total,
+        lambda row: any(not isinstance(step, EXACT) for step in Recipe.from_dict(row.recipe).steps),
+        timed=True,
+    ),
     "grid": Trained(grid.GridResult, _grid_row, "grid"),
     study.KIND: Trained(study.CellResult, _study_row, "study"),
     unseen.KIND: Trained(unseen.UnseenPair, _unseen_row, "unseen"),

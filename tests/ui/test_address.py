@@ -141,6 +141,7 @@ OTHER: dict[str, Any] = {
     "shipped": False,
     "path_of": "student-5k",
     "path_method": "lamp",
+    "path_ratio": 0.35,
     "repair": "recalibrated",
     "rounded_to": "6 bits",
     "exported_as": "none",
