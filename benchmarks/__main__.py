@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from benchmarks import architecture, distillation, pruning
+from benchmarks import architecture, distillation, pruning, runtime
 from benchmarks.figure import BenchFigure
 from benchmarks.serving import figures as serving
 from explorer.errors import ExplorerError
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[], Iterator[BenchFigure]]] = {
     "architecture": architecture.figures,
     "distillation": distillation.figures,
     "pruning": pruning.figures,
+    "runtime": runtime.figures,
     "serving": serving.figures,
 }
 PARTS = {f"serving.{name}": part for name, part in serving.PARTS.items()}

@@ -160,7 +160,7 @@ class _Meter:
 
     def row(self, method: str, recovery: Recovery, pruned: PrunedNetwork) -> SweepRow:
         """Everything a row says of this network."""
-        scores = logits(pruned.fast, self.inputs)
+        scores = logits(self.plan.setting.counting(pruned.fast), self.inputs)
         counted = accuracy(scores, self.targets)
         plain = pruned.plain()
         timed, reference = self._times(pruned.fast)

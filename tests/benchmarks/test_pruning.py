@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_the_engine_predicts_what_a_homework_does(tmp_path: Path) -> None:
     plain = bench.plain_loop(tmp_path / "teacher.ckpt", files, (0.0, 0.7))
     ours = bench.engine_sweep(images, Setting(), (0.0, 0.7))
     assert torch.equal(plain.predictions, ours.predictions)
-    assert ours.seconds > ours.sweep > 0 < ours.forward
+    assert ours.counted is not None
+    assert torch.equal(ours.counted, ours.predictions)
+    assert ours.seconds > ours.counting > 0 < min(ours.forward, ours.sweep)
 
 
 def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
@@ -33,15 +36,22 @@ def test_the_sweeps_figures_are_ratios_of_their_runs() -> None:
     wrong = right.clone()
     wrong[1, 2] = (wrong[1, 2] + 1) % 10
     runs = {
-        "float32": [TimedSweep(2.0, right, 0.0, 1.8, 1.5)],
+        "float32": [TimedSweep(2.0, right, 0.0, 1.8, 1.5, 0.9, right)],
         "bfloat16": [TimedSweep(1.0, wrong, 0.0, 0.9, 0.8)],
     }
-    cost, exact, half, equal = bench._sweep_figures(images, runs, [TimedSweep(5.0, wrong, 0.0)], "2 x 3")
+    cost, quick, exact, half, equal = bench._sweep_figures(
+        images, runs, [TimedSweep(5.0, wrong, 0.0)], "2 x 3"
+    )
     assert (cost.value, cost.holds) == (1.2, False)
+    assert (quick.value, quick.holds) == (0.6, True)
     assert (exact.value, exact.holds) == (2.5, True)
     assert (half.value, half.holds) == (5.0, True)
     assert "1 predictions differ from float32's" in half.how
     assert (equal.value, equal.holds) == (1, False), "no choice among equal weights explains it"
+    runs["float32"] = [replace(runs["float32"][0], counted=wrong)]
+    _, quick, *_ = bench._sweep_figures(images, runs, [TimedSweep(5.0, wrong, 0.0)], "2 x 3")
+    assert not quick.holds, "a route that predicts otherwise is not exact"
+    assert "1 predictions differ" in quick.how
 
 
 def test_a_busy_machine_is_said_and_fails(
