@@ -37,6 +37,12 @@ PRESETS = {
         ("global-l1", "layer-l1"), 0.9, 0.1, "Where the ranking is done."
     ),
     "L1, L2 or at random": SweepPreset(("channels-l1", "channels-l2"), 0.6, 0.1, "Does the ranking matter?"),
+    "Which channels": SweepPreset(
+        ("channels-l1", "channels-bn", "channels-taylor"), 0.5, 0.1, "By weights, by scales, or by gradients."
+    ),
+    "Shuffle the mask": SweepPreset(
+        ("global-l1", "shuffled"), 0.9, 0.1, "As many weights of each layer, others: does it matter which?"
+    ),
     "Bring it back": SweepPreset(
         DEFAULT,
         0.8,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.pruning import charts, page_guess, reading
+from explorer.pruning.criteria import describe_criteria
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.ui import address
@@ -55,6 +56,7 @@ def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: st
         part
         for part in (
             reading.describe_cheap_ratios(rows),
+            describe_criteria(rows),
             reading.recovered(rows),
             reading.at_chance(rows, len(selection.data.classes)),
             charts.lines(data),
