@@ -36,6 +36,12 @@ pages = [
         url_path="pruning",
     ),
     st.Page(
+        places.page("bits"),
+        title="Fewer bits",
+        icon=":material/grid_4x4:",
+        url_path="bits",
+    ),
+    st.Page(
         places.page("report"),
         title="Ledger and report",
         icon=":material/summarize:",

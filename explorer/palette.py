@@ -20,6 +20,8 @@ MASKED = "#a57309"
 ZEROED = "#9766dc"
 REMOVED = "#07a367"
 INT8 = "#bf1197"
+# The same float32 weights, run by another runtime than torch.
+RUNTIME = "#9b8ab4"
 
 # Verdicts.
 WITHIN = "#458756"
@@ -62,7 +64,7 @@ METHOD_SLOTS = (OCHRE, VIOLET, PEBBLE, LEAF, LAGOON, PINK, BROWN, LIME, MAGENTA,
 
 TOGETHER = {
     "networks": (TEACHER, STUDENT, SOFT, HARD, DENSE, OVER),
-    "forms": (DENSE, UNSTRUCTURED, MASKED, ZEROED, REMOVED, INT8),
+    "forms": (DENSE, UNSTRUCTURED, MASKED, ZEROED, REMOVED, INT8, RUNTIME),
     "methods": (*METHOD_SLOTS, DENSE, OVER),
     "divergence": (TCKD, NCKD, DENSE),
     "costs": (PARAMETERS, MULT_ADDS, OVER),

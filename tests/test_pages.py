@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app import component
 
-PAGES = ("start", "architecture", "distillation", "pruning", "report", "your_data")
+PAGES = ("start", "architecture", "distillation", "pruning", "bits", "report", "your_data")
 
 
 def opened(page: str, **link: str) -> AppTest:
@@ -31,7 +31,7 @@ def test_a_page_says_something_with_zero_clicks(page: str) -> None:
     assert len(app.title) == 1
     assert not app.error, [error.value for error in app.error]
     found = charts(app)
-    assert found or page in ("start", "architecture", "pruning"), "these are drawn by a component"
+    assert found or page in ("start", "architecture", "pruning", "bits"), "these are drawn by a component"
     for chart in found:
         assert chart.alt.strip()
     assert any("badge" in text.value for text in app.markdown), "no word on where the figures come from"

@@ -43,6 +43,7 @@ FIGURES = {
     "unseen": Figure("distillation", {"distillation_tab": "The class it never saw"}, 1),
     "curve": Figure("pruning", {"pruning_tab": "Curves"}, 99),
     "sensitivity": Figure("pruning", INSIDE | {"look": "Sensitive layers"}, 0),
+    "bits": Figure("bits", {}, 99.9),
     "coupling": Figure("pruning", INSIDE | {"look": "Coupled channels"} | SMALL, 0),
 }
 # Tested in their lesson: a run brings their answer, or there is no figure beside the answer.

@@ -18,7 +18,7 @@ from explorer.manifest import read_manifest
 from explorer.networks import StudentSpec, params_of
 from explorer.places import CHECKPOINTS
 
-PAGES = ("start", "architecture", "distillation", "pruning", "report", "your-data")
+PAGES = ("start", "architecture", "distillation", "pruning", "bits", "report", "your-data")
 ROUNDS = 2
 """How often ours and the bare app take turns."""
 REST = 130

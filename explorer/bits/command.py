@@ -2,12 +2,28 @@
 
 import argparse
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
 
 from explorer.arguments import checkpoints_option, network_option
-from explorer.bits.sweep import BITS, BitsPlan, BitsSettings, bits_table, describe_bits
+from explorer.bits.sweep import (
+    BITS,
+    KIND,
+    BitsPlan,
+    BitsRow,
+    BitsSettings,
+    bits_table,
+    describe_bits,
+    written,
+)
+from explorer.checkpoints.evidence import find_rows, write_rows
+from explorer.data import ImageSet
+from explorer.errors import ExplorerError
 from explorer.terminal import (
     data_options,
+    evidence_folder,
     first_images,
     folder_options,
     images_option,
@@ -17,6 +33,7 @@ from explorer.terminal import (
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
+from explorer.work.progress import Update
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,12 +47,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--bits", type=whole_numbers, default=plan.bits, help="8,6,4: bits of a weight")
     parser.add_argument(
         "--activations",
-        type=int,
-        nargs="?",
-        const=8,
-        default=0,
-        metavar="BITS",
-        help="also round what enters each layer, to 8 bits unless said, calibrated on training images",
+        type=whole_numbers,
+        default=plan.activations,
+        help="0,8: bits of what enters each layer, calibrated on training images; 0 leaves it in float32",
     )
     parser.add_argument(
         "--calibration",
@@ -47,6 +61,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     images_option(parser)
     folder_options(parser)
     checkpoints_option(parser)
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="store them as what the page opens with; what is stored is not measured again",
+    )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_bits)
 
@@ -57,16 +76,38 @@ def _bits(options: argparse.Namespace) -> int:
     images = first_images(workspace, "test", options.images)
     settings = BitsSettings(
         tuple(options.bits),
-        activations=options.activations,
+        activations=tuple(options.activations),
         calibration=options.calibration,
         images=len(images),
     )
-    if settings.activations:
+    if any(settings.activations):
         settings = replace(settings, training=workspace.data.key_of("training"))
-    rows = run_instrument(BITS, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
+    spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
+    stored = options.evidence
+    rows = _store(spec, images, evidence_folder(options, workspace)) if stored else run_instrument(BITS, spec)
     if options.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
         print(bits_table(rows).drop(columns=["accuracy_low", "accuracy_high"]).to_string(index=False))
         print(describe_bits(rows))
     return 0
+
+
+def _store(spec: InstrumentSpec[BitsSettings], images: ImageSet, folder: Path) -> tuple[BitsRow, ...]:
+    """Measure what is not stored yet, and store each row with those that are."""
+    card, settings = spec.network.card, spec.settings
+    stored = find_rows(KIND, BitsRow, card.sha256, images.whole, folder)
+    if stored is not None and stored.images != len(images):
+        raise ExplorerError(
+            f"The stored roundings count {stored.images:,} images: take as many, or delete them to begin anew."
+        )
+    rows = {row.state: row for row in stored.rows} if stored else {}
+    order = BitsPlan().states
+    with tqdm(desc=BITS.unit, total=BITS.steps(spec), initial=len(rows)) as bar:
+        for step in BITS.run(spec, tuple(rows.values())):
+            if not isinstance(step, Update):
+                rows[step.state] = step
+                ready = sorted(rows.values(), key=lambda row: order.index(row.state))
+                write_rows(KIND, ready, card, images, folder, settings=written(settings))
+                bar.update()
+    return tuple(rows.values())

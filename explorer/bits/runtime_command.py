@@ -6,21 +6,26 @@ from dataclasses import asdict
 from pathlib import Path
 
 from explorer.arguments import checkpoints_option, network_option
+from explorer.checkpoints.evidence import write_rows
+from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.runtime.compare import (
     CALIBRATION,
+    KIND,
     REPEATS,
     RUNTIMES,
     RuntimesSettings,
-    calibration_batches,
     describe_runtimes,
+    describe_slower,
     runtime_table,
+    written,
 )
-from explorer.runtime.int8 import cpu_flags, to_int8
-from explorer.runtime.onnx_file import to_onnx
+from explorer.runtime.compiler import compiler, describe_compiler
+from explorer.runtime.files import int8_file, onnx_file
+from explorer.runtime.int8 import describe_cpu
 from explorer.terminal import (
-    Bars,
     data_options,
+    evidence_folder,
     first_images,
     folder_options,
     images_option,
@@ -29,7 +34,6 @@ from explorer.terminal import (
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import follow
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,10 +47,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--calibration", type=int, default=CALIBRATION, help="training images that int8 is made with"
     )
     parser.add_argument(
-        "--reduce-range", action="store_true", help="7-bit weights, for CPUs that add products in 16 bits"
+        "--compile", action="store_true", help="also torch.compile, where there is a compiler; takes minutes"
     )
     parser.add_argument("--repeats", type=int, default=REPEATS, help="timed passes of each")
     parser.add_argument("--out", type=Path, help="a folder to write NAME.onnx and NAME-int8.onnx into")
+    parser.add_argument("--evidence", action="store_true", help="store them as what the page opens with")
     data_options(parser)
     images_option(parser)
     folder_options(parser)
@@ -63,24 +68,25 @@ def _runtimes(options: argparse.Namespace) -> int:
         len(images),
         workspace.data.key_of("training"),
         options.calibration,
-        options.reduce_range,
         options.repeats,
+        options.compile,
     )
+    if options.compile and compiler() is None:
+        raise ExplorerError(
+            "There is no C++ compiler here, so torch.compile cannot be tried: leave out --compile."
+        )
     rows = run_instrument(RUNTIMES, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
     if options.out is not None:
-        content = to_onnx(source.load(), workspace.data.input_size)
-        training = follow(workspace.data.read("training"), Bars())
-        small = to_int8(
-            content, calibration_batches(training, settings.calibration), reduce_range=settings.reduce_range
-        )
-        write_file(options.out / f"{name}.onnx", content)
-        write_file(options.out / f"{name}-int8.onnx", small)
+        write_file(options.out / f"{name}.onnx", onnx_file(source, workspace.data))
+        write_file(options.out / f"{name}-int8.onnx", int8_file(source, workspace.data, options.calibration))
+    if options.evidence:
+        if any(row.busy for row in rows):
+            raise ExplorerError("Other programs used the processors, so nothing was stored: try again.")
+        folder = evidence_folder(options, workspace)
+        write_rows(KIND, rows, source.card, images, folder, settings=written(settings))
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return 0
     print(runtime_table(rows).drop(columns=["ms_low", "ms_high"]).to_string(index=False))
-    print(describe_runtimes(rows))
-    flags = cpu_flags()
-    if flags:
-        print(f"This CPU has {', '.join(flags)}.")
+    print(describe_runtimes(rows), describe_slower(rows), describe_compiler(), describe_cpu(), sep="\n")
     return 0

@@ -1,16 +1,19 @@
 """Accuracy and bytes of one network, its weights rounded to 8 down to 2 bits in four ways."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from explorer.bits.network import input_ranges, round_activations, round_network
+from explorer.bits.network import RoundedNetwork, input_ranges, layer_errors, round_activations, round_network
 from explorer.bits.rounding import LEAST, MOST, Per, Rounding
+from explorer.data import Inputs
 from explorer.errors import ExplorerError
-from explorer.measure import Accuracy, accuracy, logits
-from explorer.networks import cost_of, spec_of
+from explorer.measure import Accuracy, accuracy, at_once, logits
+from explorer.networks import cost_of, fold_batchnorm, maskable_weights, spec_of
 from explorer.runtime.compare import CALIBRATION, calibration_batches
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -21,6 +24,13 @@ SCHEMES: tuple[tuple[Per, bool], ...] = tuple(
     (per, symmetric) for per in ("channel", "tensor") for symmetric in (True, False)
 )
 """A scale per channel or per tensor, symmetric or affine: every way to round weights."""
+ACTIVATIONS = (0, MOST)
+BINS = 81  # odd, so that zero lies in the middle of one
+ERROR_IMAGES = 100
+KIND = "bits"
+
+State = tuple[Rounding, int]
+"""How weights are rounded, and to how many bits activations are; 0 for float32."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class BitsPlan:
     Attributes:
         bits: of the weights' codes.
         schemes: scale per what, and whether symmetric.
-        activations: bits of what enters each layer; 0 leaves activations in float32.
+        activations: bits of what enters each layer, one after the other; 0 leaves activations in float32.
         calibration: training images that the ranges of activations are taken from, evenly spread over the set.
     """
 
@@ -38,15 +48,19 @@ class BitsPlan:
     schemes: tuple[tuple[Per, bool], ...] = setting(
         "ways to round", lambda ways: str(len(ways)), default=SCHEMES
     )
-    activations: int = setting("activations", lambda bits: f"{bits} bits" if bits else "float32", default=0)
+    activations: tuple[int, ...] = setting(
+        "activations", lambda each: ", ".join(map(describe_activations, each)), default=ACTIVATIONS
+    )
     calibration: int = setting("calibration images", default=CALIBRATION)
 
     def __post_init__(self) -> None:
         _ = self.roundings  # refuses what cannot be
         if not self.roundings:
             raise ExplorerError("Name at least one number of bits and one way to round.")
-        if self.activations:
-            Rounding(self.activations)
+        if not self.activations:
+            raise ExplorerError("Say to how many bits activations are rounded: 0 leaves them in float32.")
+        for bits in filter(None, self.activations):
+            Rounding(bits)
             if self.calibration < 1:
                 raise ExplorerError("Activations are calibrated on at least one training image.")
 
@@ -54,6 +68,11 @@ class BitsPlan:
     def roundings(self) -> tuple[Rounding, ...]:
         """The roundings in order: every number of bits of the first scheme, then of the next."""
         return tuple(Rounding(bits, *scheme) for scheme in self.schemes for bits in self.bits)
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """Every rounding with the first choice of activations, then with the next."""
+        return tuple((rounding, bits) for bits in self.activations for rounding in self.roundings)
 
 
 @dataclass(frozen=True)
@@ -69,6 +88,53 @@ class BitsSettings(BitsPlan):
     training: str = setting("training images", lambda key: key[:6] or "none", default="")
 
 
+def written(settings: BitsSettings) -> dict[str, Any]:
+    """What of the settings stored rows do not tell themselves."""
+    return {"calibration": settings.calibration, "training": settings.training}
+
+
+def settings_of_rows(rows: Sequence["BitsRow"], images: int, stored: Mapping[str, Any]) -> BitsSettings:
+    """The settings with which stored rows were made: what they tell, and what was written beside them."""
+    return BitsSettings(
+        tuple(bits for bits in ALL_BITS if any(row.bits == bits for row in rows)),
+        tuple(way for way in SCHEMES if any((row.per, row.symmetric) == way for row in rows)),
+        tuple(dict.fromkeys(row.activations for row in rows)),
+        images=images,
+        **stored,
+    )
+
+
+@dataclass(frozen=True)
+class LayerBits:
+    """What a rounding did to one layer.
+
+    Attributes:
+        layer: its module name.
+        weights: how many it has.
+        largest: the largest magnitude among them before rounding; the histogram goes from minus that to that.
+        weight_error: the norm of what was rounded away over the norm of the weights.
+        output_error: likewise of its outputs on the first ``ERROR_IMAGES`` images, those of the layers before included.
+        bars: how many rounded weights lie in each of ``BINS`` bins; empty where activations were rounded too, since
+            the weights are those of the same rounding without.
+    """
+
+    layer: str
+    weights: int
+    largest: float
+    weight_error: float
+    output_error: float
+    bars: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored: the bars as text, which takes a tenth of the lines."""
+        return asdict(self) | {"bars": " ".join(map(str, self.bars))}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "LayerBits":
+        """From what ``to_dict`` gives."""
+        return cls(**{**values, "bars": tuple(map(int, values["bars"].split()))})
+
+
 @dataclass(frozen=True)
 class BitsRow:
     """One rounded network, measured.
@@ -80,9 +146,11 @@ class BitsRow:
         activations: bits of activations; 0 for float32.
         correct: right answers.
         agreeing: answers that equal the network's before rounding.
+        dense_correct: right answers of the network before rounding.
         total: images.
         stored_bytes: codes, scales and zero points, and float32 for what was not rounded.
         float_bytes: the same network, BatchNorm folded, in float32.
+        layers: what it did to each layer, in the order of the network.
     """
 
     bits: int
@@ -91,9 +159,16 @@ class BitsRow:
     activations: int
     correct: int
     agreeing: int
+    dense_correct: int
     total: int
     stored_bytes: int
     float_bytes: int
+    layers: tuple[LayerBits, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """How its weights and its activations were rounded."""
+        return self.rounding, self.activations
 
     @property
     def rounding(self) -> Rounding:
@@ -104,7 +179,7 @@ class BitsRow:
     def scheme(self) -> str:
         """The way its weights were rounded, for people.
 
-        >>> BitsRow(8, "channel", True, 0, 1, 1, 1, 1, 1).scheme
+        >>> BitsRow(8, "channel", True, 0, 1, 1, 1, 1, 1, 1).scheme
         'a scale per channel, symmetric'
         """
         return describe_scheme(self.per, symmetric=self.symmetric)
@@ -113,6 +188,24 @@ class BitsRow:
     def accuracy(self) -> Accuracy:
         """The right answers as an accuracy."""
         return Accuracy(self.correct, self.total)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored."""
+        return asdict(self) | {"layers": [each.to_dict() for each in self.layers]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "BitsRow":
+        """From what ``to_dict`` gives."""
+        return cls(**{**values, "layers": tuple(map(LayerBits.from_dict, values["layers"]))})
+
+
+def describe_activations(bits: int) -> str:
+    """What activations are kept in, for people.
+
+    >>> describe_activations(8), describe_activations(0)
+    ('8 bits', 'float32')
+    """
+    return f"{bits} bits" if bits else "float32"
 
 
 def describe_scheme(per: Per, *, symmetric: bool) -> str:
@@ -126,12 +219,12 @@ def describe_scheme(per: Per, *, symmetric: bool) -> str:
 
 def round_at_all(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Inputs,
     targets: Tensor,
     plan: BitsPlan,
     *,
     calibration: Sequence[Tensor] = (),
-    skip: Collection[Rounding] = (),
+    skip: Collection[State] = (),
 ) -> Iterator[BitsRow]:
     """Round ``model`` in every way of the plan; a row as soon as one is measured.
 
@@ -141,30 +234,75 @@ def round_at_all(
         targets: labels (N,).
         plan: the roundings.
         calibration: batches of training images (B, 3, H, W), where activations are rounded.
-        skip: roundings that are not measured again.
+        skip: states that are not measured again.
     """
-    before = logits(model, inputs).argmax(1)
-    for rounding in plan.roundings:
-        if rounding in skip:
+    before = logits(model, inputs)
+    dense, answers = accuracy(before, targets), before.argmax(1)
+    few = inputs[: at_once(inputs[:1].shape[-1], ERROR_IMAGES)]
+    for rounding, bits in plan.states:
+        if (rounding, bits) in skip:
             continue
         rounded = round_network(model, rounding)
-        if plan.activations:
+        if bits:
             # Of the rounded network: its activations are what is rounded, not those of the dense one.
             ranges = input_ranges(rounded.model, calibration)
-            round_activations(rounded.model, ranges, plan.activations)
+            round_activations(rounded.model, ranges, bits)
         scores = logits(rounded.model, inputs)
         counted = accuracy(scores, targets)
         yield BitsRow(
             rounding.bits,
             rounding.per,
             rounding.symmetric,
-            plan.activations,
+            bits,
             counted.correct,
-            int((scores.argmax(1) == before).sum()),
+            int((scores.argmax(1) == answers).sum()),
+            dense.correct,
             counted.total,
             rounded.stored_bytes,
             rounded.float_bytes,
+            _layers(rounded, few, drawn=not bits),
         )
+
+
+def histogram(values: Tensor, largest: float) -> tuple[int, ...]:
+    """How many of the values lie in each of ``BINS`` bins from -largest to largest; what lies beyond in the outer ones.
+
+    >>> bars = histogram(torch.tensor([-1.0, 0.0, 0.0, 1.5]), 1.0)
+    >>> bars[0], bars[BINS // 2], bars[-1]
+    (1, 2, 1)
+    """
+    reach = largest or 1.0
+    counts = np.histogram(values.detach().flatten().clamp(-reach, reach).numpy(), BINS, (-reach, reach))[0]
+    return tuple(counts.tolist())
+
+
+def dense_histograms(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Likewise the weights before rounding, BatchNorm folded, by layer."""
+    weights = maskable_weights(fold_batchnorm(model))
+    return {layer: histogram(each, float(each.detach().abs().max())) for layer, each in weights.items()}
+
+
+def _layers(rounded: RoundedNetwork, images: Tensor, *, drawn: bool) -> tuple[LayerBits, ...]:
+    layers, dense = [], maskable_weights(rounded.dense)
+    for error in layer_errors(rounded, images):
+        largest = float(dense[error.layer].detach().abs().max())
+        bars = histogram(rounded.weights[error.layer].values, largest) if drawn else ()
+        layers.append(
+            LayerBits(
+                error.layer,
+                error.weights,
+                _four_digits(largest),
+                _four_digits(error.weight_error),
+                _four_digits(error.output_error),
+                bars,
+            )
+        )
+    return tuple(layers)
+
+
+def _four_digits(number: float) -> float:
+    """As many as are the same on another processor, which adds in another order."""
+    return float(f"{number:.4g}")
 
 
 class BitsSweep(Instrument[BitsSettings, BitsRow]):
@@ -177,14 +315,14 @@ class BitsSweep(Instrument[BitsSettings, BitsRow]):
 
     def steps(self, spec: InstrumentSpec[BitsSettings]) -> int:
         """A row for each rounding."""
-        return len(spec.settings.roundings)
+        return len(spec.settings.states)
 
     def work(self, spec: InstrumentSpec[BitsSettings]) -> float:
         """Every image, and those of the calibration, through every rounded network."""
         settings = spec.settings
         one = cost_of(spec_of(spec.network.load()), spec.data.input_size).mult_adds
-        calibrating = settings.calibration if settings.activations else 0
-        return one * (settings.images + len(settings.roundings) * (settings.images + calibrating))
+        calibrating = sum(settings.calibration for _, bits in settings.states if bits)
+        return one * ((1 + len(settings.states)) * (settings.images + ERROR_IMAGES) + calibrating)
 
     def run(
         self, spec: InstrumentSpec[BitsSettings], done: Sequence[BitsRow] = ()
@@ -193,15 +331,15 @@ class BitsSweep(Instrument[BitsSettings, BitsRow]):
         settings = spec.settings
         images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
         batches: Sequence[Tensor] = ()
-        if settings.activations:
+        if any(settings.activations):
             batches = calibration_batches((yield from spec.data.read("training")), settings.calibration)
         yield from round_at_all(
             spec.network.load(),
-            images.inputs(),
+            images.batches(),
             images.targets(),
             settings,
             calibration=batches,
-            skip={row.rounding for row in done},
+            skip={row.state for row in done},
         )
 
     def describe(self, part: BitsRow) -> str:
@@ -221,7 +359,7 @@ def bits_table(rows: Sequence[BitsRow]) -> pd.DataFrame:
             {
                 "bits": row.bits,
                 "way": row.scheme,
-                "activations": f"{row.activations} bits" if row.activations else "float32",
+                "activations": describe_activations(row.activations),
                 "accuracy": row.accuracy.value,
                 "accuracy_low": low,
                 "accuracy_high": high,
@@ -234,23 +372,22 @@ def bits_table(rows: Sequence[BitsRow]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def describe_bits(rows: Sequence[BitsRow]) -> str:
-    """What the rounding costs, in sentences: the fewest bits of each scheme that lose no more than a point.
+def fewest(rows: Sequence[BitsRow], points: float = 1.0) -> list[BitsRow]:
+    """Of each way to round the row with the fewest bits that loses at most so many points against float32."""
+    ways: dict[tuple[Per, bool, int], BitsRow] = {}
+    for row in sorted(rows, key=lambda row: -row.bits):
+        if 100 * (row.dense_correct - row.correct) <= points * row.total:
+            ways[row.per, row.symmetric, row.activations] = row
+    return [row for row in rows if row in ways.values()]
 
-    Against the most bits of the same scheme that were tried, on the same images.
-    """
-    said = []
-    for per, symmetric in SCHEMES:
-        own = sorted(
-            (row for row in rows if (row.per, row.symmetric) == (per, symmetric)), key=lambda row: -row.bits
-        )
-        if not own:
-            continue
-        most = own[0]
-        fine = [row for row in own if 100 * (most.correct - row.correct) <= most.total]
-        fewest = min(fine, key=lambda row: row.bits)
-        said.append(
-            f"With {fewest.scheme}, {fewest.bits} bits keep {fewest.accuracy.value:.1%} right in "
-            f"{fewest.stored_bytes / 1e3:.0f} kB"
-        )
-    return ". ".join(said) + "." if said else ""
+
+def describe_bits(rows: Sequence[BitsRow]) -> str:
+    """How few bits are enough, in sentences: the fewest of each way that lose no more than a point against float32."""
+    if not rows:
+        return ""
+    said = [
+        f"With {row.scheme}{', activations too' if row.activations else ''}, {row.bits} bits keep "
+        f"{row.accuracy.value:.1%} right in {row.stored_bytes / 1e3:.0f} kB"
+        for row in fewest(rows)
+    ]
+    return ". ".join(said or ["No rounding tried here stays within a point of float32"]) + "."

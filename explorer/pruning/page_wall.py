@@ -1,6 +1,5 @@
 """The wall: photographs that go dark under the hand as a network is pruned, and come back when it is recovered."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from explorer.pruning.page_one import asked_method, asked_ratio, stored_wall
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.pruning.wall import RECALIBRATE, WALL, WallState, photographs, wall_settings
 from explorer.pruning.wall_reading import BUTTONS, WallReading, drawing, rescue_question, wall_table
-from explorer.ui import address
+from explorer.ui import address, hand
 from explorer.ui.instrument import Panel
 from explorer.work.kept import Keyed
 
@@ -90,44 +89,21 @@ def _drawn(wall: Keyed[tuple[tuple[WallState, ...], ImageSet]]) -> dict[str, Any
 # --- The hand, and what Python wishes -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """Where the page has last put the wall: by a link, on Back, or from another tab.
-
-    Attributes:
-        at: method, ratio and rescue.
-        heard: what the hand had last told then.
-        number: how many wishes there were.
-    """
-
-    at: tuple[str, float, str]
-    heard: tuple[str, float, str] | None
-    number: int
-
-
 def _wish(selection: PruningSelection) -> dict[str, Any]:
-    """What the browser is to open at, the same as long as the address only follows the hand.
-
-    So what is sent to the browser stays the same, too, and hundreds of states are sent only once.
-    """
+    """What the browser is to open at."""
     asked = (asked_method(), asked_ratio(selection), address.value("rescue", options=tuple(BUTTONS)))
-    heard, last = _heard(), ui.session().last(_Wish)
-    there = last.at if last is not None and last.heard == heard else heard
-    if last is None or there != asked:
-        last = _Wish(asked, heard, 1 + (last.number if last else 0))
-        ui.session().keep(last)
-    method, ratio, rescue = last.at
-    return {"number": last.number, "method": method, "ratio": ratio, "rescue": rescue}
+    wished = hand.wish(BOARD, asked, _heard())
+    method, ratio, rescue = wished.at
+    return {"number": wished.number, "method": method, "ratio": ratio, "rescue": rescue}
 
 
 def _heard() -> tuple[str, float, str] | None:
     """Where the hand has let go last; None before it did."""
-    at = st.session_state[BOARD].get("at") if BOARD in st.session_state else None
+    at = hand.told(BOARD)
     return (at["method"], float(at["ratio"]), at["rescue"]) if at else None
 
 
 def _take() -> None:
-    # Streamlit tells a component's callback its values in no other way.
     method, ratio, rescue = _heard() or ("", 0.0, "")
     address.put("method", method)
     address.put("ratio", ratio)

@@ -1,16 +1,17 @@
-"""One network in torch and in onnxruntime, in float32 and int8: the same weights, the same images, timed in turn."""
+"""One network in several runtimes, in float32 and int8: the same weights, the same images, timed in turn."""
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from explorer.data import ImageSet
+from explorer.data import ImageSet, Inputs
 from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, state_bytes, use_threads
 from explorer.networks import cost_of, fold_batchnorm, spec_of
+from explorer.runtime.compiler import compiled
 from explorer.runtime.int8 import to_int8
 from explorer.runtime.onnx_file import to_onnx
 from explorer.runtime.session import OnnxNetwork
@@ -22,7 +23,20 @@ BATCHES = (1, 32)
 REPEATS = 15
 CALIBRATION = 128
 
-Runtime = Literal["torch", "onnxruntime", "onnxruntime int8"]
+KIND = "runtimes"
+
+Runtime = Literal["torch", "torch.compile", "onnxruntime", "int8", "int8, 7-bit weights", "int8, not fused"]
+HOW: Mapping[Runtime, str] = {
+    "torch": "float32, as the lessons run it: BatchNorm folded, channels last.",
+    "torch.compile": "the same, as C++ that torch writes and compiles.",
+    "onnxruntime": "the same float32 weights, exported.",
+    "int8": "weights and activations in 8 bits, multiplied as whole numbers, in onnxruntime.",
+    "int8, 7-bit weights": "likewise, the weights in 7 bits: for CPUs that add products in 16 bits.",
+    "int8, not fused": "the same int8 file, each layer run as it is written: numbers are rounded, and read back before "
+    "every layer, which then multiplies float32.",
+}
+"""By what, and in which numbers; what is called int8 is run by onnxruntime."""
+INT8: tuple[Runtime, ...] = ("int8", "int8, 7-bit weights", "int8, not fused")
 
 
 @dataclass(frozen=True)
@@ -76,15 +90,20 @@ class RuntimesSettings:
         images: how many of the images are counted, the first so many.
         training: key of the training images that int8 is calibrated on.
         calibration: how many of them, evenly spread over the set.
-        reduce_range: 7-bit weights, for CPUs without VNNI.
         repeats: timed passes of each.
+        compiled: whether ``torch.compile`` is among them, which takes a compiler, and a minute or more.
     """
 
     images: int = setting("images", "{:,}".format)
     training: str = setting("training images", lambda key: key[:6])
     calibration: int = setting("calibration images", default=CALIBRATION)
-    reduce_range: bool = setting("7-bit weights", lambda yes: "yes" if yes else "no", default=False)
     repeats: int = setting("timed passes", default=REPEATS)
+    compiled: bool = setting("torch.compile", lambda yes: "yes" if yes else "no", default=False)
+
+
+def written(settings: RuntimesSettings) -> dict[str, Any]:
+    """What of the settings stored rows do not tell themselves."""
+    return {name: value for name, value in asdict(settings).items() if name != "images"}
 
 
 def calibration_batches(images: ImageSet, count: int) -> list[Tensor]:
@@ -97,11 +116,11 @@ def calibration_batches(images: ImageSet, count: int) -> list[Tensor]:
 
 def compare(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Inputs,
     targets: Tensor,
     calibration: Sequence[Tensor],
     *,
-    reduce_range: bool = False,
+    with_compile: bool = False,
     repeats: int = REPEATS,
 ) -> Iterator[RuntimeRow | Update]:
     """Run a network in every runtime, at every batch size, on one thread and on all; rows as they are measured.
@@ -111,31 +130,33 @@ def compare(
         inputs: images (N, 3, H, W).
         targets: labels (N,).
         calibration: batches of training images (B, 3, H, W).
-        reduce_range: see ``to_int8``.
+        with_compile: whether ``torch.compile`` is tried as well.
         repeats: timed passes of each.
 
     Raises:
         ExplorerError: onnxruntime is not installed.
     """
-    yield Update("writing the ONNX file", 0, 3)
-    content = to_onnx(model, inputs.shape[-1])
-    yield Update("calibrating int8", 1, 3)
-    small = to_int8(content, calibration, reduce_range=reduce_range)
-    yield Update("counting", 2, 3)
+    size = inputs[:1].shape[-1]
+    yield Update("writing the ONNX file", 0, 4)
+    content = to_onnx(model, size)
+    yield Update("calibrating int8", 1, 4)
+    small = to_int8(content, calibration)
+    yield Update("calibrating int8 with 7-bit weights", 2, 4)
+    reduced = to_int8(content, calibration, reduce_range=True)
+    yield Update("counting", 3, 4)
     plain = fold_batchnorm(model).to(memory_format=torch.channels_last)
-    files: dict[Runtime, bytes] = {"onnxruntime": content, "onnxruntime int8": small}
-    sizes: dict[Runtime, int] = {"torch": state_bytes(plain.state_dict())[0]}
-    sizes |= {runtime: len(file) for runtime, file in files.items()}
+    files: dict[Runtime, bytes] = {"onnxruntime": content, "int8": small, "int8, 7-bit weights": reduced}
+    files["int8, not fused"] = small
     every = torch.get_num_threads()
-    answers: dict[Runtime, Tensor] = {"torch": logits(plain, inputs)}
-    answers |= {runtime: logits(OnnxNetwork(file, every), inputs) for runtime, file in files.items()}
+    networks = _networks(plain, files, every, with_compile)
+    sizes: dict[Runtime, int] = {runtime: len(files[runtime]) for runtime in networks if runtime in files}
+    answers = {runtime: logits(network, inputs) for runtime, network in networks.items()}
     expected = answers["torch"].argmax(1)
     try:
         for threads in dict.fromkeys((1, every)):
             use_threads(threads)
-            networks: dict[Runtime, nn.Module] = {"torch": plain}
-            networks |= {runtime: OnnxNetwork(file, threads) for runtime, file in files.items()}
-            for batch in (at_once(inputs.shape[-1], count) for count in BATCHES):
+            networks = _networks(plain, files, threads, with_compile)
+            for batch in (at_once(size, count) for count in BATCHES):
                 few = inputs[:batch].to(memory_format=torch.channels_last)
                 times = dict(zip(networks, latencies(list(networks.values()), few, repeats), strict=True))
                 for runtime, timed in times.items():
@@ -151,31 +172,43 @@ def compare(
                         counted.correct,
                         int((answers[runtime].argmax(1) == expected).sum()),
                         counted.total,
-                        sizes[runtime],
+                        sizes.get(runtime, state_bytes(plain.state_dict())[0]),
                         timed.busy,
                     )
     finally:
         use_threads(every)
 
 
+def _networks(
+    plain: nn.Module, files: Mapping[Runtime, bytes], threads: int, with_compile: bool
+) -> dict[Runtime, nn.Module]:
+    """The network in every runtime, torch first."""
+    networks: dict[Runtime, nn.Module] = {"torch": plain}
+    if with_compile:
+        networks["torch.compile"] = compiled(plain)
+    for runtime, file in files.items():
+        networks[runtime] = OnnxNetwork(file, threads, fused=runtime != "int8, not fused")
+    return networks
+
+
 class Runtimes(Instrument[RuntimesSettings, RuntimeRow]):
     """The comparison as an instrument."""
 
-    key = "runtimes"
+    key = KIND
     title = "the runtimes"
     unit = "timings"
 
     def steps(self, spec: InstrumentSpec[RuntimesSettings]) -> int:
-        """Three runtimes, two batch sizes, one thread and all."""
-        del spec
-        return 3 * len(BATCHES) * len(dict.fromkeys((1, torch.get_num_threads())))
+        """Every runtime, two batch sizes, one thread and all."""
+        runtimes = len(HOW) - (not spec.settings.compiled)
+        return runtimes * len(BATCHES) * len(dict.fromkeys((1, torch.get_num_threads())))
 
     def work(self, spec: InstrumentSpec[RuntimesSettings]) -> float:
-        """Every image through each runtime, the calibration, and the clock's passes."""
+        """Every image through each runtime, the calibrations, and the clock's passes."""
         settings = spec.settings
         one = cost_of(spec_of(spec.network.load()), spec.data.input_size).mult_adds
         timed = settings.repeats * sum(BATCHES) * self.steps(spec) / len(BATCHES)
-        return one * (3 * settings.images + settings.calibration + timed)
+        return one * (len(HOW) * settings.images + 2 * settings.calibration + timed)
 
     def run(
         self, spec: InstrumentSpec[RuntimesSettings], done: Sequence[RuntimeRow] = ()
@@ -187,16 +220,16 @@ class Runtimes(Instrument[RuntimesSettings, RuntimeRow]):
         batches = calibration_batches((yield from spec.data.read("training")), settings.calibration)
         yield from compare(
             spec.network.load(),
-            images.inputs(),
+            images.batches(),
             images.targets(),
             batches,
-            reduce_range=settings.reduce_range,
+            with_compile=settings.compiled,
             repeats=settings.repeats,
         )
 
     def describe(self, part: RuntimeRow) -> str:
         """Which one it is."""
-        return f"{part.runtime}, batch {part.batch}, {part.threads} threads"
+        return f"{part.runtime}, batch {part.batch}, {_threads(part.threads)}"
 
     def unmeasured(self, parts: Sequence[RuntimeRow]) -> str:
         """How many could not be timed."""
@@ -233,11 +266,46 @@ def runtime_table(rows: Sequence[RuntimeRow]) -> pd.DataFrame:
 def describe_runtimes(rows: Sequence[RuntimeRow]) -> str:
     """What another runtime and int8 bring on one thread at batch 1, in a sentence; empty where nothing was timed."""
     single = {row.runtime: row for row in rows if row.batch == 1 and row.threads == 1 and row.speed_up}
-    if not {"onnxruntime", "onnxruntime int8"} <= set(single):
+    if not {"onnxruntime", "int8"} <= set(single):
         return ""
-    plain, small = single["onnxruntime"], single["onnxruntime int8"]
+    plain, small = single["onnxruntime"], single["int8"]
     return (
         f"One image on one thread: the same float32 weights run {plain.speed_up:.2f} times as fast in onnxruntime "
         f"as in torch, in int8 {small.speed_up:.2f} times, with {small.agreeing / small.total:.1%} of the answers "
         "unchanged."
     )
+
+
+def describe_slower(rows: Sequence[RuntimeRow]) -> str:
+    """Where int8 is slower than float32 in the same runtime, by how much, and why; empty where it nowhere is."""
+    plain = {(row.batch, row.threads): row for row in rows if row.runtime == "onnxruntime"}
+    said = []
+    for runtime, why in (
+        (
+            "int8, not fused",
+            "it still multiplies float32, and rounds and reads back around every layer besides",
+        ),
+        ("int8", "rounding and reading back around its layers costs more than smaller numbers save"),
+    ):
+        slower = [
+            (other.ms / row.ms, row)
+            for row in rows
+            if row.runtime == runtime
+            and row.ms is not None
+            and (other := plain[row.batch, row.threads]).ms is not None
+            and row.ms_low is not None
+            and other.ms_high is not None
+            # The middle halves of their passes lie apart: another measurement would not turn them round.
+            and other.ms_high < row.ms_low
+        ]
+        if slower:
+            share, row = min(slower, key=lambda each: each[0])
+            said.append(
+                f"{runtime[0].upper()}{runtime[1:]} is **slower** than float32 in the same runtime, {share:.2f} times "
+                f"as fast at batch {row.batch} on {_threads(row.threads)}: {why}"
+            )
+    return ". ".join(said) + "." if said else ""
+
+
+def _threads(count: int) -> str:
+    return "one thread" if count == 1 else f"{count} threads"

@@ -88,3 +88,22 @@ def cpu_flags(text: str | None = None) -> tuple[str, ...]:
             return ()
     lines = [line.split() for line in text.splitlines() if line.startswith(("flags", "Features"))]
     return tuple(flag for flag in _TOLD if lines and flag in lines[0])
+
+
+_SUMS_IN_32_BITS = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"}
+
+
+def describe_cpu(flags: tuple[str, ...] | None = None) -> str:
+    """What this CPU has for whole numbers, and whether sums of products can overflow there, in sentences.
+
+    Args:
+        flags: instead of those of this machine.
+    """
+    has = cpu_flags() if flags is None else flags
+    if not has:
+        return "This system does not tell what its CPU has for whole numbers."
+    listed = f"This CPU has {', '.join(has)}"
+    exact = [flag for flag in has if flag in _SUMS_IN_32_BITS]
+    if exact:
+        return f"{listed}: {exact[-1]} adds products of small numbers in 32 bits, so none is cut off."
+    return f"{listed}, and nothing that adds products in 32 bits: pairs are added in 16 and may be cut off."

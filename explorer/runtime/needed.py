@@ -1,11 +1,13 @@
 """The packages that another runtime needs; the explorer runs without them."""
 
 import importlib
+import importlib.util
 from typing import Any
 
 from explorer.errors import ExplorerError
 
 EXTRA = "runtime"
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def needed(name: str) -> Any:
@@ -17,6 +19,15 @@ def needed(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ExplorerError(
-            f"This needs {name.partition('.')[0]}, which is not installed: pip install 'compression-explorer[{EXTRA}]'."
-        ) from error
+        raise ExplorerError(_install(name.partition(".")[0])) from error
+
+
+def missing() -> str:
+    """What to install, in a sentence, where one of the packages is not there; empty where all are."""
+    absent = (name for name in PACKAGES if importlib.util.find_spec(name) is None)
+    name = next(absent, None)
+    return "" if name is None else _install(name)
+
+
+def _install(package: str) -> str:
+    return f"This needs {package}, which is not installed: pip install 'compression-explorer[{EXTRA}]'."

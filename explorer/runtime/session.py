@@ -13,17 +13,21 @@ class OnnxNetwork(nn.Module):
     Args:
         content: of the file, as ``to_onnx`` or ``to_int8`` gives it.
         threads: of a forward pass; by default as many as torch may use.
+        fused: whether onnxruntime may rewrite the graph: join layers, and have a layer between two roundings multiply
+            whole numbers. Without, each layer is run as it is written.
 
     Raises:
         ExplorerError: onnxruntime is not installed.
     """
 
-    def __init__(self, content: bytes, threads: int | None = None) -> None:
+    def __init__(self, content: bytes, threads: int | None = None, *, fused: bool = True) -> None:
         super().__init__()
         runtime = needed("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         options.log_severity_level = 3  # errors alone
+        if not fused:
+            options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
         self.eval()

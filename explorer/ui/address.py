@@ -48,6 +48,7 @@ PREDICTED: Mapping[str, str] = {
     "sensitivity": "the sensitive layers",
     "flips": "the answers that turned",
     "coupling": "the coupled channels",
+    "bits": "the rounded weights",
 }
 """What can be asked before it is shown, as the address calls it, and its name for people."""
 
@@ -85,6 +86,7 @@ class Key:
 
 _DESIGN = StudentSpec()
 _REPORT = ("report",)
+_ONE_NETWORK = ("report", "bits")
 
 
 def _width(key: str, default: int, name: str) -> Key:
@@ -195,7 +197,7 @@ TABLE: Mapping[str, Key] = {
         Key("path_across", "report", "choice", None, "what each step's accuracy is drawn against"),
         Key("board_shows", "report", "choice", None, "what of the class board is shown"),
         Key("floor", "report", "number", 0.8, "the accuracy that a design must keep", low=0.0, high=1.0),
-        Key("checkpoint", "pruning", "choice", None, "the network to prune", carried=_REPORT),
+        Key("checkpoint", "pruning", "choice", None, "the network to prune", carried=_ONE_NETWORK),
         Key("images", "pruning", "choice", None, "how many images are counted", carried=_REPORT),
         Key("pruning_tab", "pruning", "choice", None, "the tab"),
         Key("methods", "pruning", "choices", None, "the methods of the sweep", carried=_REPORT),
@@ -235,6 +237,13 @@ TABLE: Mapping[str, Key] = {
         Key("rewind", "pruning", "switch", False, "whether the learning rate is rewound"),
         Key("shares", "pruning", "choice", None, "which share of each layer goes"),
         Key("left_whole", "pruning", "choices", None, "the layers that stay whole"),
+        Key("bits_tab", "bits", "choice", None, "the tab"),
+        Key("bits", "bits", "whole number", 4, "the bits of a weight", 2, 8),
+        Key("scale", "bits", "choice", None, "what has a scale of its own"),
+        Key("codes", "bits", "choice", None, "the codes"),
+        Key("activations", "bits", "choice", None, "the bits of activations"),
+        Key("layer", "bits", "choice", None, "the layer whose weights are shown"),
+        Key("compile", "bits", "switch", False, "torch.compile among the runtimes"),
     )
 }
 """Every key of the address, in the order in which they are written."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from explorer.architecture import torchsummary
+from explorer.bits import sweep as bits
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
 from explorer.distillation import grid, study, unseen
@@ -16,6 +17,7 @@ from explorer.pruning import repair, sensitivity, wall
 from explorer.pruning.forms import Form, forms
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, settings_of
+from explorer.runtime import compare as runtimes
 from explorer.steps import path
 from explorer.steps.make import EXACT
 from explorer.verify.finding import Finding, compared
@@ -168,6 +170,23 @@ def _form(row: Form, at: At) -> Form:
     # One pass on the clock, whose reading is not used.
     made = forms(at.source.load(), images.inputs(), images.targets(), at.stored.settings["ratio"], repeats=1)
     return next(each for each in made if each.name == row.name)
+
+
+def _rounding(row: bits.BitsRow, at: At) -> bits.BitsRow:
+    settings = bits.settings_of_rows([row], at.stored.images, at.stored.settings)
+    again: bits.BitsRow = _one(bits.BITS, at, settings, row)
+    return again
+
+
+def _runtime(row: runtimes.RuntimeRow, at: At) -> runtimes.RuntimeRow:
+    settings = replace(
+        runtimes.RuntimesSettings(at.stored.images, **at.stored.settings),
+        repeats=1,  # whose reading is not used
+        compiled=row.runtime == "torch.compile",
+    )
+    made = measure(runtimes.RUNTIMES, at.spec(settings))
+    # Another machine has another number of threads, and answers alike on all of them.
+    return next(each for each in made if each.runtime == row.runtime)
 
 
 def _images(at: At) -> ImageSet:
@@ -340,6 +359,26 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         _apart,
         lambda row: row.total,
         lambda row: any(not isinstance(step, EXACT) for step in Recipe.from_dict(row.recipe).steps),
+        timed=True,
+    ),
+    bits.KIND: Recomputed(
+        bits.BitsRow,
+        _rounding,
+        lambda row: (
+            f"{row.bits} bits, {row.scheme}, activations in {bits.describe_activations(row.activations)}"
+        ),
+        ("total", "stored_bytes", "float_bytes"),
+        _apart,
+        lambda row: row.total,
+    ),
+    runtimes.KIND: Recomputed(
+        runtimes.RuntimeRow,
+        _runtime,
+        lambda row: f"{row.runtime}, batch {row.batch}, {row.threads} threads",
+        ("total",),
+        _apart,
+        lambda row: row.total,
+        lambda row: row.runtime in runtimes.INT8,  # sums of whole numbers are rounded as the CPU does it
         timed=True,
     ),
     "grid": Trained(grid.GridResult, _grid_row, "grid"),

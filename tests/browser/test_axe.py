@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Visit
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ("", "architecture", "distillation", "pruning", "report", "your-data")
+PAGES = ("", "architecture", "distillation", "pruning", "bits", "report", "your-data")
 INNER = (
     '[role=tabpanel] [role=radiogroup]:is([aria-label="Layer by layer"], [aria-label="What explains it"], \
 [aria-label="What to compare"], [aria-label="Look at"]) [role=radio]'

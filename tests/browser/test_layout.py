@@ -8,7 +8,7 @@ from playwright.sync_api import TimeoutError
 
 from tests.browser.conftest import Visit
 
-PAGES = ("", "architecture", "distillation", "pruning", "report", "your-data")
+PAGES = ("", "architecture", "distillation", "pruning", "bits", "report", "your-data")
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 360, "height": 800}
 ZOOMED = {"width": 683, "height": 384}  # the laptop at 200 %
 MOST_TABS = 4

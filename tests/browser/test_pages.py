@@ -11,7 +11,7 @@ from explorer.distillation.soften import soften
 from tests.browser.conftest import Visit
 from tests.stored import stored_logits
 
-PAGES = ("", "architecture", "distillation", "pruning", "your-data")
+PAGES = ("", "architecture", "distillation", "pruning", "bits", "your-data")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -92,6 +92,8 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("pruning", REPAIRED, ("repaired", "rounds", "rewind")),
     ("pruning", REPAIRED, ("shares",)),
     ("pruning", REPAIRED | {"shares": "sensitivity"}, ("left_whole",)),
+    ("bits", {}, ("bits_tab",)),
+    ("bits", {"bits_tab": "int8 and runtimes"}, ("compile",)),
 )
 # Drawn on every page, where the app was started with a folder.
 HEAD = ("images_of", "validation_images", "training_images", "side")
@@ -116,6 +118,8 @@ ELSEWHERE = {
     ("pruning", "device"),
     ("distillation", "teacher"),
     ("report", "on"),  # of states that cannot be compared: tests/report/test_lesson.py
+    # Of a component: tests/bits/test_page.py.
+    *(("bits", key) for key in ("bits", "scale", "codes", "activations", "layer")),
     ("distillation", "raised"),  # of a component: tests/distillation/test_page_unseen.py
 }
 # What can be chosen where the page says so, not the table.
@@ -169,6 +173,7 @@ OTHER: dict[str, Any] = {
     "ratio": 0.15,
     "turned": "won",
     "group": "layer4.3",
+    "bits_tab": "Take it along",
 }
 
 

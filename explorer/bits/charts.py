@@ -1,0 +1,61 @@
+"""The charts of the lesson on fewer bits; each a pure function of a DataFrame."""
+
+import altair as alt
+import pandas as pd
+
+from explorer import palette
+from explorer.runtime.compare import HOW, INT8
+
+COLORS = {
+    runtime: palette.INT8
+    if runtime in INT8
+    else palette.RUNTIME
+    if runtime == "onnxruntime"
+    else palette.DENSE
+    for runtime in HOW
+}
+
+
+def runtime_bars(rows: pd.DataFrame) -> alt.FacetChart:
+    """Milliseconds of each runtime as bars with their quartiles, a panel for each batch size and number of threads.
+
+    Args:
+        rows: as ``runtime_table`` gives them, those that were timed.
+    """
+    names = [runtime for runtime in HOW if runtime in set(rows["runtime"])]
+    told = rows.assign(
+        panel=[
+            f"batch {batch}, {'one thread' if threads == 1 else f'{threads} threads'}"
+            for batch, threads in zip(rows["batch"], rows["threads"], strict=True)
+        ],
+        label=[f"{ms:.3g}" for ms in rows["ms"]],
+    )
+    base = alt.Chart(told).encode(
+        y=alt.Y("runtime:N", sort=names, title=None, axis=alt.Axis(labelLimit=220)),
+        x=alt.X("ms:Q", title="milliseconds", axis=alt.Axis(tickCount=3)),
+        tooltip=[
+            alt.Tooltip("runtime:N", title="Runtime"),
+            alt.Tooltip("ms:Q", title="Milliseconds", format=".2f"),
+            alt.Tooltip("speed_up:Q", title="Times faster than torch", format=".2f"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
+        ],
+    )
+    bar = base.mark_bar(height={"band": 0.6}).encode(
+        color=alt.Color(
+            "runtime:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=[COLORS[name] for name in names]),
+            legend=None,
+        )
+    )
+    spread = base.mark_rule(strokeWidth=2, color=palette.INK).encode(
+        x=alt.X("ms_low:Q"), x2=alt.X2("ms_high:Q")
+    )
+    label = base.mark_text(align="left", dx=6, color=palette.INK).encode(x="ms_high:Q", text="label:N")
+    panels: alt.FacetChart = (
+        alt.layer(bar, spread, label)
+        .properties(width=300, height={"step": 26})
+        .facet(facet=alt.Facet("panel:N", sort=list(dict.fromkeys(told["panel"])), title=None), columns=2)
+        .resolve_scale(x="independent")
+    )
+    return panels

@@ -1,0 +1,99 @@
+"""int8 and other runtimes: the same weights, run by others, timed in turn."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from explorer import ui
+from explorer.bits import charts
+from explorer.bits.selection import USE, BitsSelection
+from explorer.runtime.compare import (
+    HOW,
+    KIND,
+    RUNTIMES,
+    RuntimeRow,
+    RuntimesSettings,
+    describe_runtimes,
+    describe_slower,
+    runtime_table,
+)
+from explorer.runtime.compiler import compiler, describe_compiler
+from explorer.runtime.needed import missing
+from explorer.ui import address
+from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
+
+IMAGES = 1000  # counted where nothing is stored
+WHY_ONNXRUNTIME = (
+    "int8 is onnxruntime's: it needs no compiler at run time, its file is read everywhere, and its codes are those of "
+    "the first tab. torch's own way (torchao's pt2e flow) runs whole numbers on x86 alone and leaves no file that "
+    "others read; torch's older one is deprecated."
+)
+
+
+def main(selection: BitsSelection) -> None:
+    """What was timed, the button that times it here, and what it says."""
+    stored = _stored(selection)
+    head, side = st.columns([2, 1], gap="large", vertical_alignment="center")
+    head.markdown(
+        "**Does it get faster?** The same weights, the same images: in torch, in another runtime, and as whole numbers."
+    )
+    with side:
+        able = compiler() is not None
+        compiled = address.toggle(
+            "compile",
+            "torch.compile too",
+            disabled=not able,
+            help=f"{describe_compiler()} It takes a minute or more.",
+        )
+        settings = _settings(selection, stored, compiled=compiled and able)
+        panel = Panel(RUNTIMES, selection.spec(settings), stored=stored)
+        panel.controls("Measure here", icon=":material/timer:", blocked=missing())
+    shown = panel.result(
+        lambda spec, rows: f"{selection.counted(rows[0].total)}, in turn; {selection.title}."
+    )
+    if shown is not None:
+        with panel.picture:
+            draw_beside_stored(shown, _show)
+        ui.download("Runtimes as CSV", partial(runtime_table, shown.parts), "runtimes.csv")
+    st.caption(f"{describe_compiler()} {WHY_ONNXRUNTIME}")
+
+
+def _stored(selection: BitsSelection) -> StoredResult[RuntimeRow] | None:
+    stored = ui.workspace().find_rows(KIND, RuntimeRow, selection.name)
+    if stored is None:
+        return None
+    return StoredResult(
+        stored.rows,
+        RuntimesSettings(stored.images, **stored.settings),
+        f"{stored.where}, in turn; {selection.counted(stored.images)}; {selection.title}.",
+    )
+
+
+def _settings(
+    selection: BitsSelection, stored: StoredResult[RuntimeRow] | None, *, compiled: bool
+) -> RuntimesSettings:
+    count = stored.settings.images if stored is not None else min(IMAGES, selection.data.sizes[USE])
+    # What is stored with it is also what is asked for without.
+    compiled = compiled or (stored is not None and stored.settings.compiled)
+    return RuntimesSettings(count, selection.training, compiled=compiled)
+
+
+def _show(rows: Sequence[RuntimeRow]) -> None:
+    table = ui.kept(partial(runtime_table, tuple(rows)))
+    timed = table[table["ms"].notna()]
+    said = " ".join(filter(None, (describe_runtimes(rows), describe_slower(rows))))
+    if not timed.empty:
+        ui.chart(
+            partial(charts.runtime_bars, timed),
+            f"Milliseconds of each runtime by batch size and threads. {said}".replace("**", ""),
+            said,
+        )
+    st.dataframe(
+        table.drop(columns=["images"]),
+        hide_index=True,
+        column_config=ui.COLUMNS | {"file_kb": st.column_config.NumberColumn("file, kB", format="%.0f")},
+    )
+    with st.expander("What they are"):
+        there = {row.runtime for row in rows}
+        st.markdown("\n".join(f"- **{runtime}**: {how}" for runtime, how in HOW.items() if runtime in there))
