@@ -1,6 +1,7 @@
 """Questions 3-1 and 3-2: what pruning does to accuracy and to speed, from measured rows."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import pandas as pd
 
@@ -67,7 +68,10 @@ def answer_curve(subject: ReportSubject) -> ReportAnswer:
     facts: dict[str, float] = {}
     for _, measured in curves:
         beside = "" if measured is first else f", {measured.noun}"
-        facts |= {f"accuracy, {_key(row)}{beside}": row.accuracy.value for row in measured.rows}
+        for named in dict.fromkeys(_named(row.method, row) for row in measured.rows):
+            # With the recovery in the name, or its rows would leave one number for a ratio, the last.
+            line = [row for row in measured.rows if _named(row.method, row) == named]
+            facts |= {f"accuracy, {named} at {ratio:g}{beside}": mean for ratio, mean in _means(line).items()}
     return ReportAnswer(
         "3-1",
         quoted.QUESTIONS["3-1"],
@@ -92,34 +96,41 @@ def describe_curve(title: str, measured: MeasuredSweep) -> str:
     else:
         sentences.append(f"Dense, {title} gets **{dense:.1%}** of {images} right.")
     for method, recovery in dict.fromkeys((row.method, row.recovery) for row in rows):
-        line = sorted(
-            (row for row in rows if (row.method, row.recovery) == (method, recovery)),
-            key=lambda row: row.ratio,
-        )
+        line = [row for row in rows if (row.method, row.recovery) == (method, recovery)]
         sentences.append(_describe_line(line, dense))
     guessing = at_chance(rows, measured.classes)
     return " ".join([*sentences, guessing]).strip()
 
 
 def _describe_line(line: Sequence[SweepRow], dense: float | None) -> str:
-    """One method's rows, lowest ratio first: as far as it costs little, and where it ends."""
-    last = line[-1]
-    named = _named(last.title, last)
-    end = f"**{last.accuracy.value:.1%}** at {last.ratio:.0%}"
+    """One method's rows: as far as it costs little, and where it ends; the mean where there are several seeds."""
+    means = _means(line)
+    named = _named(line[0].title, line[0])
+    seeds = max(len([row for row in line if row.ratio == ratio]) for ratio in means)
+    if seeds > 1:
+        named += f" (mean of {seeds} seeds)"
+    highest = max(means)
+    end = f"**{means[highest]:.1%}** at {highest:.0%}"
     if dense is None:
         return f"{_capital(named)}: {end}."
     # Up to the first ratio that costs more: a curve may come back by chance further on.
     cheap = 0.0
-    for row in line:
-        if row.accuracy.value < dense - POINTS / 100:
+    for ratio in sorted(means):
+        if means[ratio] < dense - POINTS / 100:
             break
-        cheap = row.ratio
+        cheap = ratio
     reach = (
         f"within {POINTS:g} point up to **{cheap:.0%}**"
         if cheap
         else f"more than {POINTS:g} point lost at once"
     )
     return f"{_capital(named)}: {reach}, {end}."
+
+
+def _means(rows: Sequence[SweepRow]) -> dict[float, float]:
+    """The mean accuracy at each ratio: of a random method there may be a row for each seed."""
+    ratios = dict.fromkeys(row.ratio for row in rows)
+    return {ratio: fmean(row.accuracy.value for row in rows if row.ratio == ratio) for ratio in ratios}
 
 
 def _capital(text: str) -> str:
@@ -168,11 +179,6 @@ def _curve_table(subject: ReportSubject, name: str, measured: MeasuredSweep) -> 
 def _named(method: str, row: SweepRow) -> str:
     """A method's name, with what was done to the row after the pruning."""
     return method if row.recovery == "none" else f"{method}, {row.recovery}"
-
-
-def _key(row: SweepRow) -> str:
-    # With the recovery in it, or the rows of one method and ratio would leave one number, the last.
-    return f"{_named(row.method, row)} at {row.ratio:g}"
 
 
 def answer_speed(subject: ReportSubject) -> ReportAnswer:

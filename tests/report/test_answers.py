@@ -99,6 +99,8 @@ def test_a_curve_is_told_from_its_rows(state: ReportSubject) -> None:
     text = told((0.5, 947), (0.95, 500))
     assert "the lowest ratio here is 50%, so the dense network is not in it" in text
     assert "Dense" not in text
+    text = told((0.0, 947), (0.5, 900), (0.5, 800), (0.5, 700))
+    assert "(mean of 3 seeds): more than 1 point lost at once, **80.0%** at 50%" in text
     text = told((0.0, 947), (0.5, 946), recovery="fine-tuned")
     assert "Masked, Conv2d layer by layer, fine-tuned: within 1 point up to **50%**" in text
 
