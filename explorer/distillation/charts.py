@@ -344,6 +344,8 @@ def gain_intervals(
     """
     steps, names = list(dict.fromkeys(rows[across])), [name for name in colors if name in set(rows[series])]
     scale = alt.Scale(domain=names, range=[colors[name] for name in names])
+    # As many beside each other as fit: a line for each would leave little of the chart on a phone.
+    columns = f"max(1, floor(width / {40 + 12 * max(map(len, names))}))"
     base = alt.Chart(rows).encode(
         x=alt.X(f"{across}:N", sort=steps, title=titles[0], axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset(f"{series}:N", sort=names),
@@ -351,7 +353,7 @@ def gain_intervals(
             f"{series}:N",
             sort=names,
             scale=scale,
-            legend=alt.Legend(orient="top", title=titles[2]),
+            legend=alt.Legend(orient="top", title=titles[2], columns=alt.ExprRef(columns)),
         ),
         tooltip=[
             alt.Tooltip(f"{across}:N", title=titles[0]),

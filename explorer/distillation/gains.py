@@ -223,7 +223,7 @@ def verdict(rows: pd.DataFrame) -> str:
     parts.append(sign_changes(rows))
     if judged > 1:
         parts.append(
-            f"Of {judged} cells up to about {0.05 * judged:.1g} would seem to tell something by chance alone."
+            f"Of {judged} cells up to about {0.05 * judged:.2g} would seem to tell something by chance alone."
         )
     return " ".join(filter(None, parts))
 

@@ -73,7 +73,6 @@ def _show_gains(rows: pd.DataFrame) -> None:
     plain = said.replace("**", "")
     rows = rows.assign(change=rows["gain"], tells=rows["says"].isin(["helps", "hurts"]))
     sizes, sets = _colored(rows, "parameters", "size"), _colored(rows, "images", "set")
-    st.markdown(said)
     over_sizes, over_images = st.columns(2, gap="medium")
     with over_sizes:
         ui.chart(
@@ -103,6 +102,7 @@ def _show_gains(rows: pd.DataFrame) -> None:
             f"Gain of distillation against the number of training images, a colour for each student. {plain}",
             "The same gains against the number of training images.",
         )
+    st.markdown(said)
 
 
 def _colored(rows: pd.DataFrame, number: str, name: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ def record_verdict(cards: Iterable[Card], limit: int) -> str:
     low, high = best.test_interval
     text = (
         f"Of the networks that ship with at most {limit:,} parameters the best on the validation images "
-        f"({best.validation_accuracy:.2%} of them) is **{best.title}**, {best.recipe['epochs']} epochs: "
+        f"({best.validation_accuracy:.2%} of them) is **{best.title}**: "
         f"**{best.test_accuracy:.2%}** of the {best.images:,} test images (95% Wilson {low:.1%} to {high:.1%})."
     )
     if not best.distillation:
@@ -38,12 +38,9 @@ def record_verdict(cards: Iterable[Card], limit: int) -> str:
     if not alone:
         return f"{text} The same design with labels alone does not ship, so what of it is the teacher's is not known."
     twin = max(alone, key=lambda card: card.validation_accuracy)
-    owed = (
-        "the teacher is the only difference between them"
-        if twin.recipe == best.recipe
-        else "both the teacher and the schedule are other, so how much is the teacher's it does not tell"
-    )
-    return (
-        f"{text} The same design with labels alone, {twin.recipe['epochs']} epochs, reaches {twin.test_accuracy:.2%}: "
-        f"{owed}."
-    )
+    text += f" The same design with labels alone reaches {twin.test_accuracy:.2%}: "
+    if twin.recipe == best.recipe:
+        return f"{text}the teacher is the only difference between them."
+    ours, others = best.recipe["epochs"], twin.recipe["epochs"]
+    schedule = f"{ours} epochs instead of {others}" if ours != others else "another schedule"
+    return f"{text}so much do the teacher and {schedule} bring together; how much is the teacher's it does not tell."

@@ -149,7 +149,7 @@ def whose_verdict(rows: pd.DataFrame, kind: str) -> str:
         parts.append("Nowhere can one tell that the share moves further than the control's.")
     else:
         parts.append(
-            f"Of {len(beyond)} such intervals about {0.05 * len(beyond):.1g} would leave out 0 by chance alone."
+            f"Of {len(beyond)} such intervals about {0.05 * len(beyond):.2g} would leave out 0 by chance alone."
         )
     return " ".join(parts)
 

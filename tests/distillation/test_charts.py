@@ -167,6 +167,8 @@ def test_gains_stand_with_their_intervals_side_by_side_over_the_steps_and_the_li
     assert intervals["encoding"]["x"]["sort"] == ["9,502", "98,918"], "as they come, not by name"
     assert colors(points) == {"domain": ["500", "2,000"], "range": ["#111111", "#222222"]}
     assert intervals["encoding"]["y"]["title"] == "Gain"
+    columns = points["encoding"]["color"]["legend"]["columns"]
+    assert columns == {"expr": "max(1, floor(width / 100))"}, "by the longest name, 2,000"
     assert data_of(spec, points)[2]["low"] is None, "one seed has no interval"
 
 
