@@ -14,11 +14,13 @@ from explorer.runtime.compare import (
     RUNTIMES,
     RuntimeRow,
     RuntimesSettings,
+    describe_overflow,
     describe_runtimes,
     describe_slower,
     runtime_table,
 )
 from explorer.runtime.compiler import compiler, describe_compiler
+from explorer.runtime.int8 import describe_cpu
 from explorer.runtime.needed import missing
 from explorer.ui import address
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
@@ -28,6 +30,12 @@ WHY_ONNXRUNTIME = (
     "int8 is onnxruntime's: it needs no compiler at run time, its file is read everywhere, and its codes are those of "
     "the first tab. torch's own way (torchao's pt2e flow) runs whole numbers on x86 alone and leaves no file that "
     "others read; torch's older one is deprecated."
+)
+
+TRAP = (
+    "**The overflow trap**: a code of an activation (up to 255) times one of a weight (up to 127) is at most 32,385, "
+    "and two of them are more than 16 bits hold (32,767). A CPU that adds pairs in 16 bits cuts such a sum off, "
+    "without a word; with 7-bit weights it fits."
 )
 
 
@@ -56,6 +64,7 @@ def main(selection: BitsSelection) -> None:
         with panel.picture:
             draw_beside_stored(shown, _show)
         ui.download("Runtimes as CSV", partial(runtime_table, shown.parts), "runtimes.csv")
+    st.caption(f"{TRAP} {describe_cpu()}")
     st.caption(f"{describe_compiler()} {WHY_ONNXRUNTIME}")
 
 
@@ -82,13 +91,15 @@ def _settings(
 def _show(rows: Sequence[RuntimeRow]) -> None:
     table = ui.kept(partial(runtime_table, tuple(rows)))
     timed = table[table["ms"].notna()]
-    said = " ".join(filter(None, (describe_runtimes(rows), describe_slower(rows))))
+    said = " ".join(filter(None, (describe_runtimes(rows), describe_slower(rows), describe_overflow(rows))))
     if not timed.empty:
         ui.chart(
             partial(charts.runtime_bars, timed),
             f"Milliseconds of each runtime by batch size and threads. {said}".replace("**", ""),
             said,
         )
+    elif said:
+        st.caption(said)
     st.dataframe(
         table.drop(columns=["images"]),
         hide_index=True,

@@ -93,6 +93,10 @@ class TakenAlong:
     reopened_as: str
     reopened_params: int
 
+    def load(self) -> nn.Module:
+        """The network in the file, for what is made of it."""
+        return reopened(self.content)
+
 
 def take_along(
     spec: InstrumentSpec[AnswersSettings], logits: Tensor, checkpoint: str, code_class: str
@@ -137,7 +141,7 @@ def one_page(taken: TakenAlong, title: str, data: DataSet, use: Use) -> bytes:
         f"The photographs are {noun}s of {data.provenance}.",
     )
     images = follow(data.read(use), lambda _: None)
-    return html_file(reopened(taken.content), images, Described(title, sentences))
+    return html_file(taken.load(), images, Described(title, sentences))
 
 
 def reopened(content: bytes) -> nn.Module:

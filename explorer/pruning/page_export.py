@@ -12,6 +12,7 @@ from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
 from explorer.pruning.selection import USE, PruningSelection
 from explorer.pruning.step import prune_step
+from explorer.ui.onnx import offer_onnx
 from explorer.workspace import trained_network
 
 CODE_CLASS, CODE_FILE = "PrunedNet", "pruned_net.py"
@@ -90,6 +91,8 @@ def _offer(selection: PruningSelection, taken: TakenAlong, settings: AnswersSett
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
     )
+    plain, small = st.columns(2)
+    offer_onnx(name, taken, selection.data, (plain, small))
     st.caption(
         f"The file holds {len(content) / 1e6:.2f} MB of plain weights, and says which network they belong to. It was "
         f"just opened again: {ui.escape_markup(taken.reopened_as)}, {taken.reopened_params:,} parameters. Without the "

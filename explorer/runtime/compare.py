@@ -307,5 +307,25 @@ def describe_slower(rows: Sequence[RuntimeRow]) -> str:
     return ". ".join(said) + "." if said else ""
 
 
+def describe_overflow(rows: Sequence[RuntimeRow]) -> str:
+    """Whether 8-bit weights answer otherwise here than 7-bit ones, whose sums always fit; empty without both.
+
+    A CPU that adds pairs of products in 16 bits cuts off the largest: 8-bit weights then change answers that 7-bit
+    weights leave alone, without a word.
+    """
+    named = {row.runtime: row for row in rows}
+    whole, reduced = named.get("int8"), named.get("int8, 7-bit weights")
+    if whole is None or reduced is None:
+        return ""
+    said = (
+        f"Of {whole.total:,} answers int8 leaves {whole.agreeing:,} as they were with 8-bit weights, "
+        f"{reduced.agreeing:,} with 7-bit ones"
+    )
+    kept, other = (Accuracy(row.agreeing, row.total).interval() for row in (whole, reduced))
+    if kept[1] < other[0]:
+        return f"{said}: sums were cut off (**the overflow trap**), so take 7 bits on such a CPU."
+    return f"{said}: nothing was cut off that shows."
+
+
 def _threads(count: int) -> str:
     return "one thread" if count == 1 else f"{count} threads"

@@ -1,13 +1,22 @@
 """The files of a network for another runtime, made from where it comes from."""
 
+from typing import Any, Protocol
+
 from explorer.runtime.compare import CALIBRATION, calibration_batches
 from explorer.runtime.int8 import to_int8
 from explorer.runtime.onnx_file import to_onnx
-from explorer.work.instrument import SourceOfImages, SourceOfNetwork
+from explorer.work.instrument import SourceOfImages
 from explorer.work.progress import follow
 
 
-def onnx_file(network: SourceOfNetwork, data: SourceOfImages) -> bytes:
+class Loads(Protocol):
+    """Where a network comes from; can be pickled."""
+
+    def load(self) -> Any:
+        """A private copy of the network, in eval mode."""
+
+
+def onnx_file(network: Loads, data: SourceOfImages) -> bytes:
     """The network as the content of an .onnx file, in float32.
 
     Raises:
@@ -16,7 +25,7 @@ def onnx_file(network: SourceOfNetwork, data: SourceOfImages) -> bytes:
     return to_onnx(network.load(), data.input_size)
 
 
-def int8_file(network: SourceOfNetwork, data: SourceOfImages, calibration: int = CALIBRATION) -> bytes:
+def int8_file(network: Loads, data: SourceOfImages, calibration: int = CALIBRATION) -> bytes:
     """The same in int8, calibrated on so many training images.
 
     Its weights have 7 bits: then it answers alike on every CPU, those included that add products in 16 bits.

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.runtime.files import int8_file, onnx_file
+from explorer.runtime.files import Loads, int8_file, onnx_file
 from explorer.runtime.needed import missing
 from explorer.ui.work import make_file
-from explorer.work.instrument import SourceOfImages, SourceOfNetwork
+from explorer.work.instrument import SourceOfImages
 
 FILES = {
     "": (
@@ -23,9 +23,7 @@ FILES = {
 }
 
 
-def offer_onnx(
-    name: str, network: SourceOfNetwork, data: SourceOfImages, at: tuple[Any, Any] = (st, st)
-) -> None:
+def offer_onnx(name: str, network: Loads, data: SourceOfImages, at: tuple[Any, Any] = (st, st)) -> None:
     """Two buttons that save a network in float32 and in int8; without the packages they say what to install.
 
     Args:

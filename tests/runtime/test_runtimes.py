@@ -31,6 +31,7 @@ from explorer.runtime.compare import (
     RuntimesSettings,
     calibration_batches,
     compare,
+    describe_overflow,
     describe_runtimes,
     describe_slower,
     runtime_table,
@@ -159,6 +160,19 @@ def test_where_int8_is_slower_is_said_with_the_reason() -> None:
         "not told apart"
     )
     assert describe_slower([row("onnxruntime", None), row("int8", None)]) == ""
+
+
+def test_sums_that_were_cut_off_show_in_the_answers() -> None:
+    def counted(runtime: Runtime, agreeing: int) -> RuntimeRow:
+        return replace(row(runtime, 1.0), agreeing=agreeing, total=1000)
+
+    reduced = counted("int8, 7-bit weights", 990)
+    assert describe_overflow([counted("int8", 900), reduced]) == (
+        "Of 1,000 answers int8 leaves 900 as they were with 8-bit weights, 990 with 7-bit ones: sums were cut off "
+        "(**the overflow trap**), so take 7 bits on such a CPU."
+    )
+    assert "nothing was cut off" in describe_overflow([counted("int8", 988), reduced])
+    assert describe_overflow([reduced]) == ""
 
 
 def test_without_the_packages_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
