@@ -9,7 +9,7 @@ shift of the dropped channels included, and *sliced* by removing them physically
 import copy
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import pandas as pd
 import torch
@@ -222,8 +222,18 @@ def list_names(rows: Sequence[Form]) -> str:
     return f"{', '.join(most)} and {last}"
 
 
-def told_apart(one: Form, other: Form) -> bool | None:
-    """Whether one form is faster than another (True) or slower; None where the times do not tell.
+class Timed(Protocol):
+    """What was timed: the first and the third quartile of its passes, milliseconds; None where it could not be."""
+
+    @property
+    def ms_low(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def ms_high(self) -> float | None: ...  # noqa: D102
+
+
+def told_apart(one: Timed, other: Timed) -> bool | None:
+    """Whether one network is faster than another (True) or slower; None where the times do not tell.
 
     They do where the middle halves of their passes do not overlap: else another measurement might turn them round.
     """

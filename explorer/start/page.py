@@ -10,9 +10,11 @@ from explorer.architecture.budget import budget
 from explorer.architecture.presets import LIMITS
 from explorer.distillation import soften
 from explorer.networks import StudentSpec
-from explorer.pruning import reading
+from explorer.pruning import faster, reading
+from explorer.pruning.forms import BATCH, Form
 from explorer.pruning.methods import METHODS
 from explorer.pruning.sweep import SweepRow
+from explorer.runtime.compare import RuntimeRow
 from explorer.start.page_sizes import draw_sizes
 from explorer.walks import page_bar, walk
 
@@ -28,6 +30,7 @@ def draw_start_page() -> None:
     for column, door in zip(st.columns(3, gap="medium"), doors, strict=True):
         with column.container(border=True, height="stretch"):
             door()
+    _what_makes_it_faster()
     _offer_walks()
     with st.expander("All networks that ship"):
         ui.networks_table()
@@ -42,6 +45,35 @@ def _offer_walks() -> None:
                 f"{each.title}, {each.minutes} minutes", key=f"walk_{each.key}", help=each.about or None
             ):
                 page_bar.open_step(each, 1)
+
+
+def _what_makes_it_faster() -> None:
+    """Masks, removal, another runtime and int8 of one network in one table, as far as they were measured."""
+    shipped = ui.shipped()
+    student = shipped.default_student_of(shipped.teachers[0])
+    for name in filter(None, (student, shipped.teachers[0])):
+        forms = shipped.find_rows("forms", Form, name)
+        runtimes = shipped.find_rows("runtimes", RuntimeRow, name)
+        ways = faster.ways_to_run(
+            forms.rows if forms else (),
+            forms.settings["ratio"] if forms else 0.0,
+            runtimes.rows if runtimes else (),
+        )
+        if said := faster.describe_ways(ways):
+            break
+    else:
+        return
+    with st.container(border=True):
+        left, right = st.columns([2, 3], gap="medium")
+        left.markdown("**What makes a network faster?**")
+        left.markdown(said)
+        left.caption(
+            f"{shipped.source(name).card.title}, {BATCH} images at once. Each is timed in turn with the dense network "
+            "in torch, and counted on the same images as that."
+        )
+        right.dataframe(faster.ways_table(ways), hide_index=True, column_config=ui.COLUMNS)
+        where = "; ".join(dict.fromkeys(each.where for each in (forms, runtimes) if each))
+        ui.provenance("precomputed", f"{where}.")
 
 
 def _to_architecture() -> None:

@@ -8,7 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.checkpoints import card
 from explorer.data import BUNDLED
+from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
+from explorer.runtime.compare import RuntimeRow
 from explorer.walks.walk import shipped
 from explorer.workspace import open_workspace
 from tests.app import ROOT, address, arrive, component
@@ -121,3 +123,18 @@ def test_a_lesson_begins_at_its_first_step(app: AppTest) -> None:
     buttons[0].click().run()
     assert not app.exception
     assert address(app)["walk"] == [first.key]
+
+
+def test_what_makes_it_faster_is_one_table_of_what_is_stored(app: AppTest, said: str) -> None:
+    shipped = open_workspace(BUNDLED)
+    stored = shipped.find_rows("forms", Form, "student-60k-kd")
+    assert stored is not None
+    named = {row.name: row for row in stored.rows}
+    (table,) = (frame.value for frame in app.dataframe if "what is done" in frame.value)
+    removed = table.set_index("what is done").loc["50% of the channels removed"]
+    assert removed["speed_up"] == pytest.approx(named["dense"].ms / named["sliced"].ms)
+    assert removed["accuracy"] == named["sliced"].correct / named["sliced"].total
+    runtimes = shipped.find_rows("runtimes", RuntimeRow, "student-60k-kd")
+    assert ("int8 in onnxruntime" in table["what is done"].tolist()) == (runtimes is not None)
+    assert "What makes a network faster?" in said
+    assert stored.where in said
