@@ -209,9 +209,10 @@ function drawOn(pad, { side, grey }, change) {
   } else {
     const picker = document.createElement("input");
     picker.type = "color";
-    picker.value = "#ffffff";
+    picker.value = getComputedStyle(document.documentElement).getPropertyValue("--bar").trim();
     picker.setAttribute("aria-label", "Colour of the brush");
     picker.oninput = () => { colour = [1, 3, 5].map((at) => parseInt(picker.value.slice(at, at + 2), 16)); };
+    picker.oninput();
     element("brushes").append(picker);
   }
 

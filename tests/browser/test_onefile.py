@@ -10,6 +10,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
+from explorer import palette
 from explorer.bits.network import round_network
 from explorer.bits.rounding import Rounding
 from explorer.checkpoints import load
@@ -170,7 +171,12 @@ def test_images_in_colour_of_three_classes_are_fed_as_torch_is_fed(taken: Taken)
     page = taken.open(html_file(network, images, Described("In colour")))
     expected = logits(network, images.select(first_of_each(images)).inputs())
     assert (shown_logits(page) - expected).abs().max() < CLOSE
-    assert page.locator("input[type=color]").count() == 1
+    assert page.locator("input[type=color]").input_value() == palette.STUDENT
+    page.locator("#pad").click()
+    drawn = page.evaluate(
+        "[...document.querySelector('#pad').getContext('2d').getImageData(24, 24, 1, 1).data].slice(0, 3)"
+    )
+    assert "#" + "".join(f"{each:02x}" for each in drawn) == palette.STUDENT
     assert taken.errors == []
 
 

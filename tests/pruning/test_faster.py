@@ -73,3 +73,12 @@ def test_without_another_runtime_and_without_times_no_more_is_said_than_was_meas
 def test_an_unstructured_network_comes_first() -> None:
     rows = (FORMS[0], form("unstructured", 947, 6.1), *FORMS[1:])
     assert ways_to_run(rows, 0.5)[0].title == "50% of the weights masked"
+
+
+def test_a_runtime_that_was_timed_among_the_forms_is_told_once() -> None:
+    rows = (*FORMS, form("int8", 946, 1.5))
+    ways = ways_to_run(rows, 0.5, RUNTIMES)
+    assert [(way.title, way.speed_up) for way in ways[2:]] == [
+        ("int8 in onnxruntime", pytest.approx(4.0)),
+        ("the same weights in onnxruntime", pytest.approx(1.25)),
+    ]
