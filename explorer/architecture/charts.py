@@ -131,6 +131,7 @@ def side_effect(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             alt.Tooltip("accuracy:Q", title="Right", format=".2%"),
             alt.Tooltip("images:Q", title="Images", format=","),
             alt.Tooltip("moved:Q", title="BatchNorm's means moved", format=".2f"),
+            alt.Tooltip("variance:Q", title="its variances, times", format=".2f"),
         ],
     )
     loaded = alt.Chart(rows[rows["summaries"] == 0]).mark_rule(color=palette.DENSE, strokeWidth=2)

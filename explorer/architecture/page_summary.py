@@ -107,6 +107,6 @@ def _miscounts() -> None:
     )
     ui.provenance(
         "computed",
-        "by a count of `weight` and `bias` at each call of a layer, as torchsummary 1.5.1 does it and tested against "
-        "it; beside it the sum over the parameters.",
+        "by a count of weight and bias at each call of a layer, as torchsummary 1.5.1 counts, and tested against it; "
+        "beside it the sum over the parameters.",
     )

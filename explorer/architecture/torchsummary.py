@@ -68,6 +68,7 @@ class SideEffect:
         total: images.
         moved: how far the running means of BatchNorm are from where they were, in standard deviations as the network
             had them, on average over all channels.
+        variance: what BatchNorm's running variances are of what they were, the median of all channels.
     """
 
     passes: int
@@ -75,6 +76,7 @@ class SideEffect:
     correct: int
     total: int
     moved: float
+    variance: float
 
     @property
     def accuracy(self) -> Accuracy:
@@ -158,18 +160,18 @@ def side_effects(
         if (passes, seed) not in skip:
             network = summarised(model, images.input_size, passes, seed)
             counted = accuracy(logits(network, inputs), targets)
-            yield SideEffect(passes, seed, counted.correct, counted.total, _moved(model, network))
+            yield SideEffect(passes, seed, counted.correct, counted.total, *_moved(model, network))
 
 
-def _moved(before: nn.Module, after: nn.Module) -> float:
-    """The mean shift of BatchNorm's running means, see ``SideEffect.moved``."""
+def _moved(before: nn.Module, after: nn.Module) -> tuple[float, float]:
+    """How far BatchNorm's statistics are from where they were, see ``SideEffect.moved`` and ``variance``."""
     old, new = dict(before.named_buffers()), dict(after.named_buffers())
-    shifts = [
-        (new[name] - mean).abs() / (old[f"{name.removesuffix('mean')}var"] + EPSILON).sqrt()
-        for name, mean in old.items()
-        if name.endswith("running_mean")
-    ]
-    return float(torch.cat(shifts).mean()) if shifts else 0.0
+    shifts, shares = [], []
+    for mean in (name for name in old if name.endswith("running_mean")):
+        variance = f"{mean.removesuffix('mean')}var"
+        shifts.append((new[mean] - old[mean]).abs() / (old[variance] + EPSILON).sqrt())
+        shares.append((new[variance] + EPSILON) / (old[variance] + EPSILON))
+    return (float(torch.cat(shifts).mean()), float(torch.cat(shares).median())) if shifts else (0.0, 1.0)
 
 
 def often(passes: int) -> str:
@@ -184,7 +186,7 @@ def often(passes: int) -> str:
 
 
 def side_effect_table(rows: Sequence[SideEffect]) -> pd.DataFrame:
-    """The rows for people, one line each: columns summaries, noise, accuracy, right, images, moved."""
+    """The rows for people, one line each: columns summaries, noise, accuracy, right, images, moved, variance."""
     return pd.DataFrame(
         [
             {
@@ -194,6 +196,7 @@ def side_effect_table(rows: Sequence[SideEffect]) -> pd.DataFrame:
                 "right": row.correct,
                 "images": row.total,
                 "moved": row.moved,
+                "variance": row.variance,
             }
             for row in rows
         ]
@@ -225,18 +228,20 @@ def why(rows: Sequence[SideEffect]) -> str:
     if not tried:
         return ""
     least, most = min(row.passes for row in tried), max(row.passes for row in tried)
-    shifts = [
-        f"{often(passes)} they are {_shift([row.moved for row in tried if row.passes == passes])} away"
+    moved = [
+        f"{often(passes)} the means are {_mean([row.moved for row in some])} standard deviations away and the "
+        f"variances {_mean([row.variance for row in some])} times what they were"
         for passes in sorted({least, most})
+        if (some := [row for row in tried if row.passes == passes])
     ]
     return (
         "In train mode each forward pass moves BatchNorm's running means and variances a tenth of the way to those of "
-        f"the batch, and this batch is noise. Of the means, {', '.join(shifts)} from where they were, in standard "
-        "deviations, on average over all channels. No weight has changed."
+        f"the batch, and this batch is noise: {'; '.join(moved)} (mean and median of all channels). Each BatchNorm "
+        "then scales a little otherwise, and the next layer is fed what comes of that. No weight has changed."
     )
 
 
-def _shift(values: Sequence[float]) -> str:
+def _mean(values: Sequence[float]) -> str:
     return f"{sum(values) / len(values):.2f}"
 
 
@@ -319,7 +324,7 @@ class UncalledLayer(nn.Module):
 
 
 class OtherNames(nn.Module):
-    """Parameters that are not called ``weight`` or ``bias``, as those of a recurrent layer: they are not counted."""
+    """Parameters with names other than weight and bias, as those of a recurrent layer: they are not counted."""
 
     def __init__(self) -> None:
         super().__init__()

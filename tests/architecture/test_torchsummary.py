@@ -87,26 +87,30 @@ def test_how_far_batchnorm_moved_is_the_mean_over_all_channels() -> None:
     after = copy.deepcopy(model)
     after[0].running_mean += torch.tensor([2.0, -4.0, 0.0])
     after[2].running_mean += 6.0
-    assert _moved(model, after) == pytest.approx((1 + 2 + 0 + 3) / 4, abs=1e-4)
-    assert _moved(nn.Conv2d(3, 1, 1), nn.Conv2d(3, 1, 1)) == 0, "nothing to move"
+    after[0].running_var[:] = torch.tensor([2.0, 3.0, 4.0])
+    assert _moved(model, after) == pytest.approx(((1 + 2 + 0 + 3) / 4, 3 / 4), abs=1e-4)
+    assert _moved(nn.Conv2d(3, 1, 1), nn.Conv2d(3, 1, 1)) == (0, 1), "nothing to move"
 
 
 def test_the_sentences_tell_what_was_counted() -> None:
     rows = [
-        SideEffect(0, 0, 90, 100, 0.0),
-        SideEffect(1, 0, 88, 100, 0.25),
-        SideEffect(1, 1, 89, 100, 0.35),
-        SideEffect(5, 0, 50, 100, 1.5),
+        SideEffect(0, 0, 90, 100, 0.0, 1.0),
+        SideEffect(1, 0, 88, 100, 0.25, 0.9),
+        SideEffect(1, 1, 89, 100, 0.35, 0.8),
+        SideEffect(5, 0, 50, 100, 1.5, 0.6),
     ]
     assert describe_side_effect(rows) == (
         "As loaded it gets **90.00%** right, after one summary **88.00% to 89.00%**, after 5 summaries **50.00%**. "
         "At worst that is 40 fewer of 100 images, for having looked at a table."
     )
-    assert "after one summary they are 0.30 away, after 5 summaries they are 1.50 away" in why(rows)
-    unharmed = [rows[0], SideEffect(1, 0, 91, 100, 0.25)]
+    assert (
+        "after one summary the means are 0.30 standard deviations away and the variances 0.85 times what they were; "
+        "after 5 summaries the means are 1.50 standard deviations away and the variances 0.60 times what they were"
+    ) in why(rows)
+    unharmed = [rows[0], SideEffect(1, 0, 91, 100, 0.25, 0.9)]
     assert describe_side_effect(unharmed).endswith("Here that costs nothing: no copy gets fewer right.")
     assert describe_side_effect(rows[:1]) == why(rows[:1]) == ""
-    assert why([rows[0], SideEffect(1, 0, 90, 100, 0.0)]) == "", "a network without BatchNorm"
+    assert why([rows[0], SideEffect(1, 0, 90, 100, 0.0, 1.0)]) == "", "a network without BatchNorm"
     with pytest.raises(ExplorerError, match="at least one summary"):
         SideEffectSettings(100, (0,))
 
