@@ -15,9 +15,9 @@ from explorer.checkpoints import card
 from explorer.data import ImageSet
 from explorer.distillation.live import PairTraining, TrainingPairSettings
 from explorer.distillation.loss import DistillationLoss
+from explorer.distillation.page_bugs import CHECKED
 from explorer.markup import escape_markup
 from explorer.networks import StudentNet, StudentSpec
-from explorer.report.answers import CHECKED
 from explorer.training import labels_alone, train
 from explorer.ui.instrument import results
 from explorer.work.kept import Kept
