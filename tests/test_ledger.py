@@ -13,6 +13,7 @@ from explorer.ledger import (
     LedgerRow,
     comparables,
     describe_apart,
+    describe_numbers,
     design_row,
     drawn_table,
     from_json,
@@ -270,6 +271,27 @@ def test_where_none_is_pinned_the_front_is_named_and_names_are_numbered() -> Non
     table = drawn_table(rows, *axes, named=(True, False, True))
     assert table["front"].tolist() == [False, False, True]
     assert table[table["named"]]["number"].tolist() == [1, 2]
+
+
+def test_titles_that_would_lie_on_each_other_are_numbers() -> None:
+    axes, every = (AXIS["parameters"], AXIS["accuracy"]), (True, True, True)
+    apart = (
+        replace(DENSE, title="a", params=10),
+        replace(DENSE, title="b", params=10_000),
+        replace(DENSE, title="c"),
+    )
+    table = drawn_table(apart, *axes, named=every)
+    assert table["label"].tolist() == ["a", "b", "c"]
+    assert describe_numbers(table) == "Numbers on a narrow screen: 1 a; 2 b; 3 c."
+    near = replace(DENSE, title="d", params=10_500_000)
+    table = drawn_table((*apart[:2], near, apart[2]), *axes, named=(*every, True))
+    assert table["label"].tolist() == ["1", "2", "3", "4"]
+    assert describe_numbers(table) == "Numbers: 1 a; 2 b; 3 d; 4 c."
+    below = replace(near, correct=500)
+    assert drawn_table((*apart[:2], below, apart[2]), *axes, named=(*every, True))["label"].tolist() == list(
+        "abdc"
+    )
+    assert drawn_table((DENSE,), *axes)["label"].tolist() == ["teacher"]
 
 
 @pytest.mark.parametrize("size", [32, 33, 64])

@@ -120,14 +120,45 @@ def drawn_table(
     """The table of rows that can be compared, with the columns that their chart needs besides.
 
     ``front`` tells the rows that nothing beats, ``named`` those whose title is written: the front where none is named,
-    and ``number`` counts these. ``made_from`` is the line of the row that it was made from, -1 without one.
+    and ``number`` counts these. ``label`` is what is written: the title, or the number where titles would lie on each
+    other. ``made_from`` is the line of the row that it was made from, -1 without one.
     """
     table = ledger_table(rows)
     front = pareto_front(table, x, y)
     written = pd.Series(named, index=table.index) if any(named) else front
     parents = {child: parent for parent, child in paths(rows)}
     made_from = [parents.get(number, -1) for number in range(len(rows))]
-    return table.assign(front=front, named=written, number=written.cumsum(), made_from=made_from)
+    table = table.assign(front=front, named=written, number=written.cumsum(), made_from=made_from)
+    crowded = is_crowded(table[written], x, y)
+    return table.assign(label=table["number"].astype(str) if crowded else table["title"])
+
+
+WIDE, HIGH = 0.25, 0.08
+"""What a title takes of the width and of the height of a chart."""
+
+
+def is_crowded(named: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> bool:
+    """Whether the titles of some of these states would lie on each other."""
+    places = []
+    for axis, share in ((x, WIDE), (y, HIGH)):
+        values = named[axis.column].to_numpy(float)
+        if axis.column != "accuracy":  # drawn as it is; all else on a logarithmic scale
+            values = np.log(np.maximum(values, 1e-9))
+        places.append(
+            (values - values.min(initial=np.inf)) / ((np.ptp(values) if len(values) else 0) or 1) / share
+        )
+    across, up = places
+    close = (abs(across[:, None] - across) < 1) & (abs(up[:, None] - up) < 1)
+    return bool(close.sum() > len(named))
+
+
+def describe_numbers(table: pd.DataFrame) -> str:
+    """Which state each number in the chart stands for, and where numbers are written instead of titles."""
+    named = table[table["named"]]
+    if named.empty:
+        return ""
+    where = "Numbers on a narrow screen" if (named["label"] == named["title"]).all() else "Numbers"
+    return f"{where}: {'; '.join(f'{line.number} {line.title}' for line in named.itertuples())}."
 
 
 def set_to_draw(sets: Sequence[Comparable], pinned: Collection[LedgerRow]) -> Comparable:

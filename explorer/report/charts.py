@@ -87,7 +87,7 @@ def pareto_chart(rows: pd.DataFrame, x: LedgerAxis, y: LedgerAxis) -> alt.LayerC
         dy=-6,
         limit=160,
         color=palette.INK,
-        text=alt.ExprRef(f"width < {NARROW} ? datum.number : datum.title"),
+        text=alt.ExprRef(f"width < {NARROW} ? datum.number : datum.label"),
     )
     made = _made_from(known)
     trail = alt.Chart(made).mark_trail(color=palette.DENSE, opacity=0.6)

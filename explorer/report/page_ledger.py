@@ -116,13 +116,11 @@ def _draw_chart(drawn: Comparable, pinned: Sequence[LedgerRow], x: LedgerAxis, y
     table = ui.kept(partial(ledger.drawn_table, drawn.rows, x, y, named))
     best = list(table[table["front"]]["title"])
     said = ", ".join(best[:4]) + (f" and {len(best) - 4} more" if len(best) > 4 else "")
-    numbers = table[table["named"]]
-    key = "; ".join(f"{line.number} {line.title}" for line in numbers.itertuples())
     ui.chart(
         partial(charts.pareto_chart, table, x, y),
         f"{y.title} against {x.title} of {len(table)} states ({drawn.title}); nothing beats {said}.",
         f"No other state is as good on both axes and better on one: **{ui.escape_markup(said)}** (joined by the dashed "
-        f"line). Numbers on a narrow screen: {ui.escape_markup(key)}.",
+        f"line). {ui.escape_markup(ledger.describe_numbers(table))}",
     )
 
 

@@ -164,7 +164,8 @@ def _draw(shown: ShownResult[LedgerRow]) -> None:
     ui.provenance(shown.origin, shown.where)
     columns = ("accuracy", "accuracy_low", "accuracy_high", "file_bytes", "zipped_bytes", "ms_per_image")
     lines = ledger.ledger_table(rows)
-    lines.insert(0, "state", ["as it is", *map(describe_step, shown.settings.steps)][: len(rows)])
+    names = ["as it is", *map(describe_step, shown.settings.steps)][: len(rows)]
+    lines.insert(0, "state", [f"{number}. {name}" for number, name in enumerate(names, start=1)])
     st.dataframe(
         lines[["state", *columns, "parameters", "nonzero", "mult_adds"]],
         hide_index=True,

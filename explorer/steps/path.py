@@ -162,10 +162,12 @@ def describe_path(rows: Sequence[LedgerRow]) -> str:
         f"From {rights[0] / total:.1%} right to {rights[-1] / total:.1%}, from {first.zipped_bytes or 0:,} compressed "
         f"bytes to {last.zipped_bytes or 0:,}."
     )
-    if min(changes) < 0:
-        said += f" The dearest step is {_step_to(rows, changes.index(min(changes)))}: {min(changes) / total:+.1%}."
-    if max(changes) > 0:
-        said += f" What brings back most is {_step_to(rows, changes.index(max(changes)))}: {max(changes) / total:+.1%}."
+    for worth, words, change in (
+        (min(changes) < 0, "The dearest step is", min(changes)),
+        (max(changes) > 0, "What brings back most is", max(changes)),
+    ):
+        if worth:
+            said += f" {words} {_step_to(rows, changes.index(change))}: {100 * change / total:+.1f} points."
     if first.ms and last.ms and (first.batch, first.timed_on) == (last.batch, last.timed_on):
         said += f" The last state runs {first.ms / last.ms:.2f} times as fast as the first."
     return said

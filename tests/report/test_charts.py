@@ -29,7 +29,7 @@ def test_each_quantity_stands_on_the_axis_it_was_chosen_for(x: LedgerAxis, y: Le
     assert fields(points) == position | {"color": "lesson", "shape": "origin"}
     assert fields(names) == position
     # Titles lie on each other on a narrow screen.
-    assert names["mark"]["text"] == {"expr": "width < 480 ? datum.number : datum.title"}
+    assert names["mark"]["text"] == {"expr": "width < 480 ? datum.number : datum.label"}
     for channel, axis in (("x", x), ("y", y)):
         encoding = points["encoding"][channel]
         assert encoding["title"].startswith(axis.title)

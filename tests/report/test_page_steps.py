@@ -34,8 +34,8 @@ def states(*rights: int, **change: object) -> list[LedgerRow]:
 def test_a_path_is_told_by_its_dearest_step_and_by_what_brings_back_most() -> None:
     assert describe_path(states(30, 12, 24)) == (
         "From 100.0% right to 80.0%, from 1,000 compressed bytes to 998. The dearest step is masked, global L1 "
-        "90%: -60.0%. What brings back most is re-fitted on 128 images: +40.0%. The last state runs 3.00 times as fast "
-        "as the first."
+        "90%: -60.0 points. What brings back most is re-fitted on 128 images: +40.0 points. The last state runs 3.00 "
+        "times as fast as the first."
     )
     assert "brings back" not in describe_path(states(30, 12))
     assert "dearest" not in describe_path(states(12, 12, 13))
@@ -49,7 +49,11 @@ def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(output: PageOutp
     assert said(app, "10,000 images of Fashion-MNIST, test")
     assert not app.warning, "the controls ask for what is stored"
     frame = app.dataframe[0].value
-    assert frame["state"].tolist()[:3] == ["as it is", "masked, global L1 90%", "re-fitted on 128 images"]
+    assert frame["state"].tolist()[:3] == [
+        "1. as it is",
+        "2. masked, global L1 90%",
+        "3. re-fitted on 128 images",
+    ]
     next(button for button in app.button if button.label.startswith("Pin every")).click().run()
     pinned = app.session_state["session"].pinned
     assert [len(Recipe.from_dict(row.recipe).steps) for row in pinned] == list(range(len(frame)))
