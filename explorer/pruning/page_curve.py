@@ -9,8 +9,10 @@ import streamlit as st
 from explorer import ui
 from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.criteria import describe_criteria
+from explorer.pruning.page_one import stored_wall
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
+from explorer.pruning.wall_reading import OPENS_WITH, describe_recoveries
 from explorer.ui import address
 from explorer.ui.instrument import ShownResult, draw_beside_stored
 
@@ -33,6 +35,7 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field
     rows = shown.parts
     data = ui.kept(partial(reading.with_share, rows, selection.params))
     draw_beside_stored(shown, lambda rows: _draw_curve(selection, rows, field))
+    _say_repair(selection)
     if data["speed_up"].notna().any():
         ui.chart(
             partial(charts.speed_curve, data),
@@ -47,6 +50,28 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field
         st.caption(
             f"bfloat16 agrees with float32 in at least **{share:.2%}** of the predictions (first 500 images at most)."
         )
+
+
+def _say_repair(selection: PruningSelection) -> None:
+    """What repair brings, of what ships of this network, and the way to it."""
+    wall = stored_wall(selection)
+    said = "" if wall is None else describe_recoveries(wall.parts, OPENS_WITH)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if wall is not None and said:
+            with st.container(width=700):
+                st.markdown(said)
+                ui.provenance("precomputed", wall.where)
+        st.button(
+            "Repair it, also in rounds",
+            icon=":material/healing:",
+            on_click=_to_repair,
+            help="Look inside: trained on for whole epochs, beside small networks trained from scratch.",
+        )
+
+
+def _to_repair() -> None:
+    address.put("pruning_tab", "Look inside")
+    address.put("look", "Repair")
 
 
 def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: str) -> None:

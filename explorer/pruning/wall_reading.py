@@ -272,3 +272,27 @@ def rescue_question(reading: WallReading, title: str, about: tuple[str, ...]) ->
         answer=rescued.right[worst],
         because=f"No weight was moved. {reading.tell(rescued)}",
     )
+
+
+def describe_recoveries(states: Sequence[WallState], method: str) -> str:
+    """What recoveries bring back of a method's networks, at the ratio where that is most; empty without any."""
+    of_method = [each for each in states if each.method == method]
+    pruned = {each.ratio: each.accuracy for each in of_method if each.recovery == "none"}
+    recovered = [each for each in of_method if each.recovery != "none" and each.ratio in pruned]
+    if not recovered:
+        return ""
+    most = max(recovered, key=lambda each: each.accuracy.value - pruned[each.ratio].value)
+    before = pruned[most.ratio]
+    if most.accuracy.interval()[0] <= before.interval()[1]:
+        return ""
+    ways = [
+        f"{each.recovery} **{each.accuracy.value:.1%}**"
+        if each is most
+        else f"{each.recovery} {each.accuracy.value:.1%}"
+        for each in recovered
+        if each.ratio == most.ratio
+    ]
+    return (
+        f"What a repair brings: {get_method(method).title} at {most.ratio:.0%}, as pruned {before.value:.1%}, "
+        f"{', '.join(ways)}, of the {before.total:,} images of the wall."
+    )

@@ -2,12 +2,16 @@
 
 import pytest
 
+from explorer.data import BUNDLED
 from explorer.pruning import page_repair
 from explorer.pruning.repair import REPAIR
+from explorer.pruning.wall import KIND, WallState
+from explorer.pruning.wall_reading import describe_recoveries
+from explorer.workspace import open_workspace
 from tests.pruning.app import pruning
 
 
-def test_it_offers_to_run_and_asks_only_for_what_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_offers_to_run_and_asks_only_for_what_can_be() -> None:
     app = pruning("Repair", "student-5k")
     assert [each.label for each in app.selectbox if each.key == "shares"] == ["Shares of the layers"]
     app.selectbox(key="repaired").set_value("channels-bn").run()
@@ -27,3 +31,14 @@ def test_what_is_measured_is_drawn_with_its_images(monkeypatch: pytest.MonkeyPat
     said = " ".join(each.value for each in [*app.caption, *app.markdown])
     assert "50% of the weights masked" in said
     assert "trained on the first 256 training images" in said
+
+
+def test_the_resting_curves_say_what_repair_brings_and_lead_to_it() -> None:
+    app = pruning("Curves", "teacher")
+    stored = open_workspace(BUNDLED).find_rows(KIND, WallState, "teacher")
+    assert stored is not None
+    said = describe_recoveries(stored.rows, "global-l1")
+    assert said
+    assert said in [each.value for each in app.markdown]
+    next(each for each in app.button if each.label == "Repair it, also in rounds").click().run()
+    assert app.selectbox(key="repaired").value == "global-l1"

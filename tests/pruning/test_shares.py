@@ -44,6 +44,10 @@ def test_a_layer_that_gains_when_it_is_masked_costs_nothing() -> None:
     assert ratios == pytest.approx({"lucky": 0.9, "other": 0.0}, abs=1e-4)
 
 
+def test_a_layer_that_loses_less_at_a_higher_ratio_still_reaches_its_budget() -> None:
+    assert balanced_ratios(cells("dips", 100, r50=20, r90=5), 0.7) == pytest.approx({"dips": 0.7})
+
+
 def test_a_layer_that_is_left_out_stays_whole_and_the_others_go_further() -> None:
     ratios = balanced_ratios([*TOUGH, *TENDER], 0.6, ["tender"])
     assert ratios == pytest.approx({"tough": 0.8})

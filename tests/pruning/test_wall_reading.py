@@ -7,7 +7,13 @@ import pytest
 from explorer.data import BUNDLED
 from explorer.pruning.plan import Recovery
 from explorer.pruning.wall import KIND, WallState, photographs
-from explorer.pruning.wall_reading import WallReading, drawing, rescue_question, wall_table
+from explorer.pruning.wall_reading import (
+    WallReading,
+    describe_recoveries,
+    drawing,
+    rescue_question,
+    wall_table,
+)
 from explorer.workspace import open_workspace
 from tests.pruning.toy import images
 
@@ -134,3 +140,19 @@ def test_a_threshold_is_only_sent_where_there_is_one() -> None:
     drawn = drawing(reading, images("test").select(slice(90)))["methods"][0]["states"]["none"]
     assert "threshold" not in drawn[0]
     assert drawn[1]["threshold"] == 0.25
+
+
+def test_what_a_repair_brings_is_said_where_it_is_most() -> None:
+    said = describe_recoveries(STATES, "global-l1")
+    assert said == (
+        "What a repair brings: masked, global L1 at 80%, as pruned 66.7%, recalibrated **96.7%**, "
+        "of the 90 images of the wall."
+    )
+    turned = [*STATES, state(0.9, DENSE, "re-fitted")]
+    said = describe_recoveries(turned, "global-l1")
+    assert "at 90%, as pruned 47.8%, recalibrated 66.7%, re-fitted **96.7%**" in said
+
+
+def test_nothing_is_said_where_nothing_comes_back() -> None:
+    assert describe_recoveries(STATES, "lamp") == ""
+    assert describe_recoveries([state(0.95, CHANCE), state(0.95, CHANCE, "recalibrated")], "global-l1") == ""

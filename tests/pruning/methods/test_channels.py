@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from explorer.errors import ExplorerError
 from explorer.networks import ChannelGroup, channel_groups
+from explorer.pruning import engine
 from explorer.pruning.engine import prune_network, prunings
 from explorer.pruning.gradients import loss_gradients
 from explorer.pruning.methods import Basis
@@ -91,10 +92,27 @@ def test_taylor_needs_training_images_and_takes_its_first_ones() -> None:
         prune_network(model, CHANNELS_TAYLOR, 0.5)
     pruned = prune_network(model, CHANNELS_TAYLOR, 0.5, images=shard)
     basis = Basis(model, gradients=loss_gradients(model, shard.select(slice(CHANNELS_TAYLOR.images))))
-    ((first, kept), *_) = next(prunings(model, CHANNELS_TAYLOR, (0.5,), images=shard)).kept.items()
-    best = ranked(-CHANNELS_TAYLOR.channel_scores(basis, first))[: len(kept)]
-    assert kept.tolist() == sorted(best)
+    kept = next(prunings(model, CHANNELS_TAYLOR, (0.5,), images=shard)).kept
+    for group, stay in kept.items():
+        best = ranked(-CHANNELS_TAYLOR.channel_scores(basis, group))[: len(stay)]
+        assert stay.tolist() == sorted(best)
     assert sum(p.numel() for p in pruned.parameters()) < sum(p.numel() for p in model.parameters())
+
+
+def test_a_method_looks_at_as_many_images_as_it_says_and_once_for_all_ratios(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, looked_at = toy.ToyNetwork().load(), []
+
+    def watched(network, images):
+        looked_at.append(images.key)
+        return loss_gradients(network, images)
+
+    monkeypatch.setattr(engine, "loss_gradients", watched)
+    shard = toy.images("training")
+    list(prunings(model, CHANNELS_TAYLOR, (0.25, 0.5), images=shard))
+    list(prunings(model, CHANNELS_L1, (0.5,), images=shard))
+    assert looked_at == [shard.select(slice(CHANNELS_TAYLOR.images)).key]
 
 
 def test_a_plan_knows_that_it_needs_training_images() -> None:
