@@ -15,7 +15,7 @@ from explorer.checkpoints import stored
 from explorer.data import DataSet, ImageSet
 from explorer.distillation.loss import DistillationLoss, check_alpha, check_temperature
 from explorer.errors import ExplorerError
-from explorer.measure import accuracy, eval_mode, logits, spared_core
+from explorer.measure import LEVEL, accuracy, eval_mode, logits, paired, spared_core
 from explorer.networks import NetworkSpec, cost_of, describe
 from explorer.training import Loss, Progress, Recipe, labels_alone, train
 from explorer.work.identity import Identity, setting
@@ -263,6 +263,21 @@ class TrainedPair:
     def logits(self) -> dict[Way, Tensor]:
         """The logits (N, C) of each copy that has ended an epoch, on the validation images, at the end of its last."""
         return {end.way: end.logits for end in self.ends if end.scores}
+
+    def tell_apart(self, labels: Tensor) -> str:
+        """Whether the two copies can be told apart by their answers to the same images, in a sentence.
+
+        Empty unless both have ended the same epoch last. ``labels`` (N,) are those of the validation images.
+        """
+        scores = self.logits()
+        if len(scores) < len(WAYS) or max(end.epoch for end in self.ends) > self.common_epoch:
+            return ""
+        both = paired(scores[WAYS[0]], scores[WAYS[1]], labels)
+        said = "can" if both.chance < LEVEL else "cannot"
+        return (
+            f"Of the same {both.total:,} images {both.first:,} are right with {WAYS[0]} only and {both.second:,} "
+            f"{WAYS[1]} only: by McNemar's test the two {said} be told apart (p = {both.chance:.2g})."
+        )
 
     def networks(self) -> dict[Way, nn.Module]:
         """Each copy that has ended an epoch, as it was at the end of its last, in eval mode."""

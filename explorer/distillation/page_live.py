@@ -12,7 +12,7 @@ from explorer.distillation import asked, charts
 from explorer.distillation.live import PAIR_TRAINING, EpochEnd, TrainedPair, TrainingPairSettings
 from explorer.distillation.selection import DistillationSelection
 from explorer.errors import ExplorerError
-from explorer.measure import Accuracy, spared
+from explorer.measure import spared
 from explorer.networks import NetworkSpec, cost_of, describe, why_not_fed
 from explorer.ui import address
 from explorer.ui.instrument import Panel, results
@@ -203,17 +203,15 @@ def _show_pair(pair: TrainedPair) -> None:
     rows, common, epochs = pair.curves(), pair.common_epoch, pair.settings.epochs
     last = rows[rows["epoch"] == (common or 1)].set_index("way")["accuracy"]
     said = ", ".join(f"{way} **{value:.2%}**" for way, value in last.items())
+    apart = pair.tell_apart(ui.images("validation").targets())
     short = "" if common == epochs else f" of {epochs}, so the schedule was not ended"
-    images = ui.workspace().data.sizes["validation"]
     ui.chart(
         partial(charts.live_training_lines, rows, epochs),
         f"Validation accuracy after each epoch: {said}",
-        f"After epoch {common or 1}{short}: {said}. One seed: another would move both, and counting on "
-        f"{images:,} images alone leaves each open by about {_open_points(last.max(), images):.1f} points either way.",
+        " ".join(
+            filter(
+                None,
+                (f"After epoch {common or 1}{short}: {said}.", apart, "One seed: another would move both."),
+            )
+        ),
     )
-
-
-def _open_points(share: float, images: int) -> float:
-    """Half the width of the 95% interval of an accuracy counted on so many images, in points."""
-    low, high = Accuracy(round(share * images), images).interval()
-    return 100 * (high - low) / 2

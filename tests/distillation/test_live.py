@@ -13,6 +13,7 @@ from explorer.distillation.live import (
     EpochEnd,
     TrainedPair,
     TrainingPairSettings,
+    pack_logits,
     train_pair,
 )
 from explorer.distillation.loss import DistillationLoss
@@ -237,3 +238,22 @@ def test_the_shipped_logits_of_the_shards_views_are_the_teachers(shard: ImageSet
     assert table.shape == (len(recipe.views), 5_000, 10)
     fresh = torch.stack(list(view_logits(load("teacher"), sample, recipe)))
     assert torch.allclose(table[:, :6].float(), fresh, atol=0.02, rtol=2e-3)
+
+
+def test_whether_the_two_can_be_told_apart_is_said_from_their_answers_to_the_same_images() -> None:
+    labels = torch.zeros(50, dtype=torch.int64)
+
+    def end(way: str, right: range, epoch: int = 1) -> EpochEnd:
+        scores = torch.tensor([[1.0, 0.0] if number in right else [0.0, 1.0] for number in range(50)])
+        return EpochEnd(way, epoch, 0.0, 0.0, len(right) / 50, b"", pack_logits(scores))
+
+    near = TrainedPair(SETTINGS, (end("labels alone", range(40)), end("distilled", range(1, 43))))
+    assert near.tell_apart(labels) == (
+        "Of the same 50 images 1 are right with labels alone only and 3 distilled only: by McNemar's test the two "
+        "cannot be told apart (p = 0.62)."
+    )
+    far = TrainedPair(SETTINGS, (end("labels alone", range(20)), end("distilled", range(40))))
+    assert "the two can be told apart (p = 1.9e-06)" in far.tell_apart(labels)
+    assert TrainedPair(SETTINGS, near.ends[:1]).tell_apart(labels) == "", "one is not there yet"
+    ahead = (*near.ends, end("labels alone", range(45), 2))
+    assert TrainedPair(SETTINGS, ahead).tell_apart(labels) == "", "one is an epoch ahead"
