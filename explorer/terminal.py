@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tqdm import tqdm
 
@@ -64,11 +65,7 @@ def folder_options(parser: argparse.ArgumentParser) -> None:
 
 def images_option(parser: argparse.ArgumentParser, measured: int | None = None) -> None:
     """Add ``--images``: how many images are measured on, or of a user's folder are used at all."""
-    said = (
-        "of your validation images at most so many"
-        if measured is None
-        else "measure on the first so many images"
-    )
+    said = "of your validation images at most so many" if measured is None else "measure on so many images"
     default = folder.VALIDATION if measured is None else measured
     parser.add_argument(
         "--images", type=int, default=default, metavar="N", help=f"{said}; by default {default:,}"
@@ -161,17 +158,31 @@ def network_name(workspace: Workspace, options: argparse.Namespace, name: str | 
     return workspace.find(named)
 
 
-def first_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
-    """The first ``count`` images for a use.
+def counted_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
+    """So many images for a use, each class by its share: those that accuracies are counted on.
 
     Raises:
         ExplorerError: there are not so many.
     """
+    whole = _enough_images(workspace, use, count)
+    return whole.stratified(min(count, len(whole)))
+
+
+def first_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
+    """The first so many images for a use: those that are shown as photographs.
+
+    Raises:
+        ExplorerError: there are not so many.
+    """
+    return _enough_images(workspace, use, count).select(slice(count))
+
+
+def _enough_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
     whole = follow(workspace.images(use), Bars())
     # Of a folder, files that cannot be read are left out: asking for as many as there are is no mistake.
     if not 1 <= count <= max(len(whole), workspace.data.sizes[use]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    return whole.select(slice(count))
+    return whole
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -189,12 +200,38 @@ def decimals(text: str) -> tuple[float, ...]:
 
 def run_instrument(instrument: Instrument[Any, PartType], spec: InstrumentSpec[Any]) -> tuple[PartType, ...]:
     """Run a spec to its end and give all parts, with a bar for them and others for what takes long in between."""
-    bars, parts = Bars(), []
+    return show_progress(instrument, spec, _collected(instrument.run(spec)))
+
+
+def show_progress(
+    instrument: Instrument[Any, PartType],
+    spec: InstrumentSpec[Any],
+    steps: Generator[Update | PartType, None, tuple[PartType, ...]],
+) -> tuple[PartType, ...]:
+    """Go through the steps of a run of this spec, with a bar for its parts and others for what takes long in between.
+
+    Returns:
+        What the steps return.
+    """
+    bars = Bars()
     with tqdm(desc=instrument.unit, total=instrument.steps(spec)) as bar:
-        for step in instrument.run(spec):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return cast(tuple[PartType, ...], end.value)
             if isinstance(step, Update):
                 bars(step)
             else:
-                parts.append(step)
                 bar.update()
+
+
+def _collected(
+    steps: Generator[Update | PartType, None, None],
+) -> Generator[Update | PartType, None, tuple[PartType, ...]]:
+    parts = []
+    for step in steps:
+        if not isinstance(step, Update):
+            parts.append(step)
+        yield step
     return tuple(parts)

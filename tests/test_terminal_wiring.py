@@ -38,6 +38,8 @@ def test_every_option_of_prune_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch
         "4",
         "--seed",
         "6",
+        "--seeds",
+        "3",
     ]
     options += ["--recalibrate", "2", "--finetune", "30", "--no-baseline"]
     with pytest.raises(Stopped):
@@ -45,7 +47,7 @@ def test_every_option_of_prune_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch
     (spec,) = asked
     training = BUNDLED.key_of("training")
     assert spec.settings == SweepSettings(
-        ("channels-l2",), (0.2, 0.4), "cpu", 4, 6, "float32", 2, 30, images=70, training=training
+        ("channels-l2",), (0.2, 0.4), "cpu", 4, 6, "float32", 2, 30, seeds=3, images=70, training=training
     )
     assert spec.network.card.sha256 == card("student-5k").sha256
     assert (spec.use, spec.images) == ("test", BUNDLED.key_of("test"))

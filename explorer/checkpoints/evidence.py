@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import safetensors
 import torch
@@ -33,6 +33,7 @@ SUMS = "SHA256SUMS"
 LOGITS = "logits"
 
 RowType = TypeVar("RowType")
+Choice = Literal["first", "stratified"]
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,13 @@ class StoredRows(Generic[RowType]):
         kind: what was measured ("sweep").
         weights: sha256 of the network's weights.
         images_key: key of the whole set of images.
-        images: on its first so many images it was measured.
+        images: on so many of its images it was measured.
         settings: what else the rows were measured with.
         checkpoint: the network's name then, for people.
         date: the day, as 2026-11-25.
         machine: processor, system, device and threads; empty if it was not written down.
         torch: the version; empty likewise.
+        choice: which images these are: the first ones, or of each class its share (``ImageSet.stratified``).
     """
 
     rows: tuple[RowType, ...]
@@ -62,6 +64,19 @@ class StoredRows(Generic[RowType]):
     date: str
     machine: str
     torch: str
+    choice: Choice = "first"
+
+    def counted(self, noun: str) -> str:
+        """On what it was counted, as a part of a sentence; ``noun`` is what one of the images is called."""
+        if self.choice == "stratified":
+            return f"{self.images:,} {noun}s, each class by its share"
+        return f"the first {self.images:,} {noun}s"
+
+    def choose(self, images: ImageSet) -> ImageSet:
+        """Of the whole set the images that it was measured on."""
+        if self.choice == "stratified":
+            return images.stratified(self.images)
+        return images.select(slice(self.images))
 
     @property
     def where(self) -> str:
@@ -84,7 +99,7 @@ def write_rows(
     Rows are dataclasses; those with a ``to_dict`` are written by it.
 
     Raises:
-        ExplorerError: the images are not the first ones of their set.
+        ExplorerError: the images are neither the first ones of their set nor a stratified choice.
     """
     content = _header(kind, images) | {
         "weights": card.sha256,
@@ -121,14 +136,16 @@ def find_rows(
 
 def _header(kind: str, images: ImageSet) -> dict[str, Any]:
     """What every stored result says of itself."""
-    if not images.is_beginning:
+    if not (images.is_stratified or images.is_beginning):
         raise ExplorerError(
-            f"Only results on the first images of a set are stored, not on a choice of {images.name}."
+            f"Only results on a stratified choice or on the first images of a set are stored: take {images.name} so."
         )
+    choice: Choice = "stratified" if images.is_stratified else "first"
     return {
         "kind": kind,
         "images_key": images.whole,
         "images": len(images),
+        "choice": choice,
         "date": datetime.now(UTC).date().isoformat(),
         "torch": str(torch.__version__),
     }
@@ -151,6 +168,10 @@ def write_tensors(
     Raises:
         ExplorerError: the images are not the first ones of their set.
     """
+    if not images.is_beginning:
+        raise ExplorerError(
+            f"Only tensors of the first images of a set are stored, not of a choice of {images.name}."
+        )
     about = {key: str(value) for key, value in _header(kind, images).items()}
     path = folder / FOLDER / f"{file}.safetensors"
     _write(path, save(dict(tensors), about))

@@ -73,6 +73,7 @@ class ImageSet:
         notices: what was noticed when their files were opened.
         whole: key of the set that these were selected from; of a whole set, its own.
         positions: (N,) int64, where they stand in that set; None for a whole set.
+        is_stratified: whether they are what ``stratified`` chooses; a whole set is that, too.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ImageSet:
     notices: tuple[Notice, ...] = ()
     whole: str = ""
     positions: npt.NDArray[np.int64] | None = None
+    is_stratified: bool = True
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -120,7 +122,30 @@ class ImageSet:
             labels=self.labels[indices],
             key=f"{self.whole}-{_name_positions(positions)}",
             positions=positions,
+            is_stratified=False,
         )
+
+    def stratified(self, count: int) -> "ImageSet":
+        """So many of the images, each class by its share, in the order of the set; ``len`` of them are the set itself.
+
+        The first images of a set may be easier than the rest, and hold more of one class than of another.
+
+        >>> labels = np.array([0, 0, 0, 0, 1, 1])
+        >>> some = ImageSet("some", np.zeros((6, 2, 2), np.uint8), labels, ("a", "b"))
+        >>> some.stratified(3).labels.tolist(), some.stratified(3).positions.tolist()
+        ([0, 0, 1], [1, 3, 5])
+
+        Raises:
+            ExplorerError: there are not so many, or none are asked for.
+        """
+        if not 1 <= count <= len(self):
+            raise ExplorerError(f"{self.name} has {len(self):,} images: take 1 to {len(self):,} of them.")
+        by_class = np.argsort(self.labels, kind="stable")
+        # Even steps through the images sorted by class give each class its share, from its beginning to its end.
+        steps = (2 * np.arange(count) + 1) * len(self) // (2 * count)
+        chosen = self.select(np.sort(by_class[steps]))
+        # Of a part of a set, it is no stratified choice of the whole.
+        return chosen if chosen is self else replace(chosen, is_stratified=self.positions is None)
 
     @property
     def is_beginning(self) -> bool:
@@ -128,12 +153,16 @@ class ImageSet:
         return self.positions is None or np.array_equal(self.positions, np.arange(len(self)))
 
     def caption(self, position: int) -> str:
-        """What the image at a position is called.
+        """What the image at a position is called, by where it stands in the whole set.
 
         >>> ImageSet("some", np.zeros((1, 2, 2), np.uint8), np.zeros(1, np.int64), ("a",)).caption(0)
         'Image 0'
         """
-        return f"{self.noun.capitalize()} {position}"
+        return f"{self.noun.capitalize()} {self.place(position)}"
+
+    def place(self, position: int) -> int:
+        """Where the image at a position stands in the whole set."""
+        return position if self.positions is None else int(self.positions[position])
 
     def pixels(self, rows: slice | npt.NDArray[np.int64] = slice(None)) -> Tensor:
         """The images at these positions as a uint8 tensor; of a mapped file only these are read."""

@@ -63,7 +63,7 @@ def network_row(
         lesson: that pins it.
         model: the network, which is only read.
         size: side of its input in pixels.
-        right: right answers on the first so many images of a set.
+        right: right answers on so many images of a set, each class by its share.
         images: the set's name.
         images_key: its key.
         weights: sha256 of the checkpoint that it is, or was pruned from.

@@ -24,7 +24,7 @@ class AnswersSettings:
     """How one network is pruned, and on how many of the images its answers are looked at.
 
     Attributes:
-        images: the first so many of the images.
+        images: so many of the images, each class by its share.
         method: how it is pruned, by key.
         ratio: share of the weights, or of each group's channels.
         recalibrate: batches of 100 training images that BatchNorm is recalibrated on; 0 for none.
@@ -95,7 +95,7 @@ class Answers(Instrument[AnswersSettings, AnswerBatch]):
     ) -> Generator[Update | AnswerBatch, None, None]:
         """The batches that are not done yet."""
         pruned = yield from pruned_network(spec)
-        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(spec.settings.images)
         inputs = images.select(slice(sum(len(part.dense) for part in done), None)).batches()
         batches = (logit_batches(network, inputs, BATCH) for network in (spec.network.load(), pruned))
         for dense, after in zip(*batches, strict=True):

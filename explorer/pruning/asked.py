@@ -139,7 +139,7 @@ def flips_question(
     method = get_method(settings.method)
     return Question(
         "flips",
-        f"{title}, {settings.ratio:.0%} {method.share} ({method.title}): of the first {settings.images:,} images, how "
+        f"{title}, {settings.ratio:.0%} {method.share} ({method.title}): of {settings.images:,} images, how "
         "many that were wrong before are right now?",
         (weights, images),
         "images",

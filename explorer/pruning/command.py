@@ -1,35 +1,40 @@
-"""The pruning lesson from a terminal: ``prune``."""
+"""The pruning lesson from a terminal: ``prune``, ``homework-curve`` and ``examine``."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from explorer.arguments import checkpoints_option, network_option
-from explorer.checkpoints.evidence import write_rows
-from explorer.data import DataSet, ImageSet
+from explorer.data import DataSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
 from explorer.pruning.examine import IMAGES, examine
+from explorer.pruning.homework import HOMEWORK, describe_homework, homework_settings
 from explorer.pruning.methods import METHODS, with_baselines
-from explorer.pruning.plan import SweepPlan, SweepSettings
+from explorer.pruning.plan import SEEDS, SweepPlan, SweepSettings
+from explorer.pruning.stored import clock_stored, store_as_measured
 from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
 from explorer.terminal import (
+    Bars,
+    counted_images,
     data_options,
     decimals,
     evidence_folder,
-    first_images,
     folder_options,
     images_option,
     network_name,
     run_instrument,
+    show_progress,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
+from explorer.work.progress import follow
+from explorer.workspace import NetworkSource, Workspace
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -84,11 +89,40 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--repeats", type=int, default=plan.repeats, help="timed passes per network; 0 for no clock"
     )
-    parser.add_argument("--seed", type=int, default=plan.seed, help="of the random methods")
+    parser.add_argument("--seed", type=int, default=plan.seed, help="the first one of the random methods")
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, metavar="N", help=f"of the random baselines; {SEEDS} by default"
+    )
     checkpoints_option(parser)
-    parser.add_argument("--evidence", action="store_true", help="store the sweep beside the checkpoints")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="store each row beside the checkpoints as soon as it is measured; a run that was ended goes on",
+    )
+    parser.add_argument(
+        "--clock",
+        action="store_true",
+        help="only time the stored rows that were counted with --repeats 0; when nothing else runs",
+    )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_prune)
+
+    parser = commands.add_parser(
+        "homework-curve",
+        help="mask each convolution's smallest weights, 0 to 95 percent of them, as the homework asks",
+    )
+    parser.add_argument("names", nargs="*", help="of the checkpoints; without one that of --network")
+    network_option(parser)
+    data_options(parser)
+    images_option(parser)
+    folder_options(parser)
+    checkpoints_option(parser)
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="store each row beside the checkpoints as soon as it is measured; a run that was ended goes on",
+    )
+    parser.set_defaults(command=_homework)
 
     parser = commands.add_parser(
         "examine", help="store the sensitivity of a checkpoint's layers and its forms"
@@ -113,6 +147,7 @@ def _settings(options: argparse.Namespace, data: DataSet) -> SweepSettings:
         options.recalibrate,
         options.finetune,
         options.refit,
+        options.seeds,
         options.images,
     )
     if not options.no_baseline:
@@ -129,18 +164,26 @@ def _ratios(text: str) -> tuple[float, ...]:
 
 def _prune(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
+    source = workspace.source(network_name(workspace, options, options.name))
+    if options.clock:
+        return _clock(options, workspace, source)
     settings = _settings(options, workspace.data)
-    folder = evidence_folder(options, workspace) if options.evidence else None
-    source, images = (
-        workspace.source(network_name(workspace, options, options.name)),
-        first_images(workspace, "test", options.images),
-    )
+    images = counted_images(workspace, "test", options.images)
     spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
-    rows = run_instrument(SWEEP, spec)
+    if options.evidence:
+        folder = evidence_folder(options, workspace)
+        rows = show_progress(SWEEP, spec, store_as_measured(SWEEP, spec, images, folder))
+    else:
+        rows = run_instrument(SWEEP, spec)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         print(_short(sweep_table(rows)).to_string(index=False))
+    return _say_busy(rows) if options.evidence else min(0, _say_busy(rows))
+
+
+def _say_busy(rows: Sequence[SweepRow]) -> int:
+    """Say how many networks could not be timed; 1 if there are such."""
     busy = sum(row.busy for row in rows)
     if busy:
         print(
@@ -148,26 +191,40 @@ def _prune(options: argparse.Namespace) -> int:
             "the rest of their figures stands.",
             file=sys.stderr,
         )
-    return _store(rows, spec, images, folder) if folder else 0
+    return 1 if busy else 0
+
+
+def _clock(options: argparse.Namespace, workspace: Workspace, source: NetworkSource) -> int:
+    images, folder = follow(workspace.images("test"), Bars()), evidence_folder(options, workspace)
+    shard = follow(workspace.images("training"), Bars())
+    rows = list(tqdm(clock_stored(source, images, folder, options.repeats, shard), desc="networks"))
+    return _say_busy(rows)
 
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
     """The table without the columns that say nothing about this run."""
-    silent = {"recovery": "none", "precision": "float32"}
+    silent = {"recovery": "none", "precision": "float32", "seed": 0}
     same = [name for name, value in silent.items() if (rows[name] == value).all()]
     return rows.drop(columns=["accuracy_low", "accuracy_high", "busy", *same]).dropna(axis=1, how="all")
 
 
-def _store(
-    rows: Sequence[SweepRow], spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
-) -> int:
-    """Store a sweep that was timed throughout."""
-    if any(row.ms is None for row in rows):
-        print("Not stored: a sweep beside the checkpoints needs every time in it.", file=sys.stderr)
-        return 1
-    settings = asdict(spec.settings)
-    del settings["images"]  # written down beside their key
-    write_rows("sweep", rows, spec.network.card, images, folder, settings=settings)
+def _homework(options: argparse.Namespace) -> int:
+    """The homework's curve of each network, printed or stored."""
+    workspace = workspace_of(options)
+    images = counted_images(workspace, "validation", len(follow(workspace.images("validation"), Bars())))
+    for name in options.names or [network_name(workspace, options, None)]:
+        source = workspace.source(workspace.find(name))
+        spec = InstrumentSpec(
+            source, workspace.data, "validation", images.whole, homework_settings(len(images))
+        )
+        if options.evidence:
+            folder = evidence_folder(options, workspace)
+            rows = show_progress(HOMEWORK, spec, store_as_measured(HOMEWORK, spec, images, folder))
+        else:
+            rows = run_instrument(HOMEWORK, spec)
+        for row in rows:
+            print(f"{row.ratio:5.0%}  {row.accuracy.value:.2%}  {row.nonzero:,} parameters not zero")
+        print(describe_homework(rows, source.card.title).replace("**", ""), flush=True)
     return 0
 
 
@@ -176,7 +233,7 @@ def _examine(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     source, images = (
         workspace.source(network_name(workspace, options, options.name)),
-        first_images(workspace, "test", options.images),
+        counted_images(workspace, "test", options.images),
     )
     folder = evidence_folder(options, workspace)
     for done in examine(source, workspace.data, images, folder):

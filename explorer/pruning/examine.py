@@ -25,7 +25,7 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
     Args:
         source: the network.
         data: the data set.
-        images: its first so many test images.
+        images: so many of its test images, each class by its share.
         folder: the folder of checkpoints that the results are stored in.
 
     Raises:

@@ -33,7 +33,8 @@ class Receipt:
         params: parameters it stores, zeros included.
         nonzero: parameters that are not zero.
         correct: right answers.
-        images: on the first so many test images.
+        images: on so many test images: the first ones of a stratified choice.
+        chosen: how many that choice has.
         close: images whose two highest logits are so close that another processor may decide otherwise.
     """
 
@@ -46,6 +47,7 @@ class Receipt:
     nonzero: int
     correct: int
     images: int
+    chosen: int
     close: int
 
 
@@ -53,13 +55,14 @@ def receipt(
     network: nn.Module,
     logits: Tensor,
     labels: Tensor,
+    chosen: int,
     checkpoint: str,
     method: str,
     ratio: float,
     recalibrated: int = 0,
     seed: int = 0,
 ) -> Receipt:
-    """The numbers of a pruned network with these logits (N, C) on images labelled ``labels`` (N,)."""
+    """The numbers of a pruned network with these logits (N, C), labels (N,), on the first of ``chosen`` images."""
     best = logits.topk(2, dim=1).values
     return Receipt(
         checkpoint,
@@ -71,6 +74,7 @@ def receipt(
         nonzero_count(network),
         accuracy(logits, labels).correct,
         len(labels),
+        chosen,
         int((best[:, 0] - best[:, 1] < CLOSE).sum()),
     )
 
@@ -105,15 +109,22 @@ def take_along(
 
     Args:
         spec: what is pruned, and how.
-        logits: the pruned network's on the first images, (N, C).
+        logits: the pruned network's on the first of the chosen images, (N, C).
         checkpoint: the name of the network that it comes from.
         code_class: the name of the class in its code.
     """
     yield Update("pruning a copy", 0, 2)
     settings, network = spec.settings, (yield from pruned_network(spec))
-    labels = (yield from spec.data.read(spec.use)).targets()[: len(logits)]
+    images = (yield from spec.data.read(spec.use)).stratified(settings.images)
     numbers = receipt(
-        network, logits, labels, checkpoint, settings.method, settings.ratio, settings.recalibrate
+        network,
+        logits,
+        images.targets()[: len(logits)],
+        len(images),
+        checkpoint,
+        settings.method,
+        settings.ratio,
+        settings.recalibrate,
     )
     yield Update("writing its file", 1, 2)
     content = to_file(network)
@@ -176,7 +187,7 @@ print(f"{{params:,}} parameters stored, {{nonzero:,}} of them not zero")
 assert params == {params}
 assert nonzero == {nonzero}
 
-test = BUNDLED.load("test").select(slice({images}))
+test = BUNDLED.load("test").stratified({chosen}){part}
 counted = accuracy(logits(pruned, test.inputs()), test.targets())
 print(f"{{counted.correct}} of {{counted.total}} test images right, {{counted.value:.2%}}")
 # The two highest logits of {close} of these images differ by less than {limit:g}: another processor may turn them.
@@ -189,7 +200,7 @@ Path("{stem}.safetensors").write_bytes(to_file(pruned))
 def stem(receipt: Receipt) -> str:
     """A file name for it, without its ending.
 
-    >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 0, 1, 1, 1, 1, 0))
+    >>> stem(Receipt("teacher", "global-l1", 0.8, 0, 0, 1, 1, 1, 1, 1, 0))
     'teacher-global-l1-80'
     """
     ending = "-recalibrated" if receipt.recalibrated else ""
@@ -217,7 +228,8 @@ def script(receipt: Receipt) -> str:
         recovery=recovery,
         params=receipt.params,
         nonzero=receipt.nonzero,
-        images=receipt.images,
+        chosen=receipt.chosen,
+        part="" if receipt.images == receipt.chosen else f".select(slice({receipt.images}))",
         correct=receipt.correct,
         close=receipt.close,
         limit=CLOSE,

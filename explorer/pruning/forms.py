@@ -140,7 +140,7 @@ def forms(
 
 @dataclass(frozen=True)
 class FormsSettings:
-    """How many of the images are counted, the first so many, and what share of channels or weights is dropped."""
+    """How many of the images are counted, each class by its share, and what share of channels or weights is dropped."""
 
     images: int = setting("images", "{:,}".format)
     ratio: float = setting("channels dropped", "{:.0%}".format)
@@ -171,7 +171,7 @@ class Forms(Instrument[FormsSettings, Form]):
     ) -> Generator[Update | Form, None, None]:
         """All of them: they are timed in turn, so none can be left out."""
         del done
-        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(spec.settings.images)
         yield from forms(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratio)
 
     def describe(self, part: Form) -> str:
@@ -190,7 +190,7 @@ FORMS = Forms()
 
 def describe_forms_measurement(noun: str, title: str, rows: Sequence[Form]) -> str:
     """On what the forms of a network were measured here."""
-    return f"the first {rows[0].total:,} {noun}s, batch of {BATCH}, in turn; {title}."
+    return f"{rows[0].total:,} {noun}s, each class by its share, batch of {BATCH}, in turn; {title}."
 
 
 def form_table(rows: Sequence[Form]) -> pd.DataFrame:

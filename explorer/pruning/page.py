@@ -56,7 +56,7 @@ def _select() -> PruningSelection:
             "How many images are counted",
             **offered,
             draw=right.selectbox,
-            format_func=lambda count: f"on the first {count:,} {workspace.data.noun(USE)}s",
+            format_func=lambda count: f"on {count:,} {workspace.data.noun(USE)}s",
             label_visibility="collapsed",
         )
         if counts
@@ -65,9 +65,7 @@ def _select() -> PruningSelection:
     network = ui.shared_model(name)
     if said := describe_unsliceable(network):
         st.info(said, icon=":material/link:")
-    return PruningSelection(
-        workspace.source(name), name, network, workspace.data, images.select(slice(count))
-    )
+    return PruningSelection(workspace.source(name), name, network, workspace.data, images.stratified(count))
 
 
 main()

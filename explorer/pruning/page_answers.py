@@ -44,7 +44,7 @@ class AnswersShown:
     @cached_property
     def images(self) -> ImageSet:
         """The images that were answered."""
-        return ui.images(USE).select(slice(len(self.answers)))
+        return ui.images(USE).stratified(self.settings.images).select(slice(len(self.answers)))
 
     @property
     def judged(self) -> Keyed[JudgedTwice]:
@@ -95,7 +95,7 @@ def show_answers(selection: PruningSelection) -> AnswersShown | None:
     )
     shown = Panel(ANSWERS, selection.spec(settings), starts_itself=True).result(
         lambda spec, parts: (
-            f"both networks on the first {sum(len(part.dense) for part in parts):,} {selection.noun}s: "
+            f"both networks on {sum(len(part.dense) for part in parts):,} {selection.noun}s, each class by its share: "
             f"{selection.title}, {spec.settings.title}."
         )
     )

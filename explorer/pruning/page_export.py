@@ -44,7 +44,7 @@ def main(selection: PruningSelection) -> None:
         "Accuracy",
         f"{receipt.correct / receipt.images:.1%}",
         border=True,
-        help=f"{receipt.correct:,} of the first {receipt.images:,} {selection.noun}s right.",
+        help=f"{receipt.correct:,} of {receipt.images:,} {selection.noun}s right.",
     )
     provenance(shown)
     _offer(selection, taken, shown.settings)

@@ -122,8 +122,7 @@ def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
     return StoredResult(
         stored.rows,
         FormsSettings(stored.images, float(stored.settings["ratio"])),
-        f"{stored.where}, batch of {forms.BATCH}; the first {stored.images:,} {selection.noun}s; "
-        f"{selection.title}.",
+        f"{stored.where}, batch of {forms.BATCH}; {stored.counted(selection.noun)}; {selection.title}.",
     )
 
 

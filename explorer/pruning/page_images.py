@@ -70,7 +70,7 @@ def _turned(judged: Keyed[JudgedTwice]) -> per_image.Flips:
 
 def _flip_table(judged: Keyed[JudgedTwice]) -> pd.DataFrame:
     images, before, after = judged.value
-    return per_image.flip_table(before, after, images.targets(), images.classes)
+    return per_image.flip_table(before, after, images)
 
 
 def _flips(shown: AnswersShown) -> None:
@@ -95,7 +95,7 @@ def _flips(shown: AnswersShown) -> None:
     st.image(
         [ui.picture(images, position) for position in first],
         caption=[
-            f"{position}: {images.classes[int(says[0][position])]} → {images.classes[int(says[1][position])]}"
+            f"{images.place(position)}: {' → '.join(images.classes[int(each[position])] for each in says)}"
             for position in first
         ],
         width=SIDE,
@@ -123,7 +123,7 @@ def _flips(shown: AnswersShown) -> None:
         target = int(images.labels[position])
         ui.chart(
             partial(charts.probability_bars, rows, shown.method.kind_color),
-            f"Probabilities of {images.noun} {position}, labelled {label}, dense and pruned.",
+            f"Probabilities of {images.caption(position).lower()}, labelled {label}, dense and pruned.",
             f"**{label}** had {sure[0][target]:.1%} and has {sure[1][target]:.1%}; the dense network says "
             f"**{images.classes[int(says[0][position])]}**, the pruned one "
             f"**{images.classes[int(says[1][position])]}**.",

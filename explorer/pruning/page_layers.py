@@ -31,7 +31,7 @@ def main(selection: PruningSelection) -> None:
     with st.columns([1, 2])[0]:
         panel.controls(help=f"On the first {count:,} images (at most {MOST:,}).")
     shown = panel.result(
-        lambda spec, _: f"on the first {spec.settings.images:,} of {selection.images.name}.", grow=_grow
+        lambda spec, _: f"on the first {spec.settings.images:,} {selection.noun}s.", grow=_grow
     )
     if shown is not None:
         with panel.picture:
@@ -49,7 +49,7 @@ def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:
     return StoredResult(
         stored.rows,
         SensitivitySettings(stored.images, ratios),
-        f"{stored.where}; first {stored.images:,} {selection.images.noun}s.",
+        f"{stored.where}; {stored.counted(selection.noun)}.",
     )
 
 

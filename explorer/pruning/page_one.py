@@ -23,7 +23,7 @@ def stored_wall(selection: PruningSelection) -> StoredResult[WallState] | None:
     return StoredResult(
         stored.rows,
         settings_of_states(stored.rows, stored.images, stored.settings),
-        f"{stored.where}; the first {stored.images:,} {selection.noun}s; {selection.title}.",
+        f"{stored.where}; {stored.counted(selection.noun)}; {selection.title}.",
     )
 
 

@@ -100,8 +100,7 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
     return StoredResult(
         rows,
         settings,
-        f"{stored.where}, batch of {rows[0].batch}; the first {stored.images:,} {selection.noun}s; "
-        f"{selection.title}.",
+        f"{stored.where}, batch of {rows[0].batch}; {stored.counted(selection.noun)}; {selection.title}.",
     )
 
 

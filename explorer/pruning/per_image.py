@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from explorer.data import ImageSet
 from explorer.measure import Accuracy
 
 
@@ -99,8 +100,9 @@ def describe_classes(before: Tensor, after: Tensor, labels: Tensor, classes: tup
     return " ".join(said)
 
 
-def flip_table(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
+def flip_table(before: Tensor, after: Tensor, images: ImageSet) -> pd.DataFrame:
     """Every image whose answer turned: position, label, both answers, the true class's probabilities."""
+    labels, classes = images.targets(), images.classes
     turned = flips(before, after, labels)
     lines = []
     for kind, positions in (("right, now wrong", turned.lost), ("wrong, now right", turned.won)):
@@ -108,7 +110,7 @@ def flip_table(before: Tensor, after: Tensor, labels: Tensor, classes: tuple[str
             label = int(labels[position])
             lines.append(
                 {
-                    "image": position,
+                    "image": images.place(position),
                     "turned": kind,
                     "label": classes[label],
                     "dense says": classes[int(before[position].argmax())],

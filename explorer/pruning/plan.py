@@ -1,5 +1,6 @@
 """What a sweep is asked to measure: which networks, where, how precisely, with which recovery."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,9 +10,13 @@ from explorer.pruning.masks import check_ratio
 from explorer.pruning.methods import get_method
 from explorer.work.identity import percentages, setting
 
-MAX_RECALIBRATE, MAX_FINETUNE, MAX_REFIT = 5, 500, 512
+MAX_RECALIBRATE, MAX_FINETUNE, MAX_REFIT, MAX_SEEDS = 5, 500, 512, 30
+SEEDS = 10
+"""Of a random baseline, where nothing else is asked for: one seed may be a lucky one."""
 
 Recovery = Literal["none", "re-fitted", "recalibrated", "fine-tuned"]
+State = tuple[str, float, Recovery, int]
+"""A method by its key, a ratio, what was done after the pruning, and the seed."""
 
 
 def _titles(methods: tuple[str, ...]) -> str:
@@ -27,7 +32,9 @@ class SweepPlan:
         ratios: shares of weights (masks) or of each group's channels (removal), 0 to below 1.
         device: where the network runs.
         repeats: timed forward passes per network; 0 for no clock at all.
-        seed: of the random methods.
+        seed: the first one of the random methods.
+        seeds: with so many seeds the random baselines are measured, this one and those after it; the further ones as
+            pruned, without a recovery and without the clock.
         precision: of weights and images in the passes that are counted and timed.
         recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
         finetune: SGD steps of a short fine-tuning, 0 to 500; it goes on from what was recalibrated.
@@ -43,6 +50,7 @@ class SweepPlan:
     recalibrate: int = setting("recalibration", "{} batches".format, default=0)
     finetune: int = setting("fine-tuning", "{} steps".format, default=0)
     refit: int = setting("re-fitting", "{} images".format, default=0)
+    seeds: int = setting("seeds at random", default=1)
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -60,6 +68,8 @@ class SweepPlan:
             raise ExplorerError(f"The fine-tuning is short: 0 to {MAX_FINETUNE} steps.")
         if not 0 <= self.refit <= MAX_REFIT:
             raise ExplorerError(f"Weights are re-fitted on 0 to {MAX_REFIT} images.")
+        if not 1 <= self.seeds <= MAX_SEEDS:
+            raise ExplorerError(f"A random baseline is measured with 1 to {MAX_SEEDS} seeds.")
 
     @property
     def setting(self) -> Setting:
@@ -86,9 +96,27 @@ class SweepPlan:
         return len(self.recoveries) > 1 or any(get_method(method).images for method in self.methods)
 
     @property
+    def states(self) -> tuple[State, ...]:
+        """The networks that are measured, one after the other: a row for each.
+
+        >>> SweepPlan(("global-l1", "random"), (0.0, 0.5), seeds=2).states[2:]
+        (('random', 0.0, 'none', 0), ('random', 0.5, 'none', 0), ('random', 0.5, 'none', 1))
+        """
+        return tuple(self._states())
+
+    def _states(self) -> Iterator[State]:
+        for method in self.methods:
+            for ratio in self.ratios:
+                yield from ((method, ratio, recovery, self.seed) for recovery in self.recoveries)
+            further = range(1, self.seeds) if get_method(method).baseline else ()
+            for seed in further:
+                # At ratio 0 nothing is pruned, so every seed gives the dense network.
+                yield from ((method, ratio, "none", self.seed + seed) for ratio in self.ratios if ratio)
+
+    @property
     def steps(self) -> int:
         """How many networks are measured: the rows of the sweep."""
-        return len(self.methods) * len(self.ratios) * len(self.recoveries)
+        return len(self.states)
 
 
 @dataclass(frozen=True)
@@ -96,7 +124,7 @@ class SweepSettings(SweepPlan):
     """A plan together with the images it is measured on: everything that the figures depend on but the network.
 
     Attributes:
-        images: how many of the images are counted, the first so many.
+        images: how many of the images are counted, each class by its share.
         training: key of the training images that recoveries and some methods take; empty if none does.
     """
 

@@ -27,7 +27,7 @@ class PruningSelection:
         name: its name in the workspace.
         network: the network itself, in eval mode; shared, so only ever read.
         data: the data set.
-        images: the first so many of its test images.
+        images: so many of its test images, each class by its share.
     """
 
     source: NetworkSource

@@ -1,7 +1,7 @@
 """Every network of a plan, one after the other: each method at each ratio, as pruned and after each recovery."""
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -10,13 +10,10 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.pruning.engine import PrunedNetwork, prunings
 from explorer.pruning.methods import get_method
-from explorer.pruning.plan import Recovery, SweepPlan
+from explorer.pruning.plan import Recovery, State, SweepPlan
 from explorer.pruning.recovery import finetune, recalibrate
 from explorer.pruning.refit import refitted
 from explorer.work.progress import Update
-
-State = tuple[str, float, Recovery]
-"""A method by its key, a ratio, and what was done after the pruning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +23,7 @@ class Made:
     method: str
     recovery: Recovery
     pruned: PrunedNetwork
+    seed: int = 0
 
 
 def networks_of(
@@ -47,22 +45,28 @@ def networks_of(
     """
     if shard is None and plan.needs_training:
         raise ExplorerError("This plan needs training images: give the training shard.")
-    for method in plan.methods:
-        missing = {
-            ratio: [recovery for recovery in plan.recoveries if (method, ratio, recovery) not in skip]
-            for ratio in plan.ratios
-        }
-        ratios = [ratio for ratio in plan.ratios if missing[ratio]]
-        for pruned in prunings(model, get_method(method), ratios, plan.seed, plan.setting, shard):
-            wanted = missing[pruned.ratio]
+    for (method, seed), wanted_at in _missing(plan, skip).items():
+        for pruned in prunings(model, get_method(method), tuple(wanted_at), seed, plan.setting, shard):
+            wanted = wanted_at[pruned.ratio]
             if "none" in wanted:
-                yield Made(method, "none", pruned)
+                yield Made(method, "none", pruned, seed)
             if shard is not None and wanted != ["none"]:
                 for step in _recovered(model, pruned, plan, shard):
                     if isinstance(step, Update):
                         yield step
                     elif step[0] in wanted:
-                        yield Made(method, *step)
+                        yield Made(method, *step, seed)
+
+
+def _missing(
+    plan: SweepPlan, skip: Collection[State]
+) -> Mapping[tuple[str, int], Mapping[float, Sequence[Recovery]]]:
+    """What is to be made: for each method and seed the ratios, and at each the states as pruned and recovered."""
+    missing: dict[tuple[str, int], dict[float, list[Recovery]]] = {}
+    for method, ratio, recovery, seed in plan.states:
+        if (method, ratio, recovery, seed) not in skip:
+            missing.setdefault((method, seed), {}).setdefault(ratio, []).append(recovery)
+    return missing
 
 
 def _recovered(

@@ -1,7 +1,7 @@
 """A sweep: one trained network pruned at several ratios, each measured on real images and a real clock."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -22,11 +22,11 @@ from explorer.measure import (
 )
 from explorer.networks import cost_of_network, nonzero_count, parameter_count
 from explorer.pruning.amount import cost_when_pruned
-from explorer.pruning.engine import Precision, PrunedNetwork, Setting
+from explorer.pruning.engine import Precision, Setting
 from explorer.pruning.methods import METHODS, get_method
-from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
+from explorer.pruning.plan import Recovery, State, SweepPlan, SweepSettings
 from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH
-from explorer.pruning.states import State, networks_of
+from explorer.pruning.states import Made, networks_of
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 
@@ -64,6 +64,7 @@ class SweepRow:
         precision: of the passes that were counted and timed.
         agreement: with bfloat16, the share of predictions that equal float32's, of the same network on
             the first 500 of the images.
+        seed: of a random method, else that of its sweep.
     """
 
     method: str
@@ -85,11 +86,12 @@ class SweepRow:
     recovery: Recovery = "none"
     precision: Precision = "float32"
     agreement: float | None = None
+    seed: int = 0
 
     @property
     def row(self) -> State:
-        """Which row of its sweep it is: method, ratio and recovery."""
-        return self.method, self.ratio, self.recovery
+        """Which row of its sweep it is."""
+        return self.method, self.ratio, self.recovery, self.seed
 
     @property
     def title(self) -> str:
@@ -145,7 +147,34 @@ def sweep(
     keep_freed_memory()
     meter = _Meter(model, inputs, targets, plan)
     for step in networks_of(model, plan, shard, skip):
-        yield step if isinstance(step, Update) else meter.row(step.method, step.recovery, step.pruned)
+        yield step if isinstance(step, Update) else meter.row(step)
+
+
+def clocked(
+    model: nn.Module,
+    inputs: Tensor,
+    plan: SweepPlan,
+    rows: Sequence[SweepRow],
+    shard: ImageSet | None = None,
+) -> Iterator[SweepRow]:
+    """Rows that were counted without a clock, timed now: those as pruned of the first seed, one after the other.
+
+    Counting may share the machine with other work, the clock may not.
+
+    Args:
+        model: as for ``sweep``.
+        inputs: images, one batch or more.
+        plan: of the rows.
+        rows: what was counted.
+        shard: training images, where a method looks at some.
+    """
+    keep_freed_memory()
+    meter = _Meter(model, inputs, torch.empty(0), plan)
+    untimed = {row.row: row for row in rows if row.ms is None}
+    skip = {state for state in plan.states if state not in untimed or state[2:] != ("none", plan.seed)}
+    for step in networks_of(model, plan, shard, skip):
+        if isinstance(step, Made):
+            yield replace(untimed[step.method, step.pruned.ratio, "none", step.seed], **meter.times(step))
 
 
 class _Meter:
@@ -158,39 +187,49 @@ class _Meter:
         self.dense = plan.setting.ready(model)
         self.patience = PATIENCE
 
-    def row(self, method: str, recovery: Recovery, pruned: PrunedNetwork) -> SweepRow:
+    def row(self, made: Made) -> SweepRow:
         """Everything a row says of this network."""
-        scores = logits(self.plan.setting.counting(pruned.fast), self.inputs)
+        scores = logits(self.plan.setting.counting(made.pruned.fast), self.inputs)
         counted = accuracy(scores, self.targets)
-        plain = pruned.plain()
-        timed, reference = self._times(pruned.fast)
+        plain = made.pruned.plain()
+        file_bytes, zipped_bytes = state_bytes(plain.state_dict())
         return SweepRow(
-            method,
-            pruned.ratio,
-            counted.correct,
-            counted.total,
-            parameter_count(plain),
-            nonzero_count(plain),
-            cost_of_network(plain, self.some.shape[-1]).mult_adds,
-            timed.median,
-            timed.low,
-            timed.high,
-            reference.median,
-            timed.batch,
-            timed.threads,
-            bool(self.plan.repeats) and timed.busy,
-            *state_bytes(plain.state_dict()),
-            recovery,
-            self.plan.precision,
-            self._agreement(plain, scores),
+            method=made.method,
+            ratio=made.pruned.ratio,
+            correct=counted.correct,
+            total=counted.total,
+            params=parameter_count(plain),
+            nonzero=nonzero_count(plain),
+            mult_adds=cost_of_network(plain, self.some.shape[-1]).mult_adds,
+            **self.times(made),
+            file_bytes=file_bytes,
+            zipped_bytes=zipped_bytes,
+            recovery=made.recovery,
+            precision=self.plan.precision,
+            agreement=self._agreement(plain, scores),
+            seed=made.seed,
         )
 
-    def _times(self, fast: nn.Module) -> tuple[Latency, ...]:
+    def times(self, made: Made) -> dict[str, Any]:
+        """What the clock says of this network, as fields of its row; a further seed takes as long as the first."""
+        repeats = self.plan.repeats if made.seed == self.plan.seed else 0
+        timed, reference = self._latencies(made.pruned.fast, repeats)
+        return {
+            "ms": timed.median,
+            "ms_low": timed.low,
+            "ms_high": timed.high,
+            "dense_ms": reference.median,
+            "batch": timed.batch,
+            "threads": timed.threads,
+            "busy": bool(repeats) and timed.busy,
+        }
+
+    def _latencies(self, fast: nn.Module, repeats: int) -> tuple[Latency, ...]:
         batch = self.inputs[: at_once(self.inputs.shape[-1], TIMED_BATCH)]
-        if not self.plan.repeats:
+        if not repeats:
             untimed = Latency(None, None, None, len(batch), 0, torch.get_num_threads(), None)
             return untimed, untimed
-        times = latencies((fast, self.dense), batch, self.plan.repeats, self.patience)
+        times = latencies((fast, self.dense), batch, repeats, self.patience)
         # Where others never rest, the whole sweep must not wait for them at every network.
         self.patience = 1 if times[0].busy else PATIENCE
         return times
@@ -212,7 +251,7 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
     resumes = True
 
     def steps(self, spec: InstrumentSpec[SweepSettings]) -> int:
-        """A row for each method, ratio and recovery."""
+        """A row for each method, ratio, recovery and seed."""
         return spec.settings.steps
 
     def work(self, spec: InstrumentSpec[SweepSettings]) -> float:
@@ -223,11 +262,12 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
         recovering = settings.recalibrate * RECALIBRATION_BATCH
         recovering += TRAINING_PASSES * settings.finetune * FINETUNE_BATCH + REFITTING_PASSES * settings.refit
         whole = 0.0
-        for method in settings.methods:
-            for ratio in settings.ratios:
-                one = dense if get_method(method).kind == "mask" else cost_when_pruned(spec, ratio)
-                timed = settings.repeats * batch * (one + dense)
-                whole += len(settings.recoveries) * (settings.images * one + timed) + recovering * one
+        for method, ratio, recovery, seed in settings.states:
+            one = dense if get_method(method).kind == "mask" else cost_when_pruned(spec, ratio)
+            whole += settings.images * one
+            if seed == settings.seed:
+                whole += settings.repeats * batch * (one + dense)
+                whole += recovering * one * (recovery == "none")
         return whole
 
     def run(
@@ -235,7 +275,7 @@ class Sweep(Instrument[SweepSettings, SweepRow]):
     ) -> Generator[Update | SweepRow, None, None]:
         """The rows that are not done yet."""
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
         shard = (yield from spec.data.read("training")) if settings.needs_training else None
         skip = {row.row for row in done}
         model = spec.network.load()
@@ -267,9 +307,8 @@ def describe_sweep_measurement(
     clock = f", batch of {first.batch}, median of {settings.repeats} passes or more in turn with the dense network"
     timed = clock if any(row.ms is not None for row in rows) else ""
     threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
-    return (
-        f"{settings.device}, {threads}, {first.precision}{timed}; the first {first.total:,} {noun}s; {title}."
-    )
+    images = f"{first.total:,} {noun}s, each class by its share"
+    return f"{settings.device}, {threads}, {first.precision}{timed}; {images}; {title}."
 
 
 def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any]) -> SweepSettings:
@@ -297,12 +336,7 @@ def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any
 def rows_asked_for(rows: Sequence[SweepRow], asked: SweepSettings) -> tuple[SweepRow, ...] | None:
     """Of measured rows those that a plan asks for, if all are there; else None."""
     there = {row.row: row for row in rows}
-    wanted = [
-        (method, ratio, recovery)
-        for method in asked.methods
-        for ratio in asked.ratios
-        for recovery in asked.recoveries
-    ]
+    wanted = asked.states
     return tuple(there[row] for row in wanted) if all(row in there for row in wanted) else None
 
 
@@ -333,6 +367,7 @@ def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
                 "recovery": row.recovery,
                 "precision": row.precision,
                 "agreement": row.agreement,
+                "seed": row.seed,
             }
         )
     return pd.DataFrame(lines)

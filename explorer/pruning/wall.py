@@ -19,7 +19,7 @@ from explorer.measure import Accuracy, logits
 from explorer.networks import maskable_weights
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery, SweepPlan, SweepSettings
-from explorer.pruning.states import State, networks_of
+from explorer.pruning.states import networks_of
 from explorer.pruning.sweep import SWEEP
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
@@ -33,6 +33,10 @@ RATIOS = tuple(round(STEP * number, 2) for number in range(20))
 RECALIBRATE, REFIT = 1, 128  # batches of BatchNorm recalibration, images to re-fit on
 
 Weights = npt.NDArray[np.float32]
+
+
+WallKey = tuple[str, float, Recovery]
+"""A method by its key, a ratio, and what was done after the pruning; the wall has one seed."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class WallState:
     threshold: float | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> WallKey:
         """Which state it is: method, ratio and recovery."""
         return self.method, self.ratio, self.recovery
 
@@ -127,7 +131,7 @@ def wall(
     images: ImageSet,
     plan: SweepPlan,
     shard: ImageSet | None = None,
-    skip: Collection[State] = (),
+    skip: Collection[WallKey] = (),
 ) -> Iterator[WallState | Update]:
     """The answers of every network of a plan; updates while one is recovered.
 
@@ -144,7 +148,7 @@ def wall(
     inputs, positions, count = images.batches(), photographs(images), len(images.classes)
     dense = _weights(model)
     reach = float(np.quantile(np.abs(dense), WITHIN)) or 1.0
-    for step in networks_of(model, plan, shard, skip):
+    for step in networks_of(model, plan, shard, {(*key, plan.seed) for key in skip}):
         if isinstance(step, Update):
             yield step
             continue

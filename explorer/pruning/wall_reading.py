@@ -11,8 +11,7 @@ from explorer.classroom import Question
 from explorer.data import ImageSet
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.plan import Recovery
-from explorer.pruning.states import State
-from explorer.pruning.wall import RECALIBRATE, REFIT, WallState, photographs
+from explorer.pruning.wall import RECALIBRATE, REFIT, WallKey, WallState, photographs
 
 OPENS_WITH = "global-l1"
 OPENS_AT = 0.8  # where nobody has made a wall yet
@@ -49,7 +48,7 @@ class WallReading:
     classes: tuple[str, ...]
 
     @cached_property
-    def by_state(self) -> Mapping[State, WallState]:
+    def by_state(self) -> Mapping[WallKey, WallState]:
         """The states by method, ratio and recovery."""
         return {each.state: each for each in self.states}
 

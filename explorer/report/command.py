@@ -35,9 +35,9 @@ from explorer.report.subject import (
 from explorer.report.words import words_in_file
 from explorer.terminal import (
     Bars,
+    counted_images,
     data_options,
     decimals,
-    first_images,
     folder_options,
     images_option,
     network_name,
@@ -161,7 +161,7 @@ def _words(path: Path | None) -> dict[str, str]:
 
 
 def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> PruningSubject:
-    images, source = first_images(workspace, "test", options.images), workspace.source(name)
+    images, source = counted_images(workspace, "test", options.images), workspace.source(name)
     settings = SweepSettings(ratios=options.ratios, images=len(images))
     rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
     forms = run_instrument(

@@ -20,8 +20,8 @@ from explorer.pruning.plan import SweepPlan
 from explorer.pruning.states import networks_of
 from explorer.terminal import (
     Bars,
+    counted_images,
     data_options,
-    first_images,
     folder_options,
     images_option,
     network_name,
@@ -83,11 +83,11 @@ def _home(options: argparse.Namespace) -> int:
     if options.recalibrate or options.refit:
         training = follow(workspace.data.read("training"), Bars())
     made = _made(source, options, training)
-    images = first_images(workspace, "test", options.images)
+    images = counted_images(workspace, "test", options.images)
     counted = accuracy(logits(made.network, images.batches()), images.targets())
     noun = workspace.data.noun("test")
     sentences = (
-        f"Torch gets {counted.correct:,} of the first {counted.total:,} {noun}s right, {counted.value:.1%}.",
+        f"Torch gets {counted.correct:,} of {counted.total:,} {noun}s right, {counted.value:.1%}.",
         f"The photographs are {noun}s of {workspace.data.provenance}.",
     )
     title = ", ".join((source.card.title, *made.how))

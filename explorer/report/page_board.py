@@ -199,7 +199,7 @@ def _standings(board: str, floor: float) -> None:
         st.dataframe(rows, hide_index=True, placeholder="--", column_config=ui.COLUMNS)
         kept = int(rows["place"].notna().sum())
         st.caption(
-            f"{kept} of {len(rows)} keep {floor:.0%} of the first {first.right.total:,} of "
+            f"{kept} of {len(rows)} keep {floor:.0%} of {first.right.total:,} images of "
             f"{ui.escape_markup(first.images)}."
         )
     if entered:

@@ -100,7 +100,7 @@ def _spec(recipe: Mapping[str, Any]) -> NetworkSpec:
 
 @dataclass(frozen=True)
 class CountedOn:
-    """The first so many images of a set, and the side of the input: what a row's figures are of.
+    """So many images of a set, each class by its share, and the side of the input: what a row's figures are of.
 
     Attributes:
         images_key: key of the whole set.
@@ -149,7 +149,7 @@ def find_images(on: CountedOn, data_sets: Iterable[DataSet]) -> Generator[Update
         for use in USES:
             if data.key_of(use) == on.images_key:
                 images = yield from data.read(use)
-                return images.select(slice(on.total))
+                return images.stratified(on.total)
     raise ExplorerError(f"Its images, {on.images!r}, are not here.")
 
 

@@ -36,7 +36,7 @@ assert mult_adds == {mult_adds}
 """
 
 _ACCURACY = """
-images = BUNDLED.load({use!r}).select(slice({total}))
+images = BUNDLED.load({use!r}).stratified({total})
 scores = logits(state.network, images.inputs())
 right, best = accuracy(scores, images.targets()), scores.topk(2, dim=1).values
 print(f"{{right.correct:,}} of {{right.total:,}} right, accuracy {{right.value:.4f}}")

@@ -217,7 +217,7 @@ def _stored_sweep(workspace: Workspace, kind: str, name: str, use: Use) -> Measu
 
 
 def _where(stored: StoredRows[Any], workspace: Workspace, use: Use) -> Provenance:
-    return Provenance("precomputed", f"{stored.where}; {stored.images:,} {workspace.data.noun(use)}s.")
+    return Provenance("precomputed", f"{stored.where}; {stored.counted(workspace.data.noun(use))}.")
 
 
 def default_logits(workspace: Workspace) -> Generator[Update, None, LogitsBatch]:

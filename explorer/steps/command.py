@@ -25,9 +25,9 @@ from explorer.pruning.step import prune_step
 from explorer.steps.keep import onnx_file
 from explorer.steps.path import PATH, REPEATS, PathSettings, write_path
 from explorer.terminal import (
+    counted_images,
     data_options,
     evidence_folder,
-    first_images,
     folder_options,
     images_option,
     network_name,
@@ -128,7 +128,7 @@ def _compress(options: argparse.Namespace) -> int:
     steps = tuple(parse_step(name, text, reduce_range=options.reduce_range) for name, text in named)
     if options.onnx and not (steps and isinstance(steps[-1], Export)):
         raise ExplorerError("Only an exported network is written with --onnx: add --export float32 or int8.")
-    images = first_images(workspace, "test", options.images)
+    images = counted_images(workspace, "test", options.images)
     settings = PathSettings(
         steps,
         len(images),

@@ -74,7 +74,7 @@ class PathOfStates(Instrument[PathSettings, LedgerRow]):
         """The rows that are not done yet; what comes before them is made again, and not measured."""
         settings, source = spec.settings, spec.network
         assert isinstance(source, NetworkSource)
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
         training = yield from spec.data.read("training")
         model = source.load()
         count, patience = 0, PATIENCE

@@ -13,7 +13,7 @@ from explorer.data import DataSet, ImageSet, Use
 from explorer.distillation import grid, study, unseen
 from explorer.ledger import LedgerRow, Recipe
 from explorer.measure import accuracy
-from explorer.pruning import repair, sensitivity, wall
+from explorer.pruning import homework, repair, sensitivity, wall
 from explorer.pruning.forms import Form, forms
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, settings_of
@@ -118,6 +118,7 @@ def _alone(settings: SweepSettings, row: Any) -> SweepSettings:
         methods=(row.method,),
         ratios=(row.ratio,),
         repeats=0,
+        seeds=1,
         recalibrate=settings.recalibrate if learns else 0,
         finetune=settings.finetune if row.recovery == "fine-tuned" else 0,
         refit=settings.refit if row.recovery == "re-fitted" else 0,
@@ -132,9 +133,8 @@ def _one(instrument: Instrument[Any, Any], at: At, settings: Any, row: Any) -> A
 
 def _sweep_row(row: SweepRow, at: At) -> SweepRow:
     stored = at.stored
-    again: SweepRow = _one(
-        SWEEP, at, _alone(settings_of(stored.rows, stored.images, stored.settings), row), row
-    )
+    plan = replace(settings_of(stored.rows, stored.images, stored.settings), seed=row.seed)
+    again: SweepRow = _one(SWEEP, at, _alone(plan, row), row)
     return again
 
 
@@ -166,7 +166,7 @@ def _state_of_path(row: LedgerRow, at: At) -> LedgerRow:
 
 
 def _form(row: Form, at: At) -> Form:
-    images = _images(at).select(slice(at.stored.images))
+    images = at.stored.choose(_images(at))
     # One pass on the clock, whose reading is not used.
     made = forms(at.source.load(), images.inputs(), images.targets(), at.stored.settings["ratio"], repeats=1)
     return next(each for each in made if each.name == row.name)
@@ -199,6 +199,10 @@ def _called(row: Any) -> str:
     return f"{row.method} at {row.ratio:.0%}{after}"
 
 
+def _seeded(row: SweepRow) -> str:
+    return f"{_called(row)}, seed {row.seed}" if row.seed else _called(row)
+
+
 def _learned(row: Any) -> bool:
     return row.recovery in ("fine-tuned", "re-fitted")
 
@@ -215,7 +219,7 @@ def _confused(row: wall.WallState, new: wall.WallState) -> int:
 _SWEEP = Recomputed(
     SweepRow,
     _sweep_row,
-    _called,
+    _seeded,
     ("total", "params", "mult_adds", "file_bytes"),
     _apart,
     lambda row: row.total,
@@ -316,6 +320,7 @@ def _repair_row(of: str, row: repair.RepairRow, at: At) -> Iterator[Finding]:
 
 KINDS: Mapping[str, Recomputed | Trained] = {
     "sweep": _SWEEP,
+    homework.KIND: _SWEEP,
     wall.KIND: Recomputed(
         wall.WallState,
         _wall_state,

@@ -71,11 +71,27 @@ def test_rows_of_retrained_weights_under_the_same_name_and_title_are_not_shown(
     assert find_rows("sweep", Row, retrained.sha256, validation.key, tmp_path) is None
 
 
-def test_only_results_on_the_first_images_are_stored(
+def test_only_results_on_a_stratified_choice_or_on_the_first_images_are_stored(
     network: Card, validation: ImageSet, tmp_path: Path
 ) -> None:
-    with pytest.raises(ExplorerError, match="Only results on the first images"):
+    with pytest.raises(ExplorerError, match="Only results on a stratified choice"):
         write_rows("sweep", (), network, validation.select(slice(5, 9)), tmp_path)
+    with pytest.raises(ExplorerError, match="Only tensors of the first images"):
+        write_tensors(LOGITS, {}, validation.stratified(9), "logits", tmp_path)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_know_which_images_they_were_counted_on(
+    first: bool, network: Card, validation: ImageSet, tmp_path: Path
+) -> None:
+    chosen = validation.select(slice(50)) if first else validation.stratified(50)
+    write_rows("sweep", (Row(1),), network, chosen, tmp_path)
+    stored = find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
+    assert stored is not None
+    assert stored.choose(validation).key == chosen.key
+    assert stored.counted("image") == (
+        "the first 50 images" if first else "50 images, each class by its share"
+    )
 
 
 LEFT_OUT = "{} is damaged and left out: fetch it again, or compute it again."

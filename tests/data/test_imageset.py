@@ -71,9 +71,43 @@ def test_the_first_thousand_test_images_have_a_key_of_their_own() -> None:
     assert images.select(slice(20_000)).key == images.key
 
 
+def test_a_stratified_choice_has_each_class_by_its_share_from_beginning_to_end() -> None:
+    images = BUNDLED.load("test")
+    first, chosen = images.select(slice(1000)), images.stratified(1000)
+    assert np.bincount(chosen.labels).tolist() == [100] * 10
+    assert np.bincount(first.labels).tolist() != [100] * 10, "the first ones are not so"
+    places = chosen.positions
+    assert places is not None
+    assert (np.diff(places) > 0).all()
+    assert places[0] < 100
+    assert places[-1] > 9_900
+    assert chosen.is_stratified
+    assert not first.is_stratified
+    for part in (chosen.select(slice(5)), first.stratified(1000), first.stratified(5)):
+        assert not part.is_stratified, "of the whole set it is none"
+    assert images.stratified(10_000) is images
+    assert images.stratified(1000).key == chosen.key != images.stratified(999).key
+    assert chosen.caption(0) == f"Test image {places[0]}", "a photograph keeps its number"
+
+
+@given(st.integers(1, 60), st.lists(st.integers(0, 3), min_size=60, max_size=60))
+def test_no_class_has_one_image_more_than_its_share(count: int, labels: list[int]) -> None:
+    images = ImageSet("some", np.zeros((60, 1, 1), np.uint8), np.array(labels), tuple("abcd"))
+    chosen = images.stratified(count)
+    share = np.bincount(labels, minlength=4) * count / 60
+    assert len(chosen) == count
+    assert (abs(np.bincount(chosen.labels, minlength=4) - share) < 1).all()
+
+
 def test_captions_name_what_the_images_are_for() -> None:
     assert BUNDLED.load("validation").caption(7) == "Validation image 7"
     assert BUNDLED.load("test").select(slice(9)).caption(7) == "Test image 7"
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_more_images_than_there_are_cannot_be_chosen(count: int) -> None:
+    with pytest.raises(ExplorerError, match="has 6 images: take 1 to 6"):
+        some().stratified(count)
 
 
 def test_images_without_labels_are_refused() -> None:

@@ -52,9 +52,9 @@ AFTER = {"none": (), "recalibrated": ("recalibrated",), "fine-tuned": ("recalibr
 
 
 def test_every_row_of_a_sweep_with_recoveries_is_that_of_a_plain_loop_on_the_training_images() -> None:
-    test = toy.images("test").select(slice(90))
+    test = toy.images("test").stratified(90)
     rows = measure(SWEEP, toy.spec_of(RECOVERING))
-    assert [row.row for row in rows] == [
+    assert [row.row[:3] for row in rows] == [
         (method, ratio, recovery)
         for method in RECOVERING.methods
         for ratio in RECOVERING.ratios
@@ -76,7 +76,7 @@ def test_every_row_of_a_sweep_with_recoveries_is_that_of_a_plain_loop_on_the_tra
 
 def test_the_answers_are_those_of_both_networks_to_the_same_images() -> None:
     settings = replace(ASKED, method="channels-l1", ratio=0.5, recalibrate=2, training="toy-training")
-    test = toy.images("test").select(slice(120))
+    test = toy.images("test").stratified(120)
     answers = PrunedAnswers.joined(settings, measure(ANSWERS, toy.spec_of(settings)))
     dense = toy.ToyNetwork().load()
     pruned = copy.deepcopy(prune_network(dense, get_method("channels-l1"), 0.5))

@@ -38,7 +38,7 @@ ONE: dict[str, Any] = {"methods": "global-l1", "ratios": "chosen", "chosen_ratio
 
 def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
     workspace = open_workspace(BUNDLED)
-    source, images = workspace.source(STUDENT), BUNDLED.load("test").select(slice(90))
+    source, images = workspace.source(STUDENT), BUNDLED.load("test").stratified(90)
     selection = PruningSelection(source, STUDENT, load(STUDENT), workspace.data, images)
     settings = SweepSettings(seed=3, recalibrate=2, finetune=9, refit=64)
     row = ledger_row(selection, ROW, settings, "measured", "here")
@@ -94,7 +94,7 @@ def test_as_many_steps_are_fine_tuned_as_the_link_says(output: PageOutput) -> No
     network, test = prune_network(FIRST.load(), get_method("global-l1"), 0.9), BUNDLED.load("test")
     for _ in finetune(network, BUNDLED.load("training"), 25):
         pass
-    test = test.select(slice(100))
+    test = test.stratified(100)
     right = int((logits(network, test.inputs()).argmax(1) == test.targets()).sum())
     tuned = table[(table["recovery"] == "fine-tuned") & (table["method"] == get_method("global-l1").title)]
     assert abs(round(100 * tuned.iloc[0]["accuracy"]) - right) <= 1
@@ -168,4 +168,4 @@ def test_the_map_frames_the_links_channel_and_names_the_weakest() -> None:
 def test_the_sensitivity_is_measured_on_as_many_images_as_are_chosen() -> None:
     app = pruning("Sensitive layers", FIRST.card.name, (FIRST,), images="250")
     press(app, "Run it here")
-    assert said(app, "on the first 250 of")
+    assert said(app, "on the first 250 ")

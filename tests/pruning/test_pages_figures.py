@@ -27,7 +27,7 @@ def saved(output: PageOutput) -> dict[str, pd.DataFrame]:
 
 
 def images_counted(count: int) -> ImageSet:
-    return BUNDLED.load("test").select(slice(count))
+    return BUNDLED.load("test").stratified(count)
 
 
 def masked(ratio: float) -> nn.Module:
@@ -109,7 +109,8 @@ def test_the_flips_and_the_classes_are_those_of_the_link(saved: dict[str, pd.Dat
     was, now = dense.argmax(1) == labels, pruned.argmax(1) == labels
     table = saved["flipped.csv"]
     for turned, mask in (("right, now wrong", was & ~now), ("wrong, now right", ~was & now)):
-        assert set(table[table["turned"] == turned]["image"]) == set(torch.nonzero(mask)[:, 0].tolist())
+        places = {test.place(position) for position in torch.nonzero(mask)[:, 0].tolist()}
+        assert set(table[table["turned"] == turned]["image"]) == places
     assert table["turned"].nunique() == 2, "or the comparison tells nothing"
     classes = saved["classes.csv"]
     for number, name in enumerate(test.classes):
@@ -117,8 +118,9 @@ def test_the_flips_and_the_classes_are_those_of_the_link(saved: dict[str, pd.Dat
             (row,) = classes[(classes["class"] == name) & (classes["network"] == network)].to_dict("records")
             assert row["accuracy"] == pytest.approx(float(answers[labels == number].float().mean()), abs=0.03)
     second = table[table["turned"] == "wrong, now right"].iloc[1]
-    label = test.labels[second["image"]]
-    p = [float(scores[second["image"]].softmax(0)[label]) for scores in (dense, pruned)]
+    position = [test.place(each) for each in range(len(test))].index(second["image"])
+    label = test.labels[position]
+    p = [float(scores[position].softmax(0)[label]) for scores in (dense, pruned)]
     assert said(app, f"**{test.classes[label]}** had {p[0]:.1%} and has {p[1]:.1%}")
     large = app.get("image")[-1].proto.imgs[0]
     assert large.caption == f"Test image {second['image']}, labelled {test.classes[label]}"

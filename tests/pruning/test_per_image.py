@@ -1,10 +1,13 @@
+import numpy as np
 import torch
 
+from explorer.data import ImageSet
 from explorer.pruning import per_image
 
 CLASSES = ("cat", "dog", "fish")
 LABELS = torch.tensor([0, 0, 1, 1])
 BEFORE = torch.tensor([[3.0, 0, 0], [3.0, 0, 0], [2.0, 0, 0], [0, 3.0, 0]])
+PHOTOGRAPHS = ImageSet("some", np.zeros((4, 2, 2), np.uint8), LABELS.numpy(), CLASSES)
 AFTER = torch.tensor([[0, 0.1, 0], [0, 9.0, 0], [0, 2.0, 0], [0, 1.0, 0]])
 
 
@@ -12,11 +15,11 @@ def test_images_that_turned_come_the_largest_change_first() -> None:
     turned = per_image.flips(BEFORE, AFTER, LABELS)
     assert turned.lost == (1, 0), "image 1 lost more of its label's probability than image 0"
     assert turned.won == (2,)
-    rows = per_image.flip_table(BEFORE, AFTER, LABELS, CLASSES)
+    rows = per_image.flip_table(BEFORE, AFTER, PHOTOGRAPHS)
     assert rows["image"].tolist() == [1, 0, 2]
     assert rows["dense says"].tolist() == ["cat", "cat", "cat"]
     assert rows["pruned says"].tolist() == ["dog", "dog", "dog"]
-    assert per_image.flip_table(BEFORE, BEFORE, LABELS, CLASSES).empty
+    assert per_image.flip_table(BEFORE, BEFORE, PHOTOGRAPHS).empty
 
 
 def test_accuracy_of_each_class_before_and_after() -> None:

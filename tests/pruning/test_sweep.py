@@ -3,7 +3,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,14 +10,14 @@ from torch import nn
 from torch.nn.utils import prune
 
 from explorer.__main__ import main
-from explorer.checkpoints import SHIPPED, load
+from explorer.checkpoints import load
 from explorer.data import BUNDLED, ImageSet
 from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, Latency, has_bfloat16, logits
 from explorer.networks import StudentNet, StudentSpec, maskable_weights, parameter_count
 from explorer.pruning.methods import Kind, baseline
 from explorer.pruning.plan import SweepPlan
-from explorer.pruning.sweep import SweepRow, sweep, sweep_table
+from explorer.pruning.sweep import SweepRow, clocked, sweep, sweep_table
 from explorer.work.progress import Update
 from explorer.workspace import open_workspace
 
@@ -97,6 +96,36 @@ def test_the_seed_of_the_plan_reaches_the_random_methods(kind: Kind) -> None:
         assert row == again
         bytes_of[seed] = row.zipped_bytes
     assert bytes_of[0] != bytes_of[1]
+
+
+@pytest.mark.parametrize("kind", ["mask", "removal"])
+def test_each_seed_of_a_baseline_is_a_network_of_its_own_and_others_have_one(kind: Kind) -> None:
+    images = BUNDLED.load("test").stratified(40)
+    methods = ("global-l1", baseline(kind).key)
+    plan = SweepPlan(methods, (0.0, 0.3), repeats=0, seeds=3)
+    rows = rows_of(sweep(load("student-5k"), images.inputs(), images.targets(), plan))
+    assert [row.row for row in rows] == list(plan.states)
+    assert len(rows) == plan.steps == 2 * 2 + 2, "at ratio 0 every seed is the dense network"
+    for row in rows[2:]:
+        alone = replace(plan, methods=methods[1:], ratios=(row.ratio,), seed=row.seed, seeds=1)
+        (fresh,) = sweep(load("student-5k"), images.inputs(), images.targets(), alone)
+        assert row == fresh
+    assert len({row.zipped_bytes for row in rows if row.ratio and row.method == methods[1]}) == 3
+
+
+def test_only_the_first_seed_is_timed_and_a_clock_can_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clock(models: Iterable[nn.Module], batch: torch.Tensor, *_: object) -> tuple[Latency, ...]:
+        return tuple(Latency(7.0, 1.0, 9.0, len(batch), 15, 1, 0.0) for _ in models)
+
+    monkeypatch.setattr("explorer.pruning.sweep.latencies", clock)
+    images, model = BUNDLED.load("test").stratified(4), load("student-5k")
+    plan = SweepPlan(("global-l1", "random"), (0.0, 0.5), repeats=15, seeds=2)
+    at_once = rows_of(sweep(model, images.inputs(), images.targets(), plan))
+    assert [row.ms is not None for row in at_once] == [row.seed == 0 for row in at_once]
+    counted = rows_of(sweep(model, images.inputs(), images.targets(), replace(plan, repeats=0)))
+    assert not any(row.ms for row in counted)
+    later = list(clocked(model, images.inputs(), plan, [replace(counted[0], ms=9.0), *counted[1:]]))
+    assert later == at_once[1:4], "what has its time keeps it"
 
 
 @pytest.mark.parametrize("method", ["global-l1", "channels-l1"])
@@ -210,6 +239,7 @@ def test_a_machine_that_stays_busy_gets_rows_without_times(monkeypatch: pytest.M
         ({"recalibrate": 6}, "0 to 5 batches"),
         ({"finetune": -1}, "0 to 500 steps"),
         ({"repeats": -1}, "0 times or more"),
+        ({"seeds": 0}, "1 to 30 seeds"),
     ],
 )
 def test_an_impossible_plan_is_refused(values: dict, sentence: str) -> None:
@@ -222,20 +252,22 @@ def test_the_shipped_sweep_of_the_teacher_holds_on_a_sample() -> None:
     found = open_workspace(BUNDLED).find_rows("sweep", SweepRow, "teacher")
     assert found is not None
     dense = next(row for row in found.rows if row.method == "global-l1" and row.ratio == 0)
-    test = BUNDLED.load("test").select(slice(dense.total))
+    test = found.choose(BUNDLED.load("test"))
     assert int((logits(load("teacher"), test.inputs()).argmax(1) == test.targets()).sum()) == dense.correct
 
 
 def test_the_terminal_prunes_and_prints(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["prune", "student-60k", "--method", "global-l1", "--images", "20", "--repeats", "0"]
+    arguments += ["--seeds", "2"]
     assert main([*arguments, "--ratios", "0.5", "--recalibrate", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [(row["method"], row["recovery"]) for row in rows] == [
-        ("global-l1", "none"),
-        ("global-l1", "recalibrated"),
-        ("random", "none"),
-        ("random", "recalibrated"),
-    ], "the baseline is drawn too"
+    assert [(row["method"], row["recovery"], row["seed"]) for row in rows] == [
+        ("global-l1", "none", 0),
+        ("global-l1", "recalibrated", 0),
+        ("random", "none", 0),
+        ("random", "recalibrated", 0),
+        ("random", "none", 1),
+    ], "the baseline is drawn too, with two seeds"
     assert main([*arguments, "--ratios", "0,0.5", "--no-baseline"]) == 0
     said = capsys.readouterr().out
     assert len(said.splitlines()) == 3
@@ -259,13 +291,3 @@ def test_bad_input_is_one_sentence_and_status_2(
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
-
-
-def test_a_sweep_without_times_is_not_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("manifest.json", "student-60k.safetensors"):
-        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
-    arguments = ["prune", "student-60k", "--method", "random", "--ratios", "0", "--images", "4"]
-    arguments += ["--repeats", "0", "--evidence", "--checkpoints", str(tmp_path)]
-    assert main(arguments) == 1
-    assert "Not stored" in capsys.readouterr().err
-    assert not (tmp_path / "evidence").exists()

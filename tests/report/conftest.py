@@ -25,7 +25,7 @@ from explorer.report.subject import (
 @pytest.fixture(scope="session")
 def measured() -> PruningSubject:
     """A shipped student really pruned, on a few images."""
-    model, images = load("student-60k"), BUNDLED.load("test").select(slice(40))
+    model, images = load("student-60k"), BUNDLED.load("test").stratified(40)
     inputs, targets = images.inputs(), images.targets()
     where = Provenance("measured", "in a test")
     rows = tuple(sweep(model, inputs, targets, SweepPlan(("global-l1", "random"), (0.0, 0.5), repeats=1)))

@@ -80,7 +80,7 @@ def test_a_pinned_design_competes_with_those_of_others() -> None:
     rows = app.dataframe[-1].value
     assert rows["parameters"].tolist() == [5_000, 4_000], "the smaller one does not keep the floor"
     assert rows["yours"].tolist() == [True, False]
-    assert said(app, "1 of 2 keep 80% of the first 1,000 of validation.")
+    assert said(app, "1 of 2 keep 80% of 1,000 images of validation.")
     app.slider(key="floor").set_value(0.6).run()
     assert app.dataframe[-1].value["parameters"].tolist() == [4_000, 5_000]
     press(app, "Take mine off")

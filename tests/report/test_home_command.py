@@ -19,7 +19,7 @@ def test_a_checkpoint_is_written_as_one_page(tmp_path: Path, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert f"{right.value:.1%} of 200 test images right" in said
     page = out.read_text(encoding="utf-8")
-    assert f"Torch gets {right.correct} of the first 200 test images right, {right.value:.1%}." in page
+    assert f"Torch gets {right.correct} of 200 test images right, {right.value:.1%}." in page
     assert data_of(page.encode())["parameters"] == 4764
 
 

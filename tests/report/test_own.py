@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> NetworkSource:
 
 def row_of(source: NetworkSource) -> LedgerRow:
     pruned, images = prune_network(source.load(), METHODS["channels-l1"], 0.5), BUNDLED.load("test")
-    images = images.select(slice(IMAGES))
+    images = images.stratified(IMAGES)
     right = accuracy(logits(pruned, images.inputs()), images.targets())
     return network_row(
         "mine, sliced",

@@ -149,7 +149,7 @@ def test_a_link_opens_the_sweep_and_the_forms_that_were_measured_in_another_sess
     sender = pruning("Masked, zeroed, sliced", **link)
     press(sender, "Measure here")
     app = opened(**ANSWERS, **link)
-    images = BUNDLED.load("test").select(slice(100))
+    images = BUNDLED.load("test").stratified(100)
     dense = accuracy(logits(load("student-5k"), images.inputs()), images.targets()).value
     sweep = next(table for table in tables(app) if "ratio" in table and set(table["ratio"]) == {"0%", "30%"})
     assert set(sweep[sweep["ratio"] == "0%"]["accuracy"]) == {f"{dense:.1%}"}

@@ -128,8 +128,8 @@ def test_recomputing_drops_the_milliseconds_and_says_so() -> None:
     assert 0 < pruned.correct <= 30
 
 
-def test_right_answers_are_those_of_a_plain_loop_over_the_first_images() -> None:
-    images = BUNDLED.load("test").select(slice(270))  # more than one batch
+def test_right_answers_are_those_of_a_plain_loop_over_the_images() -> None:
+    images = BUNDLED.load("test").stratified(270)  # more than one batch
     expected = accuracy(logits(rebuild({}), images.inputs()), images.targets())
     again = recompute(row({}, 270))
     assert (again.correct, again.total) == (expected.correct, 270)
@@ -144,7 +144,7 @@ def test_a_row_is_looked_up_by_its_weights_and_never_by_a_name() -> None:
     rights = {}
     for source in both:
         mine = row({}, 200, source.card.sha256)
-        images = BUNDLED.load("test").select(slice(200))
+        images = BUNDLED.load("test").stratified(200)
         expected = accuracy(logits(source.load(), images.inputs()), images.targets()).correct
         for order in (both, both[::-1]):
             assert recompute(mine, order).correct == expected
@@ -156,12 +156,12 @@ def test_a_row_is_looked_up_by_its_weights_and_never_by_a_name() -> None:
 
 def test_images_are_looked_up_by_their_key() -> None:
     validation = replace(row({}), images_key=BUNDLED.key_of("validation"), images="Fashion-MNIST, test")
-    images = BUNDLED.load("validation").select(slice(30))
+    images = BUNDLED.load("validation").stratified(30)
     expected = accuracy(logits(rebuild({}), images.inputs()), images.targets()).correct
     assert recompute(validation).correct == expected
     with pytest.raises(ExplorerError, match="'my lunch', are not here"):
         recompute(replace(row({}), images="my lunch", images_key="of my lunch"))
-    assert f"BUNDLED.load('validation').select(slice({validation.total}))" in receipt(validation, SHIPPED)
+    assert f"BUNDLED.load('validation').stratified({validation.total})" in receipt(validation, SHIPPED)
 
 
 def test_counts_are_those_of_the_network() -> None:

@@ -1,0 +1,108 @@
+"""Sweeps beside the checkpoints: each row is stored as soon as it is measured, so a run that ends early can go on."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from explorer.checkpoints.evidence import StoredRows, find_rows, write_rows
+from explorer.data import ImageSet
+from explorer.errors import ExplorerError
+from explorer.pruning.methods import METHODS
+from explorer.pruning.plan import State, SweepSettings
+from explorer.pruning.sweep import Sweep, SweepRow, clocked, settings_of
+from explorer.work.instrument import InstrumentSpec
+from explorer.work.progress import Update
+from explorer.workspace import NetworkSource
+
+OF_THE_RUN = ("methods", "ratios", "repeats", "seeds")
+"""Settings that say which rows there are; rows of other ones can stand beside them."""
+
+
+def store_as_measured(
+    instrument: Sweep, spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
+) -> Generator[Update | SweepRow, None, tuple[SweepRow, ...]]:
+    """Measure what is not stored yet, and store each row with those that are; yields what was measured, returns all.
+
+    Args:
+        instrument: the sweep; its key is the kind of what is stored.
+        spec: what is measured.
+        images: on these.
+        folder: the folder of checkpoints that the result is stored in.
+    """
+    settings = spec.settings
+    rows = {row.row: row for row in _kept(instrument.key, spec, images, folder)}
+    done = [rows[state] for state in settings.states if state in rows]
+    for step in instrument.run(spec, done):
+        if isinstance(step, SweepRow):
+            rows[step.row] = step
+            _write(instrument.key, rows, spec.network.card, images, folder, settings)
+        yield step
+    return tuple(rows[state] for state in settings.states)
+
+
+def clock_stored(
+    source: NetworkSource,
+    images: ImageSet,
+    folder: Path,
+    repeats: int,
+    shard: ImageSet | None = None,
+    kind: str = "sweep",
+) -> Iterator[SweepRow]:
+    """Time the rows of a stored sweep that were counted without a clock; yields them, and stores those that got a time.
+
+    Args:
+        source: the network.
+        images: all of those of which the sweep counted some.
+        folder: the folder of checkpoints that it is stored in.
+        repeats: timed passes.
+        shard: training images, where a method looks at some.
+        kind: of the stored rows.
+
+    Raises:
+        ExplorerError: no sweep of this network is stored.
+    """
+    stored = find_rows(kind, SweepRow, source.card.sha256, images.whole, folder)
+    if stored is None:
+        raise ExplorerError(f"No sweep of {source.card.name} is stored: measure it first, with --evidence.")
+    settings = replace(settings_of(stored.rows, stored.images, stored.settings), repeats=repeats)
+    rows, chosen = {row.row: row for row in stored.rows}, stored.choose(images)
+    for row in clocked(source.load(), chosen.inputs(), settings, stored.rows, shard):
+        if row.ms is not None:
+            rows[row.row] = row
+            _write(kind, rows, source.card, chosen, folder, settings)
+        yield row
+
+
+def _kept(
+    kind: str, spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
+) -> tuple[SweepRow, ...]:
+    """The stored rows that a run of this spec would measure alike, or that can stand beside its own."""
+    stored = find_rows(kind, SweepRow, spec.network.card.sha256, images.whole, folder)
+    if stored is None or stored.choose(images).key != images.key or not _alike(stored, spec.settings):
+        return ()
+    return stored.rows
+
+
+def _alike(stored: StoredRows[SweepRow], settings: SweepSettings) -> bool:
+    before, now = asdict(settings_of(stored.rows, stored.images, stored.settings)), asdict(settings)
+    # Rows that took no training images stand beside those of a method that looks at some.
+    if "" in (before["training"], now["training"]):
+        before["training"] = now["training"]
+    return all(before[name] == value for name, value in now.items() if name not in OF_THE_RUN)
+
+
+def _write(
+    kind: str,
+    rows: dict[State, SweepRow],
+    card: Any,
+    images: ImageSet,
+    folder: Path,
+    settings: SweepSettings,
+) -> None:
+    methods = list(METHODS)
+    ordered = sorted(rows.values(), key=lambda row: (methods.index(row.method), row.seed, row.ratio))
+    written = asdict(replace(settings, seeds=1 + max(row.seed for row in ordered) - settings.seed))
+    for name in ("images", "methods", "ratios", "precision"):
+        del written[name]  # the images stand beside their key, the others in the rows
+    write_rows(kind, ordered, card, images, folder, settings=written)
