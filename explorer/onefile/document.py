@@ -59,7 +59,6 @@ def html_file(
         ExplorerError: the network uses something that a page cannot compute.
     """
     chosen = images.select(first_of_each(images))
-    where = range(len(chosen)) if chosen.positions is None else chosen.positions
     weights, pixels = TensorStore(codes), TensorStore()
     wiring = written(model, images.input_size, weights)
     pixels.add("photographs", torch.from_numpy(np.ascontiguousarray(chosen.images)))
@@ -68,7 +67,7 @@ def html_file(
     data = {
         "classes": images.classes,
         "labels": chosen.labels.tolist(),
-        "captions": [images.caption(int(position)) for position in where],
+        "captions": [chosen.caption(position) for position in range(len(chosen))],
         "expected": expected.tolist(),
         "image": _image(images),
         "parameters": params,

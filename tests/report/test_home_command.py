@@ -14,7 +14,7 @@ from tests.onefile.test_document import data_of
 def test_a_checkpoint_is_written_as_one_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "page.html"
     assert main(["home", "student-5k", "--images", "200", "--out", str(out)]) == 0
-    images = BUNDLED.load("test").select(slice(200))
+    images = BUNDLED.load("test").stratified(200)
     right = accuracy(logits(load("student-5k"), images.inputs()), images.targets())
     said = capsys.readouterr().out
     assert f"{right.value:.1%} of 200 test images right" in said

@@ -23,7 +23,7 @@ from explorer.steps.state import State, pack, packed, unpack
 from explorer.work.progress import follow
 
 TRAINING = BUNDLED.load("training")
-IMAGES = BUNDLED.load("test").select(slice(40)).inputs()
+IMAGES = BUNDLED.load("test").stratified(40).inputs()
 STUDENT = load("student-5k")
 KEY = BUNDLED.key_of("training")
 

@@ -125,7 +125,7 @@ def test_a_kept_network_is_a_source_of_its_own_and_its_rows_lead_back_to_the_che
     rows = measure(PATH, spec_of(kept, steps=(Round(8),)))
     assert [row.weights for row in rows] == [STUDENT.card.sha256] * 2
     assert Recipe.from_dict(rows[1].recipe) == recipe_of(KEY, *STEPS)
-    images = BUNDLED.load("test").select(slice(60))
+    images = BUNDLED.load("test").stratified(60)
     assert rows[0].correct == accuracy(logits(state.network, images.inputs()), images.targets()).correct
     others = origin_of(kept, "other training images", Recalibrate(1))
     assert others[0] == kept.card.sha256, "one recipe cannot name two sets of training images"
