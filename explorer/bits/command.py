@@ -22,9 +22,9 @@ from explorer.checkpoints.evidence import find_rows, write_rows
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.terminal import (
-    counted_images,
     data_options,
     evidence_folder,
+    first_images,
     folder_options,
     images_option,
     network_name,
@@ -73,7 +73,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _bits(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     source = workspace.source(network_name(workspace, options, options.name))
-    images = counted_images(workspace, "test", options.images)
+    images = first_images(workspace, "test", options.images)
     settings = BitsSettings(
         tuple(options.bits),
         activations=tuple(options.activations),

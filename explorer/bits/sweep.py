@@ -80,7 +80,7 @@ class BitsSettings(BitsPlan):
     """A plan together with the images it is measured on.
 
     Attributes:
-        images: how many of the images are counted, each class by its share.
+        images: how many of the images are counted, the first so many.
         training: key of the training images for calibration; empty without rounded activations.
     """
 
@@ -329,7 +329,7 @@ class BitsSweep(Instrument[BitsSettings, BitsRow]):
     ) -> Generator[Update | BitsRow, None, None]:
         """The rows that are not done yet."""
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
+        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
         batches: Sequence[Tensor] = ()
         if any(settings.activations):
             batches = calibration_batches((yield from spec.data.read("training")), settings.calibration)
