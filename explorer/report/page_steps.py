@@ -162,7 +162,8 @@ def _draw(shown: ShownResult[LedgerRow]) -> None:
             ui.escape_markup(said),
         )
     ui.provenance(shown.origin, shown.where)
-    columns = ("accuracy", "accuracy_low", "accuracy_high", "file_bytes", "zipped_bytes", "ms_per_image")
+    times = ("ms_per_image",) if timed else ()
+    columns = ("accuracy", "accuracy_low", "accuracy_high", "file_bytes", "zipped_bytes", *times)
     lines = ledger.ledger_table(rows)
     names = ["as it is", *map(describe_step, shown.settings.steps)][: len(rows)]
     lines.insert(0, "state", [f"{number}. {name}" for number, name in enumerate(names, start=1)])

@@ -16,6 +16,7 @@ from explorer.pruning.engine import prune_network, prunings
 from explorer.pruning.methods import get_method
 from explorer.pruning.recovery import finetune, recalibrate
 from explorer.pruning.refit import refitted
+from explorer.pruning.step import prune_step
 from explorer.runtime.int8 import to_int8
 from explorer.runtime.onnx_file import to_onnx
 from explorer.steps.make import check_order, describe_recipe, describe_step, made, states
@@ -118,6 +119,16 @@ def test_steps_that_cannot_follow_each_other_are_refused(steps: tuple[Step, ...]
         check_order(steps)
     with pytest.raises(ExplorerError, match=sentence):
         path(*steps)
+
+
+def test_a_method_that_looks_at_images_is_given_those_that_the_recipe_names() -> None:
+    step = prune_step("channels-taylor", 0.3)
+    assert recipe_of(KEY, step).training == KEY
+    assert step.images > 0
+    by_hand = prune_network(STUDENT, get_method("channels-taylor"), 0.3, images=TRAINING)
+    assert same(path(step)[1].network, by_hand)
+    with pytest.raises(ExplorerError, match="take training images, and there are none"):
+        list(states(STUDENT, (step,), 64))
 
 
 def test_steps_without_their_training_images_are_refused() -> None:
