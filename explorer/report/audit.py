@@ -23,8 +23,8 @@ def audit_answers(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
     """
     ours = {answer.number: answer for answer in answer_questions(subject)}
     found = (
-        ("1-1", _code(), (), (Provenance("computed", "its code is run."),)),
-        ("1-2", _table(), (), (Provenance("computed", "from its own code."),)),
+        ("1-1", _code(), (), (Provenance("computed", "that network, built anew."),)),
+        ("1-2", _table(), (), (Provenance("computed", "of that network, row by row."),)),
         ("2-1", _loss(subject), (CodeBlock(quoted.LOSS, "sample_loss.py"),), ours["2-1"].where),
         ("2-2", _temperature(ours["2-2"].facts), (), ours["2-2"].where),
         ("3-1", VerdictBlock("The sample report's plot is missing.", holds=False), (), ()),
@@ -38,7 +38,9 @@ def audit_answers(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
 
 def _code() -> VerdictBlock:
     return VerdictBlock(
-        f"The sample report's code runs; its network has {params_of(StudentSpec()):,} parameters.", holds=True
+        f"The network that the sample report's code describes can be built; it has {params_of(StudentSpec()):,} "
+        "parameters.",
+        holds=True,
     )
 
 
