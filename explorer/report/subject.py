@@ -189,6 +189,8 @@ def report_subject(
     source, curve, sweep, forms = workspace.source(name), pruning.curve, pruning.sweep, pruning.forms
     if curve is None:
         curve = _stored_sweep(workspace, CURVE, name, "validation")
+    if curve is not None and sweep is not None and sweep.where.origin != "measured":
+        sweep = None  # the lesson only showed what is stored: nothing of the student's
     if sweep is None and curve is None:
         sweep = _stored_sweep(workspace, "sweep", name, "test")
     if forms is None and (stored := workspace.find_rows("forms", Form, name)):

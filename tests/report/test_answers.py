@@ -12,7 +12,7 @@ from explorer.networks import StudentSpec
 from explorer.pruning.forms import Form
 from explorer.report import quoted
 from explorer.report.answers import ANSWER_LOSS, answer_questions, checked_values
-from explorer.report.blocks import ChartBlock, CodeBlock, ReportAnswer, TableBlock, list_facts
+from explorer.report.blocks import ChartBlock, CodeBlock, Provenance, ReportAnswer, TableBlock, list_facts
 from explorer.report.subject import MeasuredForms, PruningSubject, ReportSubject, report_subject
 from tests.stored import stored_logits
 
@@ -137,6 +137,14 @@ def test_a_sweep_of_ones_own_stands_beside_the_homeworks_curve(state: ReportSubj
     assert "validation image" in both.answer.text
     alone = answers(replace(state, curve=None))["3-1"]
     assert "40 test images counted" in alone.answer.text
+
+
+def test_a_stored_sweep_that_the_lesson_only_showed_is_not_called_ones_own(state: ReportSubject) -> None:
+    assert state.sweep is not None
+    for origin, beside in (("measured", True), ("precomputed", False)):
+        shown = replace(state.sweep, where=Provenance(origin, "somewhere"))  # type: ignore[arg-type]
+        subject = report_subject(pruning=PruningSubject("student-60k", state.curve, shown))
+        assert (subject.sweep is not None) is beside
 
 
 def form(name: str, ms: float | None) -> Form:
