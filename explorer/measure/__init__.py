@@ -24,7 +24,7 @@ from explorer.measure.devices import (
 )
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.order import other_order
-from explorer.measure.sizes import state_bytes
+from explorer.measure.sizes import state_bytes, zipped_bytes
 from explorer.measure.speed import forward_speed
 
 __all__ = [
@@ -54,4 +54,5 @@ __all__ = [
     "spared_core",
     "state_bytes",
     "use_threads",
+    "zipped_bytes",
 ]

@@ -199,6 +199,8 @@ def form_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         "masked": palette.MASKED,
         "zeroed": palette.ZEROED,
         "sliced": palette.REMOVED,
+        "onnxruntime": palette.RUNTIME,
+        "int8": palette.INT8,
     }
     base = alt.Chart(long).encode(
         y=alt.Y("quantity:N", sort=list(QUANTITIES.values()), title=None, axis=alt.Axis(labelLimit=200)),

@@ -10,6 +10,7 @@ from explorer.data import DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.pruning.forms import FORMS, FormsSettings
 from explorer.pruning.sensitivity import SENSITIVITY, SensitivitySettings
+from explorer.runtime.needed import missing
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
 from explorer.workspace import NetworkSource
@@ -36,12 +37,13 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
         SENSITIVITY, InstrumentSpec(source, data, use, images.whole, SensitivitySettings(count))
     )
     write_rows("sensitivity", cells, source.card, images, folder)
+    training = "" if missing() else data.key_of("training")
     rows = yield from _run(
-        FORMS, InstrumentSpec(source, data, use, images.whole, FormsSettings(count, RATIO))
+        FORMS, InstrumentSpec(source, data, use, images.whole, FormsSettings(count, RATIO, training))
     )
     if any(form.busy for form in rows):
         raise ExplorerError("Other programs used the processors, so the forms were not stored: try again.")
-    write_rows("forms", rows, source.card, images, folder, settings={"ratio": RATIO})
+    write_rows("forms", rows, source.card, images, folder, settings={"ratio": RATIO, "training": training})
     yield f"forms at {RATIO:.0%}"
 
 

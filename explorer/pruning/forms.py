@@ -3,7 +3,9 @@
 *Unstructured* has masks on single weights, those that the homework's method drops. The others drop the same
 channels, all in one way each: *masked* by masks on whole filters, *zeroed* by zeros that are baked in, BatchNorm's
 shift of the dropped channels included, and *sliced* by removing them physically. Masks are as
-``torch.nn.utils.prune`` leaves them: every weight beside its mask, multiplied anew at each forward pass.
+``torch.nn.utils.prune`` leaves them: every weight beside its mask, multiplied anew at each forward pass. Beside them,
+if asked, what makes a network faster with nothing dropped: *onnxruntime* runs the dense network's float32 weights, and
+*int8* its weights and activations as 8-bit codes, also there.
 """
 
 import copy
@@ -17,12 +19,14 @@ import torchinfo
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, state_bytes
+from explorer.measure import Accuracy, accuracy, at_once, latencies, logits, state_bytes, zipped_bytes
 from explorer.networks import Kept, cost_of_network, parameter_count, remove, zero
 from explorer.pruning.amount import cost_when_pruned
 from explorer.pruning.masks import Masker, check_ratio
 from explorer.pruning.methods import METHODS
 from explorer.pruning.removal import kept_channels
+from explorer.runtime import OnnxNetwork, to_int8, to_onnx
+from explorer.runtime.compare import CALIBRATION, calibration_batches
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
 from explorer.work.progress import Update
@@ -39,13 +43,14 @@ class Form:
     """One form of the pruned network.
 
     Attributes:
-        name: dense, unstructured, masked, zeroed or sliced.
+        name: dense, unstructured, masked, zeroed, sliced, onnxruntime or int8.
         correct: right answers.
         total: images.
         params: parameters it stores, zeros included (a mask is not a parameter).
-        torchinfo_params: what torchinfo prints as total, which counts only the ones of a mask.
+        torchinfo_params: what torchinfo prints as total, which counts only the ones of a mask; of what another
+            runtime runs, that of the network that was exported.
         mult_adds: multiply-adds for one image, masked weights in full.
-        file_bytes: size of its state_dict as safetensors.
+        file_bytes: size of its state_dict as safetensors; of the .onnx file for another runtime.
         zipped_bytes: the same through zlib.
         ms: median milliseconds for a batch of 32, measured in turn with the other forms; None where
             the machine was too busy to tell.
@@ -94,7 +99,12 @@ def unstructured(model: nn.Module, ratio: float) -> nn.Module:
 
 
 def forms(
-    model: nn.Module, inputs: Tensor, targets: Tensor, ratio: float, repeats: int = REPEATS
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    ratio: float,
+    repeats: int = REPEATS,
+    calibration: Sequence[Tensor] = (),
 ) -> Iterator[Form]:
     """The dense network and its forms, each as soon as it is measured.
 
@@ -104,9 +114,13 @@ def forms(
         targets: labels (N,).
         ratio: share of each group's channels that is dropped, and of each convolution's single weights.
         repeats: timed passes.
+        calibration: batches of training images (B, 3, H, W); with them the dense network is also run by onnxruntime.
+
+    Raises:
+        ExplorerError: there are images to calibrate on, and onnxruntime is not installed.
     """
     kept = kept_channels(model, ratio, METHOD)
-    networks = {
+    networks: dict[str, nn.Module] = {
         "dense": copy.deepcopy(model),
         "unstructured": unstructured(model, ratio),
         "masked": masked(model, kept),
@@ -115,22 +129,33 @@ def forms(
     }
     for network in networks.values():
         network.eval()
+    files: dict[str, bytes] = {}
+    if calibration:
+        files["onnxruntime"] = to_onnx(model, inputs.shape[-1])
+        # 7-bit weights answer alike on every CPU.
+        files["int8"] = to_int8(files["onnxruntime"], calibration, reduce_range=True)
+    networks |= {name: OnnxNetwork(file) for name, file in files.items()}
     batch = inputs[: at_once(inputs.shape[-1], BATCH)]
     times = dict(zip(networks, latencies(list(networks.values()), batch, repeats), strict=True))
     for name, network in networks.items():
         right: Accuracy = accuracy(logits(network, inputs), targets)
+        written = files.get(name)
+        described = network if written is None else networks["dense"]
         counted = torchinfo.summary(
-            copy.deepcopy(network), (1, *inputs.shape[1:]), device="cpu", verbose=0
+            copy.deepcopy(described), (1, *inputs.shape[1:]), device="cpu", verbose=0
         ).total_params
+        sizes = (
+            state_bytes(network.state_dict()) if written is None else (len(written), zipped_bytes(written))
+        )
         timed = times[name]
         yield Form(
             name,
             right.correct,
             right.total,
-            parameter_count(network),
+            parameter_count(described),
             counted,
-            cost_of_network(network, inputs.shape[-1]).mult_adds,
-            *state_bytes(network.state_dict()),
+            cost_of_network(described, inputs.shape[-1]).mult_adds,
+            *sizes,
             timed.median,
             timed.low,
             timed.high,
@@ -144,6 +169,8 @@ class FormsSettings:
 
     images: int = setting("images", "{:,}".format)
     ratio: float = setting("channels dropped", "{:.0%}".format)
+    training: str = setting("other runtime", lambda key: "yes" if key else "no", default="")
+    """Key of the training images that int8 is calibrated on; empty to leave the other runtime out."""
 
     def __post_init__(self) -> None:
         check_ratio(self.ratio)
@@ -158,12 +185,12 @@ class Forms(Instrument[FormsSettings, Form]):
 
     def steps(self, spec: InstrumentSpec[FormsSettings]) -> int:
         """The dense network and its forms."""
-        del spec
-        return 5
+        return 7 if spec.settings.training else 5
 
     def work(self, spec: InstrumentSpec[FormsSettings]) -> float:
         """Every image, and the clock's passes, through four networks of full size and one that is smaller."""
-        together = 4 * cost_when_pruned(spec, 0.0) + cost_when_pruned(spec, spec.settings.ratio)
+        whole = self.steps(spec) - 1
+        together = whole * cost_when_pruned(spec, 0.0) + cost_when_pruned(spec, spec.settings.ratio)
         return (spec.settings.images + REPEATS * at_once(spec.data.input_size, BATCH)) * together
 
     def run(
@@ -172,7 +199,16 @@ class Forms(Instrument[FormsSettings, Form]):
         """All of them: they are timed in turn, so none can be left out."""
         del done
         images = (yield from spec.data.read(spec.use)).stratified(spec.settings.images)
-        yield from forms(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratio)
+        batches: Sequence[Tensor] = ()
+        if spec.settings.training:
+            batches = calibration_batches((yield from spec.data.read("training")), CALIBRATION)
+        yield from forms(
+            spec.network.load(),
+            images.inputs(),
+            images.targets(),
+            spec.settings.ratio,
+            calibration=batches,
+        )
 
     def describe(self, part: Form) -> str:
         """Its name."""
@@ -261,10 +297,16 @@ def describe_speed(rows: Sequence[Form], ratio: float) -> str:
             "their parameters, bytes, multiply-adds and accuracies stand, the milliseconds have to be measured again."
         )
     first, *others = [(how, times[name]) for name, how in HOW.items() if name in times]
+    elsewhere = ""
+    if {"onnxruntime", "int8"} <= set(times):
+        elsewhere = (
+            f" With nothing dropped, it runs {times['onnxruntime']:.2f} times as fast in onnxruntime, "
+            f"{times['int8']:.2f} times in int8."
+        )
     return (
         f"With {ratio:.0%} dropped, {first[0]} run {first[1]:.2f} times as fast as the dense network"
         + "".join(f", {how} {speed_up:.2f} times" for how, speed_up in others)
-        + f"; with the channels physically removed it runs {times['sliced']:.2f} times as fast."
+        + f"; with the channels physically removed it runs {times['sliced']:.2f} times as fast.{elsewhere}"
     )
 
 

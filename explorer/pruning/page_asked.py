@@ -76,9 +76,10 @@ def sweep_of(
     return replace(settings, training=training) if settings.needs_training else settings
 
 
-def asked_forms(count: int) -> FormsSettings:
-    """The forms, on so many images."""
-    return FormsSettings(count, round(address.value("dropped"), 4))
+def asked_forms(count: int, training: str = "") -> FormsSettings:
+    """The forms, on so many images; with the key of training images also the other runtime, if that is asked for."""
+    asked = training if address.value("runtimes") else ""
+    return FormsSettings(count, round(address.value("dropped"), 4), asked)
 
 
 def _asked_ratios() -> tuple[float, ...]:
@@ -123,6 +124,7 @@ def put_sweep(settings: SweepSettings, total: int) -> None:
 def put_forms(settings: FormsSettings, total: int) -> None:
     """Set the controls to the forms that are shown."""
     address.put("dropped", settings.ratio)
+    address.put("runtimes", bool(settings.training))
     _put_count(settings.images, total)
 
 

@@ -10,10 +10,11 @@ from explorer.ledger import Origin
 from explorer.pruning import charts, forms
 from explorer.pruning.asked import race_question
 from explorer.pruning.forms import FORMS, Form, FormsSettings
-from explorer.pruning.page_asked import asked_forms, put_forms
+from explorer.pruning.page_asked import put_forms
 from explorer.pruning.race import ROWS, Race, describe_race, milliseconds, position, race_of
 from explorer.pruning.race import SLOWED as SPEEDS
 from explorer.pruning.selection import USE, FormsShown, MeasuredNetwork, PruningSelection
+from explorer.runtime.needed import missing
 from explorer.ui import address
 from explorer.ui.instrument import Panel, ShownResult, StoredResult, draw_beside_stored
 
@@ -26,7 +27,7 @@ def main(selection: PruningSelection) -> None:
     ways = " Dropped are single weights by masks, or whole channels: by masks, by zeros in their place, or cut out."
     spoken = ui.projector()  # then whoever projects it says the rest, and the race is seen without scrolling
     left.markdown(f"**Question 3-2.** Does pruning speed up inference?{'' if spoken else ways}")
-    address.slider(
+    dropped = address.slider(
         "dropped",
         "Share dropped",
         at=middle,
@@ -34,15 +35,25 @@ def main(selection: PruningSelection) -> None:
         format="percent",
         help=f"Of single weights and of channels alike. {forms.METHOD.sentence}",
     )
-    settings = asked_forms(len(selection.images))
+    stored = _stored(selection)
+    there = bool(stored and stored.settings.training)
+    runtimes = address.toggle(
+        "runtimes",
+        "Another runtime too",
+        at=middle,
+        default=there,
+        help="The dense network, nothing dropped, run by onnxruntime: its float32 weights, and as 8-bit whole numbers.",
+    )
+    training = selection.training_key(needed=runtimes)
+    settings = FormsSettings(len(selection.images), round(dropped, 4), training)
     panel = Panel(
         FORMS,
         selection.spec(settings),
-        stored=_stored(selection),
+        stored=stored,
         put=partial(put_forms, total=len(ui.images(USE))),
     )
     with right:
-        panel.controls("Measure here", icon=":material/timer:")
+        panel.controls("Measure here", icon=":material/timer:", blocked=missing() if runtimes else "")
     shown = panel.result(
         lambda spec, rows: forms.describe_forms_measurement(selection.noun, selection.title, rows)
     )
@@ -121,7 +132,9 @@ def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
         return None
     return StoredResult(
         stored.rows,
-        FormsSettings(stored.images, float(stored.settings["ratio"])),
+        FormsSettings(
+            stored.images, float(stored.settings["ratio"]), str(stored.settings.get("training", ""))
+        ),
         f"{stored.where}, batch of {forms.BATCH}; {stored.counted(selection.noun)}; {selection.title}.",
     )
 

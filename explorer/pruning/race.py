@@ -97,6 +97,8 @@ def race_of(rows: Sequence[Form], input_size: int) -> Race | None:
         "unstructured": palette.UNSTRUCTURED,
         "masked": palette.MASKED,
         "sliced": palette.REMOVED,
+        "onnxruntime": palette.RUNTIME,
+        "int8": palette.INT8,
     }
     lanes = []
     for form in rows:

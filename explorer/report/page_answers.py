@@ -208,7 +208,13 @@ def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
     if shown is not None and shown.measured.name == name and shown.measured.is_in(workspace):
         return MeasuredForms(shown.rows, shown.ratio, Provenance(shown.origin, shown.where))
     whole = ui.images(USE, workspace)
-    kept = _kept(FORMS, asked_forms(asked_count(len(whole))), name, whole.whole, workspace)
+    kept = _kept(
+        FORMS,
+        asked_forms(asked_count(len(whole)), workspace.data.key_of("training")),
+        name,
+        whole.whole,
+        workspace,
+    )
     if kept is None:
         return None
     title, noun = workspace.source(name).card.title, workspace.data.noun(USE)

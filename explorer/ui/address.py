@@ -222,6 +222,7 @@ TABLE: Mapping[str, Key] = {
         Key("against", "pruning", "choice", None, "what accuracy is drawn against"),
         Key("guess_method", "pruning", "choice", None, "the method asked about"),
         Key("guess_ratio", "pruning", "choice", None, "the ratio asked about"),
+        Key("runtimes", "pruning", "switch", False, "the other runtime among the forms", carried=_REPORT),
         Key("dropped", "pruning", "number", 0.5, "the share of channels dropped", 0.1, 0.9, carried=_REPORT),
         Key("look", "pruning", "choice", None, "what is looked at"),
         Key("method", "pruning", "choice", None, "the method of the one pruned network"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from explorer.architecture import torchsummary
 from explorer.bits import sweep as bits
@@ -168,7 +169,18 @@ def _state_of_path(row: LedgerRow, at: At) -> LedgerRow:
 def _form(row: Form, at: At) -> Form:
     images = at.stored.choose(_images(at))
     # One pass on the clock, whose reading is not used.
-    made = forms(at.source.load(), images.inputs(), images.targets(), at.stored.settings["ratio"], repeats=1)
+    batches: list[Tensor] = []
+    if row.name in ("onnxruntime", "int8"):
+        training = follow(at.data.read("training"), lambda update: None)
+        batches = runtimes.calibration_batches(training, runtimes.CALIBRATION)
+    made = forms(
+        at.source.load(),
+        images.inputs(),
+        images.targets(),
+        at.stored.settings["ratio"],
+        repeats=1,
+        calibration=batches,
+    )
     return next(each for each in made if each.name == row.name)
 
 

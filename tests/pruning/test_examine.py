@@ -31,7 +31,7 @@ def test_the_terminal_stores_what_the_page_opens_with(
     for name in ("manifest.json", "student-60k.safetensors"):
         (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
     timed = Form("dense", 1, 2, 3, 3, 4, 5, 6, 7.0, 6.0, 8.0, False)
-    monkeypatch.setattr(forms, "forms", lambda *_: iter([timed]))
+    monkeypatch.setattr(forms, "forms", lambda *_, **__: iter([timed]))
     arguments = ["examine", "student-60k", "--images", "4", "--checkpoints", str(tmp_path)]
     assert main(arguments) == 0
     assert "layer1.0 at 50%" in capsys.readouterr().out
@@ -41,7 +41,10 @@ def test_the_terminal_stores_what_the_page_opens_with(
     assert cells.images == cells.rows[0].total == 4
     stored = find_rows("forms", Form, *about, tmp_path)
     assert stored is not None
-    assert (stored.rows, stored.settings) == ((timed,), {"ratio": examine.RATIO})
-    monkeypatch.setattr(forms, "forms", lambda *_: iter([replace(timed, ms=None, busy=True)]))
+    assert (stored.rows, stored.settings) == (
+        (timed,),
+        {"ratio": examine.RATIO, "training": BUNDLED.key_of("training")},
+    )
+    monkeypatch.setattr(forms, "forms", lambda *_, **__: iter([replace(timed, ms=None, busy=True)]))
     assert main(arguments) == 2
     assert "not stored: try again" in capsys.readouterr().err

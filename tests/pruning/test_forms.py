@@ -10,6 +10,7 @@ from explorer.networks import StudentNet, StudentSpec, channel_groups, parameter
 from explorer.pruning import forms
 from explorer.pruning.removal import kept_channels
 from tests.networks.examples import KINDS, SMALL
+from tests.pruning import toy
 
 SPEC = StudentSpec(12, (16, 20, 24, 16), classes=4)
 
@@ -55,6 +56,34 @@ def test_forms_of_one_ratio_and_what_changes_in_which() -> None:
     text = forms.describe_speed(found, 0.5)
     assert f"masks on single weights run {dense.ms / unstructured.ms:.2f} times" in text
     assert f"{dense.ms / sliced.ms:.2f} times as fast" in text
+
+
+@pytest.mark.usefixtures("quiet")
+def test_another_runtime_runs_the_dense_network_with_nothing_dropped() -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is an optional package")
+    model, images = trained_like(), torch.randn(8, 3, 64, 64)
+    targets = torch.randint(4, (8,))
+    dense, *_, plain, small = found = list(
+        forms.forms(model, images, targets, 0.5, repeats=1, calibration=[images])
+    )
+    assert [form.name for form in found[-3:]] == ["sliced", "onnxruntime", "int8"]
+    assert plain.correct == dense.correct
+    assert (
+        (plain.params, plain.mult_adds) == (dense.params, dense.mult_adds) == (small.params, small.mult_adds)
+    )
+    assert plain.zipped_bytes < plain.file_bytes
+    assert small.torchinfo_params == dense.torchinfo_params
+    said = forms.describe_speed(found, 0.5)
+    assert "With nothing dropped, it runs" in said
+    assert said.endswith("times in int8.")
+    assert "onnxruntime" not in forms.describe_speed(found[:-2], 0.5)
+
+
+def test_the_other_runtime_is_two_networks_more() -> None:
+    spec = toy.spec_of(forms.FormsSettings(20, 0.5))
+    both = toy.spec_of(forms.FormsSettings(20, 0.5, "toy-training"))
+    assert (forms.FORMS.steps(spec), forms.FORMS.steps(both)) == (5, 7)
+    assert forms.FORMS.work(both) > forms.FORMS.work(spec)
 
 
 def test_zeroed_and_sliced_agree_and_masks_alone_do_not() -> None:

@@ -43,6 +43,13 @@ def test_every_lane_takes_its_measured_milliseconds_for_all_images() -> None:
     assert describe_race(run) == said
 
 
+def test_another_runtime_has_a_lane_of_its_own_colour() -> None:
+    run = race(*FORMS, form("onnxruntime", 30.0), form("int8", 15.0))
+    assert [lane.name for lane in run.lanes][-3:] == ["sliced", "onnxruntime", "int8"]
+    assert len({lane.color for lane in run.lanes}) == len(run.lanes)
+    assert run.finishes[0].lane.name == "int8"
+
+
 def test_lanes_whose_timings_overlap_share_a_place_and_it_is_said() -> None:
     run = race(*(replace(each, ms_low=each.ms - 15, ms_high=each.ms + 15) for each in FORMS if each.ms))
     assert [each.place for each in run.finishes] == [1, 2, 2, 2]

@@ -81,7 +81,7 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("pruning", CURVES | {"ratios": "chosen"}, ("chosen_ratios",)),
     ("pruning", CURVES, ("checkpoint",)),
     ("pruning", SMALL, ("pruning_tab",)),
-    ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped",)),
+    ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped", "runtimes")),
     (
         "pruning",
         SMALL | {"pruning_tab": "Look inside"},
