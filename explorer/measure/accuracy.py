@@ -68,10 +68,10 @@ class Paired:
         >>> Paired(1, 5, 100).chance
         0.21875
         """
+        from scipy.stats import binomtest  # here: it takes a second to import, and few pages ask for it
+
         apart = self.first + self.second
-        tail = sum(math.comb(apart, number) for number in range(min(self.first, self.second) + 1))
-        # Whole numbers up to the division: a power of two that large is no float.
-        return min(1.0, 2 * tail / (1 << apart))
+        return float(binomtest(self.first, apart).pvalue) if apart else 1.0
 
 
 def paired(first: Tensor, second: Tensor, labels: Tensor) -> Paired:

@@ -146,7 +146,8 @@ def test_a_chosen_channel_is_counted_with_its_chain() -> None:
 def test_the_pruned_network_is_offered_as_a_file_and_a_script_and_can_be_kept() -> None:
     app = pruning("Take it along", ratio="0.5", method="channels-l1")
     name = "student-60k-kd-channels-l1-50"
-    assert downloads(app) == [f"{name}.safetensors", "pruned_net.py", "One page that runs it", f"{name}.py"]
+    here = [f"{name}.safetensors", "pruned_net.py", "One page that runs it", f"{name}.py"]
+    assert [each for each in downloads(app) if not each.endswith(".onnx")] == here
     assert said(app, "just opened again: StudentNet (24; 24, 48, 96, 53), ")
     press(app, "Keep it in this session")
     kept = "Student under 60,000, distilled, removed channels, L1, 50%"

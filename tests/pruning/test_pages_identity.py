@@ -64,8 +64,8 @@ def test_a_second_network_of_the_same_title_is_not_shown_the_firsts_sweep_nor_is
     (row,) = app.session_state["session"].pinned
     assert (row.weights, row.images_key) == (SECOND.card.sha256, BUNDLED.key_of("test"))
     # The row's masked half of the second network, counted again.
-    masked = prune_network(SECOND.load(), get_method("global-l1"), row.recipe["ratio"])
-    test = BUNDLED.load("test").select(slice(100))
+    masked = prune_network(SECOND.load(), get_method("global-l1"), row.recipe["steps"][0]["ratio"])
+    test = BUNDLED.load("test").stratified(100)
     counted = accuracy(logits(masked, test.inputs()), test.targets()).correct
     assert abs(row.correct - counted) <= 1
     app.query_params["checkpoint"] = SECOND.card.name  # as a browser's address, which AppTest cannot follow

@@ -105,7 +105,7 @@ def test_one_masked_and_one_removed_network_are_told_with_their_own_figures(said
     assert stored.weights == card("teacher").sha256
     # Half of its channels removed, the teacher only guesses, which tells nothing.
     for key, ratio in (("global-l1", 0.8), ("channels-l1", 0.2)):
-        row = next(row for row in stored.rows if row.row == (key, ratio, "none"))
+        row = next(row for row in stored.rows if row.row == (key, ratio, "none", 0))
         assert row.ms is not None
         assert row.dense_ms is not None
         (sentence,) = re.findall(
