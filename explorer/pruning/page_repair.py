@@ -34,14 +34,14 @@ def main(selection: PruningSelection) -> None:
         settings = asked if stored is None else stored.settings
         panel = Panel(REPAIR, selection.spec(settings), stored=stored)
         panel.controls(
-            help=f"On the first {asked.shard:,} training images, an epoch a round; counted on the first "
-            f"{asked.images:,} {selection.noun}s."
+            help=f"On the first {asked.shard:,} training images, an epoch a round; counted on "
+            f"{asked.images:,} {selection.noun}s, each class by its share."
         )
     with view:
         shown = panel.result(
             lambda spec, rows: (
-                f"the first {rows[0].total:,} {selection.noun}s; trained on the first {spec.settings.shard:,} "
-                f"training images; {selection.title}."
+                f"{rows[0].total:,} {selection.noun}s, each class by its share; trained on the first "
+                f"{spec.settings.shard:,} training images; {selection.title}."
             ),
             nothing="Nobody has repaired this network so yet: run it here.",
         )
@@ -132,7 +132,7 @@ def of_plan(
     return StoredResult(
         tuple(sorted(rows, key=lambda row: order[row.state])),
         settings,
-        f"{stored.where}; the first {stored.images:,} {selection.noun}s; trained on the first {trained_on:,} training "
+        f"{stored.where}; {stored.counted(selection.noun)}; trained on the first {trained_on:,} training "
         f"images; {selection.title}.",
     )
 

@@ -54,7 +54,7 @@ class RepairSettings:
     """What is pruned how far, and how it is repaired.
 
     Attributes:
-        images: how many of the images are counted.
+        images: how many of the images are counted, each class by its share.
         method: how it is pruned, by key.
         ratios: shares of the weights or of each group's channels.
         epochs: after each ratio the network is trained on for so many epochs, each time from the pruned one anew.
@@ -318,7 +318,7 @@ class Repair(Instrument[RepairSettings, RepairRow]):
     ) -> Generator[Update | RepairRow, None, None]:
         """The rows that are not done yet."""
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
         shard = (yield from spec.data.read("training")).select(slice(settings.shard))
         model, plan = spec.network.load(), name_plan(settings)
         there = {row.row for row in done}

@@ -13,10 +13,10 @@ from explorer.pruning.methods import METHODS
 from explorer.pruning.repair import KIND, REPAIR, RepairRow, RepairSettings
 from explorer.terminal import (
     Bars,
+    counted_images,
     data_options,
     decimals,
     evidence_folder,
-    first_images,
     folder_options,
     images_option,
     network_name,
@@ -82,7 +82,7 @@ def _repair(options: argparse.Namespace) -> int:
     """Count what is not stored yet."""
     workspace = workspace_of(options)
     source = workspace.source(network_name(workspace, options, options.name))
-    images = first_images(workspace, "test", options.images)
+    images = counted_images(workspace, "test", options.images)
     settings = RepairSettings(
         len(images),
         options.method,
