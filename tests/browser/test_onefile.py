@@ -68,6 +68,8 @@ def test_every_operator_computes_in_the_browser_what_it_computes_in_torch(browse
     given, expected = {}, {}
     for name, build in EVERY.items():
         network, store = trained_like(build), TensorStore()
+        if name == "StudentNet":
+            network.half().float()  # so that its weights are stored as float16
         image = images_for(network, 32)[:1]
         wiring = written(network, 32, store)
         with torch.no_grad():
