@@ -11,6 +11,7 @@ from explorer.checkpoints import SHIPPED
 from explorer.data import BUNDLED
 from explorer.errors import ExplorerError
 from explorer.ledger import LedgerRow, from_json, network_row, to_json
+from explorer.ledger.recipe import Prune, recipe_of
 from explorer.measure import accuracy, logits
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import METHODS
@@ -21,7 +22,7 @@ from explorer.workspace import NetworkSource, networks_in
 from tests.app import arrive, said
 from tests.own import export, own_model, own_network, own_spec
 
-RECIPE = {"method": "channels-l1", "ratio": 0.5, "seed": 0}
+RECIPE = recipe_of("", Prune("channels-l1", 0.5)).to_dict()
 IMAGES = 30
 
 
