@@ -7,11 +7,12 @@ import numpy as np
 
 from explorer.checkpoints.evidence import LOGITS, EvidenceFile, evidence_files, find_rows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
+from explorer.errors import ExplorerError
 from explorer.networks import cost_of_network
 from explorer.runs import STUDENT_RECIPE
 from explorer.training import view_logits
 from explorer.verify.finding import Finding, compared, unchecked
-from explorer.verify.kinds import KINDS, TIMES, At, Recomputed
+from explorer.verify.kinds import KINDS, TIMES, At, Recomputed, Trained
 from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource
 
@@ -108,10 +109,26 @@ def _content(
     if kind is None:
         yield unchecked(file.name, f"its rows, of the kind {file.kind}", "no check of this kind is known")
         return
-    (weights,) = file.weights
-    stored = find_rows(file.kind, kind.row, weights, file.images_key, folder)
+    try:
+        yield from _rows(file, folder, kind, by_weights[file.weights[0]], data, use, everything=everything)
+    except ExplorerError as error:
+        yield Finding(file.name, "its rows", "differs", str(error))
+
+
+def _rows(
+    file: EvidenceFile,
+    folder: Path,
+    kind: Recomputed | Trained,
+    source: NetworkSource,
+    data: DataSet,
+    use: Use,
+    *,
+    everything: bool,
+) -> Generator[Update | Finding, None, None]:
+    """The rows of a file, computed again or held against what is known."""
+    stored = find_rows(file.kind, kind.row, source.card.sha256, file.images_key, folder)
     assert stored is not None, "it was listed just now"
-    at = At(by_weights[weights], data, use, stored)
+    at = At(source, data, use, stored)
     if not isinstance(kind, Recomputed):
         for row in stored.rows:
             yield from kind.held(file.name, row, at)

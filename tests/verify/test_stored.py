@@ -99,6 +99,7 @@ def header(**values: object) -> Callable[[dict], None]:
         ("sweep-small.json", row(2, mult_adds=7), "channels-l1 at 50%"),
         ("sensitivity-small.json", row(1, correct=100), "conv1 at 90%"),
         ("forms-small.json", row(1, torchinfo_params=1), "unstructured"),
+        ("sweep-small.json", row(0, guessed=1), "its rows"),
         ("sweep-small.json", header(weights="0" * 64), "weights of its network"),
         ("sweep-small.json", header(checkpoint="large"), "named large"),
         ("sweep-small.json", header(images_key="0" * 32), "its images"),
