@@ -16,21 +16,14 @@ COLORS = {
 }
 
 
-def runtime_bars(rows: pd.DataFrame) -> alt.FacetChart:
-    """Milliseconds of each runtime as bars with their quartiles, a panel for each batch size and number of threads.
+def runtime_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Milliseconds of each runtime as bars with their quartiles.
 
     Args:
-        rows: as ``runtime_table`` gives them, those that were timed.
+        rows: as ``runtime_table`` gives them, those that were timed at one batch size on one number of threads.
     """
     names = [runtime for runtime in HOW if runtime in set(rows["runtime"])]
-    told = rows.assign(
-        panel=[
-            f"batch {batch}, {'one thread' if threads == 1 else f'{threads} threads'}"
-            for batch, threads in zip(rows["batch"], rows["threads"], strict=True)
-        ],
-        label=[f"{ms:.3g}" for ms in rows["ms"]],
-    )
-    base = alt.Chart(told).encode(
+    base = alt.Chart(rows.assign(label=[f"{ms:.3g}" for ms in rows["ms"]])).encode(
         y=alt.Y("runtime:N", sort=names, title=None, axis=alt.Axis(labelLimit=220)),
         x=alt.X("ms:Q", title="milliseconds", axis=alt.Axis(tickCount=3)),
         tooltip=[
@@ -52,10 +45,4 @@ def runtime_bars(rows: pd.DataFrame) -> alt.FacetChart:
         x=alt.X("ms_low:Q"), x2=alt.X2("ms_high:Q")
     )
     label = base.mark_text(align="left", dx=6, color=palette.INK).encode(x="ms_high:Q", text="label:N")
-    panels: alt.FacetChart = (
-        alt.layer(bar, spread, label)
-        .properties(width=300, height={"step": 26})
-        .facet(facet=alt.Facet("panel:N", sort=list(dict.fromkeys(told["panel"])), title=None), columns=2)
-        .resolve_scale(x="independent")
-    )
-    return panels
+    return alt.layer(bar, spread, label).properties(height={"step": 26})

@@ -92,14 +92,14 @@ def _show(rows: Sequence[RuntimeRow]) -> None:
     table = ui.kept(partial(runtime_table, tuple(rows)))
     timed = table[table["ms"].notna()]
     said = " ".join(filter(None, (describe_runtimes(rows), describe_slower(rows), describe_overflow(rows))))
-    if not timed.empty:
-        ui.chart(
-            partial(charts.runtime_bars, timed),
-            f"Milliseconds of each runtime by batch size and threads. {said}".replace("**", ""),
-            said,
-        )
-    elif said:
-        st.caption(said)
+    if said:
+        st.markdown(said)
+    places = st.columns(2, gap="large")
+    for number, ((batch, threads), part) in enumerate(timed.groupby(["batch", "threads"], sort=False)):
+        with places[number % 2]:
+            where = f"batch {batch}, {'one thread' if threads == 1 else f'{threads} threads'}"
+            told = "; ".join(f"{name} {ms:.3g}" for name, ms in zip(part["runtime"], part["ms"], strict=True))
+            ui.chart(partial(charts.runtime_bars, part), f"Milliseconds at {where}: {told}.", f"At {where}")
     st.dataframe(
         table.drop(columns=["images"]),
         hide_index=True,

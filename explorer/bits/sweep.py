@@ -267,6 +267,7 @@ def round_at_all(
 def histogram(values: Tensor, largest: float) -> tuple[int, ...]:
     """How many of the values lie in each of ``BINS`` bins from -largest to largest; what lies beyond in the outer ones.
 
+    >>> import torch
     >>> bars = histogram(torch.tensor([-1.0, 0.0, 0.0, 1.5]), 1.0)
     >>> bars[0], bars[BINS // 2], bars[-1]
     (1, 2, 1)

@@ -41,7 +41,7 @@ def describe_step(step: Step) -> str:
     """A step in a few words, for titles and axes.
 
     >>> describe_step(Prune("global-l1", 0.9)), describe_step(Round(8, activations=8)), describe_step(Export("int8"))
-    ('Global L1 90%', '8 bits, activations 8', 'onnxruntime int8')
+    ('masked, global L1 90%', '8 bits, activations 8', 'onnxruntime int8')
     """
     match step:
         case Prune():

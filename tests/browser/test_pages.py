@@ -20,7 +20,7 @@ def test_a_page_draws_without_errors_and_asks_no_other_host(visit: Visit, path: 
     page = visit.page
     assert page.locator('[data-testid="stException"]').count() == 0
     page.locator(
-        '[data-testid="stVegaLiteChart"], #drawing .block, #wall .photograph, #scene #photo'
+        '[data-testid="stVegaLiteChart"], #drawing .block, #wall .photograph, #scene #photo, #bits .plot'
     ).first.wait_for()
     assert visit.errors == []
     assert visit.foreign == []

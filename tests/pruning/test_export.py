@@ -25,13 +25,13 @@ IMAGES = 40
 
 def receipt(method: str, ratio: float, recalibrated: int = 0) -> tuple[export.Receipt, nn.Module]:
     test, shard = (BUNDLED.load(split) for split in ("test", "training"))
-    test = test.select(slice(IMAGES))
+    test = test.stratified(IMAGES)
     network = prune_network(load("student-60k"), get_method(method), ratio)
     if recalibrated:
         recalibrate(network, shard, recalibrated)
     scores = logits(network, test.inputs())
     return export.receipt(
-        network, scores, test.targets(), "student-60k", method, ratio, recalibrated
+        network, scores, test.targets(), IMAGES, "student-60k", method, ratio, recalibrated
     ), network
 
 
@@ -115,7 +115,7 @@ def test_recalibration_moves_statistics_and_no_weight() -> None:
 
 def test_the_receipt_counts_what_is_there() -> None:
     found, network = receipt("channels-l1", 0.5)
-    test = BUNDLED.load("test").select(slice(IMAGES))
+    test = BUNDLED.load("test").stratified(IMAGES)
     assert found.correct == accuracy(logits(network, test.inputs()), test.targets()).correct
     assert found.params == parameter_count(network) >= found.nonzero
 

@@ -81,10 +81,15 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("pruning", CURVES | {"ratios": "chosen"}, ("chosen_ratios",)),
     ("pruning", CURVES, ("checkpoint",)),
     ("pruning", SMALL, ("pruning_tab",)),
-    ("pruning", SMALL | {"pruning_tab": "Masked, zeroed, sliced"}, ("dropped", "runtimes")),
+    # Of this one no forms are stored, so that the other runtime is not there by itself.
     (
         "pruning",
-        SMALL | {"pruning_tab": "Look inside"},
+        SMALL | {"checkpoint": "student-20k", "pruning_tab": "Masked, zeroed, sliced"},
+        ("dropped", "runtimes"),
+    ),
+    (
+        "pruning",
+        SMALL | {"images": "500", "pruning_tab": "Look inside"},
         ("method", "ratio", "recalibrate_one", "turned", "flip"),
     ),
     ("pruning", SMALL | {"pruning_tab": "Look inside"}, ("look",)),

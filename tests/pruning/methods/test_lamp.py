@@ -71,7 +71,8 @@ def test_the_terminal_the_page_the_charts_the_headline_and_the_export_know_it(
     assert LAMP.sentence in capsys.readouterr().out
     arguments = ["prune", "student-60k", "--method", "lamp", "--ratios", "0.7", "--images", "4"]
     assert main([*arguments, "--repeats", "0", "--json"]) == 0
-    assert [row["method"] for row in json.loads(capsys.readouterr().out)] == ["lamp", "random"]
+    told = json.loads(capsys.readouterr().out)
+    assert list(dict.fromkeys(row["method"] for row in told)) == ["lamp", "random"]
 
     app = pruning()
     assert LAMP.title in app.multiselect(key="methods").options
@@ -87,7 +88,7 @@ def test_the_terminal_the_page_the_charts_the_headline_and_the_export_know_it(
     network = prune_network(load("student-60k"), LAMP, 0.8)
     assert nonzero_count(network) == rows[-1].nonzero
     labels = torch.zeros(2, dtype=torch.long)
-    found = export.receipt(network, torch.zeros(2, 10), labels, "student-60k", "lamp", 0.8)
+    found = export.receipt(network, torch.zeros(2, 10), labels, 2, "student-60k", "lamp", 0.8)
     assert export.stem(found) == "student-60k-lamp-80"
     assert 'get_method("lamp"), 0.8' in export.script(found)
     assert LAMP.sentence in export.script(found)
