@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from tqdm import tqdm
 
+from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints import MANIFEST
 from explorer.data import BUNDLED, DataSet, ImageSet, Use, decode, folder, open_data_set
 from explorer.errors import ExplorerError
@@ -70,6 +71,21 @@ def images_option(parser: argparse.ArgumentParser, measured: int | None = None) 
     parser.add_argument(
         "--images", type=int, default=default, metavar="N", help=f"{said}; by default {default:,}"
     )
+
+
+def workspace_options(parser: argparse.ArgumentParser, measured: int | None = None) -> None:
+    """Add the images and the networks that ``workspace_of`` opens; ``measured`` as in ``images_option``."""
+    network_option(parser)
+    data_options(parser)
+    images_option(parser, measured)
+    folder_options(parser)
+    checkpoints_option(parser)
+
+
+def subject_options(parser: argparse.ArgumentParser, measured: int | None = None) -> None:
+    """Add the same, and the name of the one network of them that ``subject_of`` gives."""
+    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
+    workspace_options(parser, measured)
 
 
 def given_networks(options: argparse.Namespace, size: int) -> tuple[NetworkSource, ...]:
@@ -158,6 +174,15 @@ def network_name(workspace: Workspace, options: argparse.Namespace, name: str | 
     return workspace.find(named)
 
 
+def subject_of(workspace: Workspace, options: argparse.Namespace) -> NetworkSource:
+    """The network that a command with ``subject_options`` works on.
+
+    Raises:
+        ExplorerError: none is named, or it does not fit the images.
+    """
+    return workspace.source(network_name(workspace, options, options.name))
+
+
 def counted_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
     """So many images for a use, each class by its share: those that accuracies are counted on.
 
@@ -207,14 +232,17 @@ def show_progress(
     instrument: Instrument[Any, PartType],
     spec: InstrumentSpec[Any],
     steps: Generator[Update | PartType, None, tuple[PartType, ...]],
+    there: int = 0,
 ) -> tuple[PartType, ...]:
     """Go through the steps of a run of this spec, with a bar for its parts and others for what takes long in between.
+
+    ``there`` parts are there already.
 
     Returns:
         What the steps return.
     """
     bars = Bars()
-    with tqdm(desc=instrument.unit, total=instrument.steps(spec)) as bar:
+    with tqdm(desc=instrument.unit, total=instrument.steps(spec), initial=there) as bar:
         while True:
             try:
                 step = next(steps)

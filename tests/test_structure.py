@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("training", "runtime", "onefile"),
     ("runs",),
     ("workspace", "ledger"),
-    ("user_code", "classroom"),
+    ("user_code", "classroom", "selection"),
     ("terminal",),
     ("ui",),
     ("architecture", "distillation", "pruning", "bits", "walks"),

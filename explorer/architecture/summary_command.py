@@ -3,16 +3,13 @@
 import argparse
 
 from explorer.architecture.torchsummary import KIND, SIDE_EFFECT, SideEffectSettings, side_effect_table
-from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints.evidence import write_rows
 from explorer.terminal import (
     Bars,
-    data_options,
     evidence_folder,
-    folder_options,
-    images_option,
-    network_name,
     run_instrument,
+    subject_of,
+    subject_options,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
@@ -24,19 +21,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "summary", help="count copies of a checkpoint on the validation images before and after torchsummary"
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
-    data_options(parser)
-    images_option(parser)
-    folder_options(parser)
-    checkpoints_option(parser)
+    subject_options(parser)
     parser.add_argument("--evidence", action="store_true", help="store the result beside the checkpoints")
     parser.set_defaults(command=_summary)
 
 
 def _summary(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     folder = evidence_folder(options, workspace) if options.evidence else None
     images = follow(workspace.images("validation"), Bars())
     settings = SideEffectSettings(len(images))

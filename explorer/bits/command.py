@@ -2,12 +2,10 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
-from explorer.arguments import checkpoints_option, network_option
 from explorer.bits.sweep import (
     BITS,
     KIND,
@@ -18,22 +16,20 @@ from explorer.bits.sweep import (
     describe_bits,
     written,
 )
-from explorer.checkpoints.evidence import find_rows, write_rows
+from explorer.checkpoints.evidence import find_rows, store_as_measured, write_rows
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.terminal import (
-    data_options,
     evidence_folder,
     first_images,
-    folder_options,
-    images_option,
-    network_name,
     run_instrument,
+    show_progress,
+    subject_of,
+    subject_options,
     whole_numbers,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import Update
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,8 +38,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "bits", help="round a checkpoint's weights to 8 down to 2 bits and measure each"
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser)
     parser.add_argument("--bits", type=whole_numbers, default=plan.bits, help="8,6,4: bits of a weight")
     parser.add_argument(
         "--activations",
@@ -57,10 +52,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         default=plan.calibration,
         help="training images for the ranges of activations",
     )
-    data_options(parser)
-    images_option(parser)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.add_argument(
         "--evidence",
         action="store_true",
@@ -72,7 +63,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def _bits(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     images = first_images(workspace, "test", options.images)
     settings = BitsSettings(
         tuple(options.bits),
@@ -101,13 +92,11 @@ def _store(spec: InstrumentSpec[BitsSettings], images: ImageSet, folder: Path) -
         raise ExplorerError(
             f"The stored roundings count {stored.images:,} images: take as many, or delete them to begin anew."
         )
-    rows = {row.state: row for row in stored.rows} if stored else {}
-    order = BitsPlan().states
-    with tqdm(desc=BITS.unit, total=BITS.steps(spec), initial=len(rows)) as bar:
-        for step in BITS.run(spec, tuple(rows.values())):
-            if not isinstance(step, Update):
-                rows[step.state] = step
-                ready = sorted(rows.values(), key=lambda row: order.index(row.state))
-                write_rows(KIND, ready, card, images, folder, settings=written(settings))
-                bar.update()
-    return tuple(rows.values())
+    rows, order = stored.rows if stored else (), BitsPlan().states
+
+    def write(ready: Sequence[BitsRow]) -> None:
+        ordered = sorted(ready, key=lambda row: order.index(row.state))
+        write_rows(KIND, ordered, card, images, folder, settings=written(settings))
+
+    steps = store_as_measured(BITS, spec, rows, lambda row: row.state, write)
+    return show_progress(BITS, spec, steps, len(rows))

@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer import palette, ui
 from explorer.bits.reading import OPENS_AT, BitsReading, bits_question, drawing
-from explorer.bits.selection import USE, BitsSelection
+from explorer.bits.selection import BitsSelection
 from explorer.bits.sweep import (
     ACTIVATIONS,
     BITS,
@@ -19,6 +19,7 @@ from explorer.bits.sweep import (
     dense_histograms,
     settings_of_rows,
 )
+from explorer.selection import USE
 from explorer.ui import address, hand
 from explorer.ui.instrument import Panel, StoredResult
 from explorer.work.kept import Keyed

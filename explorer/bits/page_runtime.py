@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.bits import charts
-from explorer.bits.selection import USE, BitsSelection
+from explorer.bits.selection import BitsSelection
 from explorer.runtime.compare import (
     HOW,
     KIND,
@@ -22,6 +22,7 @@ from explorer.runtime.compare import (
 from explorer.runtime.compiler import compiler, describe_compiler
 from explorer.runtime.int8 import describe_cpu
 from explorer.runtime.needed import missing
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 

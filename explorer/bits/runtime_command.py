@@ -5,7 +5,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints.evidence import write_rows
 from explorer.errors import ExplorerError
 from explorer.files import write_file
@@ -24,13 +23,11 @@ from explorer.runtime.compiler import compiler, describe_compiler
 from explorer.runtime.files import int8_file, onnx_file
 from explorer.runtime.int8 import describe_cpu
 from explorer.terminal import (
-    data_options,
     evidence_folder,
     first_images,
-    folder_options,
-    images_option,
     network_name,
     run_instrument,
+    subject_options,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
@@ -41,8 +38,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "runtimes", help="time a checkpoint in torch, in onnxruntime and in int8, and write the .onnx files"
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser)
     parser.add_argument(
         "--calibration", type=int, default=CALIBRATION, help="training images that int8 is made with"
     )
@@ -52,10 +48,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--repeats", type=int, default=REPEATS, help="timed passes of each")
     parser.add_argument("--out", type=Path, help="a folder to write NAME.onnx and NAME-int8.onnx into")
     parser.add_argument("--evidence", action="store_true", help="store them as what the page opens with")
-    data_options(parser)
-    images_option(parser)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_runtimes)
 

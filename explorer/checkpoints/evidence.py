@@ -7,7 +7,7 @@ found by these alone, never by a name or a title, so what belongs to other weigh
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.measure import describe_machine
+from explorer.work.instrument import Instrument, InstrumentSpec
+from explorer.work.progress import Update
 
 FOLDER = "evidence"
 SUMS = "SHA256SUMS"
@@ -83,6 +85,36 @@ class StoredRows(Generic[RowType]):
         """When and on what machine it was measured, as a part of a sentence."""
         parts = (self.date, self.machine, f"torch {self.torch}" if self.torch else "")
         return ", ".join(part for part in parts if part)
+
+
+def store_as_measured(
+    instrument: Instrument[Any, RowType],
+    spec: InstrumentSpec[Any],
+    stored: Sequence[RowType],
+    key: Callable[[RowType], Hashable],
+    write: Callable[[Sequence[RowType]], object],
+    done: Sequence[RowType] | None = None,
+) -> Generator[Update | RowType, None, tuple[RowType, ...]]:
+    """Measure what is not stored yet, and store each row as soon as it is there, so that a run that ends can go on.
+
+    Args:
+        instrument: one that resumes.
+        spec: what is measured.
+        stored: the rows that are stored.
+        key: tells one row from another; a row that is measured again takes the place of the stored one.
+        write: stores all rows.
+        done: those of the stored rows that belong to this run; all of them if left out.
+
+    Returns:
+        All rows, the stored ones first.
+    """
+    rows = {key(row): row for row in stored}
+    for step in instrument.run(spec, tuple(stored) if done is None else done):
+        if not isinstance(step, Update):
+            rows[key(step)] = step
+            write(tuple(rows.values()))
+        yield step
+    return tuple(rows.values())
 
 
 def write_rows(

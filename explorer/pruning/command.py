@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 import pandas as pd
 from tqdm import tqdm
 
-from explorer.arguments import checkpoints_option, network_option
 from explorer.data import DataSet
 from explorer.errors import ExplorerError
 from explorer.measure import devices
@@ -17,20 +16,20 @@ from explorer.pruning.examine import IMAGES, examine
 from explorer.pruning.homework import HOMEWORK, describe_homework, homework_settings
 from explorer.pruning.methods import METHODS, with_baselines
 from explorer.pruning.plan import SEEDS, SweepPlan, SweepSettings
-from explorer.pruning.stored import clock_stored, store_as_measured
+from explorer.pruning.stored import clock_stored, store_sweep
 from explorer.pruning.sweep import SWEEP, SweepRow, sweep_table
 from explorer.terminal import (
     Bars,
     counted_images,
-    data_options,
     decimals,
     evidence_folder,
-    folder_options,
-    images_option,
     network_name,
     run_instrument,
     show_progress,
+    subject_of,
+    subject_options,
     workspace_of,
+    workspace_options,
 )
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
@@ -46,8 +45,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(["methods:", *(f"  {key:<16} {each.sentence}" for key, each in METHODS.items())]),
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser, IMAGES)
     parser.add_argument(
         "--method",
         action="append",
@@ -58,9 +56,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--no-baseline", action="store_true", help="leave out the random baseline of the chosen methods"
     )
     parser.add_argument("--ratios", help="0,0.5,0.8: shares of the weights, or of each layer's channels")
-    data_options(parser)
-    images_option(parser, IMAGES)
-    folder_options(parser)
     parser.add_argument("--device", default=plan.device, help=f"one of {', '.join(devices())}")
     parser.add_argument(
         "--precision", default=plan.precision, help="float32, or bfloat16 where the CPU has it"
@@ -93,7 +88,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seeds", type=int, default=SEEDS, metavar="N", help=f"of the random baselines; {SEEDS} by default"
     )
-    checkpoints_option(parser)
     parser.add_argument(
         "--evidence",
         action="store_true",
@@ -112,11 +106,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="mask each convolution's smallest weights, 0 to 95 percent of them, as the homework asks",
     )
     parser.add_argument("names", nargs="*", help="of the checkpoints; without one that of --network")
-    network_option(parser)
-    data_options(parser)
-    images_option(parser)
-    folder_options(parser)
-    checkpoints_option(parser)
+    workspace_options(parser)
     parser.add_argument(
         "--evidence",
         action="store_true",
@@ -127,12 +117,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "examine", help="store the sensitivity of a checkpoint's layers and its forms"
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
-    data_options(parser)
-    images_option(parser, IMAGES)
-    folder_options(parser)
-    checkpoints_option(parser)
+    subject_options(parser, IMAGES)
     parser.set_defaults(command=_examine)
 
 
@@ -164,7 +149,7 @@ def _ratios(text: str) -> tuple[float, ...]:
 
 def _prune(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     if options.clock:
         return _clock(options, workspace, source)
     settings = _settings(options, workspace.data)
@@ -172,7 +157,7 @@ def _prune(options: argparse.Namespace) -> int:
     spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
     if options.evidence:
         folder = evidence_folder(options, workspace)
-        rows = show_progress(SWEEP, spec, store_as_measured(SWEEP, spec, images, folder))
+        rows = show_progress(SWEEP, spec, store_sweep(SWEEP, spec, images, folder))
     else:
         rows = run_instrument(SWEEP, spec)
     if options.json:
@@ -219,7 +204,7 @@ def _homework(options: argparse.Namespace) -> int:
         )
         if options.evidence:
             folder = evidence_folder(options, workspace)
-            rows = show_progress(HOMEWORK, spec, store_as_measured(HOMEWORK, spec, images, folder))
+            rows = show_progress(HOMEWORK, spec, store_sweep(HOMEWORK, spec, images, folder))
         else:
             rows = run_instrument(HOMEWORK, spec)
         for row in rows:
@@ -232,7 +217,7 @@ def _examine(options: argparse.Namespace) -> int:
     """Compute and store what the page opens with beside the sweep."""
     workspace = workspace_of(options)
     source, images = (
-        workspace.source(network_name(workspace, options, options.name)),
+        subject_of(workspace, options),
         counted_images(workspace, "test", options.images),
     )
     folder = evidence_folder(options, workspace)

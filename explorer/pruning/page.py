@@ -9,7 +9,8 @@ from explorer.errors import ExplorerError
 from explorer.pruning import page_forms, page_inside, page_sweep, page_wall
 from explorer.pruning.page_asked import offered_counts
 from explorer.pruning.removal import describe_unsliceable
-from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.selection import PruningSelection
+from explorer.selection import USE
 from explorer.ui import address
 
 WALL = "The wall"

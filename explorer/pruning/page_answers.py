@@ -13,8 +13,9 @@ from explorer.pruning.answers import ANSWERS, AnswersSettings, PrunedAnswers
 from explorer.pruning.methods import METHODS, PruningMethod, get_method
 from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.page_one import METHOD, opening_ratio
-from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.wall import STEP
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import Panel
 from explorer.work.kept import Keyed

@@ -10,8 +10,9 @@ from explorer.pruning import export
 from explorer.pruning.answers import AnswersSettings
 from explorer.pruning.export import TakenAlong
 from explorer.pruning.page_answers import provenance, show_answers
-from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.step import prune_step
+from explorer.selection import USE
 from explorer.ui.onnx import offer_onnx
 from explorer.workspace import trained_network
 

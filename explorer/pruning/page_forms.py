@@ -13,8 +13,9 @@ from explorer.pruning.forms import FORMS, Form, FormsSettings
 from explorer.pruning.page_asked import put_forms
 from explorer.pruning.race import ROWS, Race, describe_race, milliseconds, position, race_of
 from explorer.pruning.race import SLOWED as SPEEDS
-from explorer.pruning.selection import USE, FormsShown, MeasuredNetwork, PruningSelection
+from explorer.pruning.selection import FormsShown, MeasuredNetwork, PruningSelection
 from explorer.runtime.needed import missing
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import Panel, ShownResult, StoredResult, draw_beside_stored
 

@@ -11,8 +11,9 @@ from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
 from explorer.pruning.page_asked import put_sweep
 from explorer.pruning.page_controls import controls
 from explorer.pruning.plan import SweepSettings
-from explorer.pruning.selection import USE, MeasuredNetwork, PruningSelection, SweepShown
+from explorer.pruning.selection import MeasuredNetwork, PruningSelection, SweepShown
 from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement, rows_asked_for, settings_of
+from explorer.selection import USE
 from explorer.ui.instrument import Panel, StoredResult
 
 NOTHING = "Choose at least one method and one ratio."

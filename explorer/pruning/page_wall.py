@@ -9,9 +9,10 @@ from explorer import palette, ui
 from explorer.data import ImageSet
 from explorer.pruning.examine import IMAGES
 from explorer.pruning.page_one import asked_method, asked_ratio, stored_wall
-from explorer.pruning.selection import USE, PruningSelection
+from explorer.pruning.selection import PruningSelection
 from explorer.pruning.wall import RECALIBRATE, WALL, WallState, photographs, wall_settings
 from explorer.pruning.wall_reading import BUTTONS, WallReading, drawing, rescue_question, wall_table
+from explorer.selection import USE
 from explorer.ui import address, hand
 from explorer.ui.instrument import Panel
 from explorer.work.kept import Keyed

@@ -1,30 +1,26 @@
 """``repair`` from a terminal: prune, train on for whole epochs, in one go or in rounds, and store what that brings."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pandas as pd
-from tqdm import tqdm
 
-from explorer.arguments import checkpoints_option, network_option
-from explorer.checkpoints.evidence import find_rows, write_rows
+from explorer.checkpoints.evidence import find_rows, store_as_measured, write_rows
 from explorer.errors import ExplorerError
 from explorer.pruning.methods import METHODS
 from explorer.pruning.repair import KIND, REPAIR, RepairRow, RepairSettings
 from explorer.terminal import (
-    Bars,
     counted_images,
-    data_options,
     decimals,
     evidence_folder,
-    folder_options,
-    images_option,
-    network_name,
+    show_progress,
+    subject_of,
+    subject_options,
     whole_numbers,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.progress import Update
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,8 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "repair",
         help="prune a checkpoint and train it on, in one go or in rounds, and count what that brings back",
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser, 10_000)
     parser.add_argument("--method", choices=tuple(METHODS), default=plain.method)
     parser.add_argument("--ratios", type=decimals, default=plain.ratios, help="0.5,0.8,0.9,0.95 by default")
     parser.add_argument(
@@ -66,10 +61,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--shard", type=int, metavar="N", help="train on the first N training images; all by default"
     )
     parser.add_argument("--seed", type=int, default=plain.seed)
-    data_options(parser)
-    images_option(parser, 10_000)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.add_argument(
         "--evidence",
         action="store_true",
@@ -81,7 +72,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _repair(options: argparse.Namespace) -> int:
     """Count what is not stored yet."""
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     images = counted_images(workspace, "test", options.images)
     settings = RepairSettings(
         len(images),
@@ -98,26 +89,21 @@ def _repair(options: argparse.Namespace) -> int:
     )
     folder = evidence_folder(options, workspace) if options.evidence else None
     written = {"seed": settings.seed, "training": settings.training}
-    rows: dict[object, RepairRow] = {}
     stored = find_rows(KIND, RepairRow, source.card.sha256, images.whole, folder) if folder else None
-    if stored is not None:
-        if stored.images != len(images) or stored.settings != written:
-            raise ExplorerError(
-                f"The stored repair counts {stored.images:,} images with seed {stored.settings['seed']}: "
-                "take the same, or delete it to begin anew."
-            )
-        rows = {row.row: row for row in stored.rows}
-    spec, bars, new = InstrumentSpec(source, workspace.data, "test", images.whole, settings), Bars(), []
-    with tqdm(desc=REPAIR.unit, total=REPAIR.steps(spec)) as bar:
-        for step in REPAIR.run(spec, tuple(rows.values())):
-            if isinstance(step, Update):
-                bars(step)
-                continue
-            bar.update()
-            new.append(step)
-            rows[step.row] = step
-            if folder is not None:
-                ordered = sorted(rows.values(), key=lambda row: row.row)
-                write_rows(KIND, ordered, source.card, images, folder, settings=written)
+    if stored is not None and (stored.images != len(images) or stored.settings != written):
+        raise ExplorerError(
+            f"The stored repair counts {stored.images:,} images with seed {stored.settings['seed']}: "
+            "take the same, or delete it to begin anew."
+        )
+    before = stored.rows if stored else ()
+
+    def write(rows: Sequence[RepairRow]) -> None:
+        if folder is not None:
+            ordered = sorted(rows, key=lambda row: row.row)
+            write_rows(KIND, ordered, source.card, images, folder, settings=written)
+
+    spec = InstrumentSpec(source, workspace.data, "test", images.whole, settings)
+    steps = store_as_measured(REPAIR, spec, before, lambda row: row.row, write)
+    new = [row for row in show_progress(REPAIR, spec, steps) if row not in before]
     print(pd.DataFrame([asdict(row) for row in new]).to_string(index=False))
     return 0

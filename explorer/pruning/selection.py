@@ -3,63 +3,32 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from torch import nn
-
-from explorer.data import DataSet, ImageSet, Use
+from explorer.data import ImageSet
 from explorer.ledger import Origin
 from explorer.networks import parameter_count
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
+from explorer.selection import USE, NetworkSelection
 from explorer.work.instrument import InstrumentSpec
-from explorer.work.kept import Keyed
-from explorer.workspace import NetworkSource, Workspace
+from explorer.workspace import Workspace
 
-USE: Use = "test"
 SettingsType = TypeVar("SettingsType")
 
 
 @dataclass(frozen=True, eq=False)
-class PruningSelection:
+class PruningSelection(NetworkSelection):
     """The network and the images that every tab looks at.
 
-    Attributes:
-        source: where the network comes from.
-        name: its name in the workspace.
-        network: the network itself, in eval mode; shared, so only ever read.
-        data: the data set.
+    Attributes, besides those of a network:
         images: so many of its test images, each class by its share.
     """
 
-    source: NetworkSource
-    name: str
-    network: nn.Module
-    data: DataSet
     images: ImageSet
-
-    @property
-    def title(self) -> str:
-        """The network's title, for people."""
-        return self.source.card.title
 
     @property
     def params(self) -> int:
         """Parameters of the dense network."""
         return parameter_count(self.network)
-
-    @property
-    def weights(self) -> str:
-        """The sha256 of the network's weights."""
-        return self.source.card.sha256
-
-    @property
-    def keyed(self) -> Keyed[nn.Module]:
-        """The network, for what is computed of it once for all visitors."""
-        return Keyed((self.weights,), self.network)
-
-    @property
-    def noun(self) -> str:
-        """What one of the images is called."""
-        return self.data.noun(USE)
 
     def training_key(self, *, needed: bool) -> str:
         """The key of the training images, for the settings of what needs them; else empty."""

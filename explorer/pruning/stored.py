@@ -1,15 +1,15 @@
 """Sweeps beside the checkpoints: each row is stored as soon as it is measured, so a run that ends early can go on."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from explorer.checkpoints.evidence import StoredRows, find_rows, write_rows
+from explorer.checkpoints.evidence import StoredRows, find_rows, store_as_measured, write_rows
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.pruning.methods import METHODS
-from explorer.pruning.plan import State, SweepSettings
+from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import Sweep, SweepRow, clocked, settings_of
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import Update
@@ -19,7 +19,7 @@ OF_THE_RUN = ("methods", "ratios", "repeats", "seeds")
 """Settings that say which rows there are; rows of other ones can stand beside them."""
 
 
-def store_as_measured(
+def store_sweep(
     instrument: Sweep, spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
 ) -> Generator[Update | SweepRow, None, tuple[SweepRow, ...]]:
     """Measure what is not stored yet, and store each row with those that are; yields what was measured, returns all.
@@ -30,15 +30,16 @@ def store_as_measured(
         images: on these.
         folder: the folder of checkpoints that the result is stored in.
     """
-    settings = spec.settings
-    rows = {row.row: row for row in _kept(instrument.key, spec, images, folder)}
-    done = [rows[state] for state in settings.states if state in rows]
-    for step in instrument.run(spec, done):
-        if isinstance(step, SweepRow):
-            rows[step.row] = step
-            _write(instrument.key, rows, spec.network.card, images, folder, settings)
-        yield step
-    return tuple(rows[state] for state in settings.states)
+    settings, kept = spec.settings, _kept(instrument.key, spec, images, folder)
+    stored = {row.row: row for row in kept}
+    done = [stored[state] for state in settings.states if state in stored]
+
+    def write(rows: Sequence[SweepRow]) -> None:
+        _write(instrument.key, rows, spec.network.card, images, folder, settings)
+
+    rows = yield from store_as_measured(instrument, spec, kept, lambda row: row.row, write, done)
+    found = {row.row: row for row in rows}
+    return tuple(found[state] for state in settings.states)
 
 
 def clock_stored(
@@ -70,7 +71,7 @@ def clock_stored(
     for row in clocked(source.load(), chosen.inputs(), settings, stored.rows, shard):
         if row.ms is not None:
             rows[row.row] = row
-            _write(kind, rows, source.card, chosen, folder, settings)
+            _write(kind, tuple(rows.values()), source.card, chosen, folder, settings)
         yield row
 
 
@@ -94,14 +95,14 @@ def _alike(stored: StoredRows[SweepRow], settings: SweepSettings) -> bool:
 
 def _write(
     kind: str,
-    rows: dict[State, SweepRow],
+    rows: Sequence[SweepRow],
     card: Any,
     images: ImageSet,
     folder: Path,
     settings: SweepSettings,
 ) -> None:
     methods = list(METHODS)
-    ordered = sorted(rows.values(), key=lambda row: (methods.index(row.method), row.seed, row.ratio))
+    ordered = sorted(rows, key=lambda row: (methods.index(row.method), row.seed, row.ratio))
     written = asdict(replace(settings, seeds=1 + max(row.seed for row in ordered) - settings.seed))
     for name in ("images", "methods", "ratios", "precision"):
         del written[name]  # the images stand beside their key, the others in the rows

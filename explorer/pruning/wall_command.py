@@ -6,7 +6,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from explorer.arguments import checkpoints_option, network_option
 from explorer.checkpoints.evidence import find_rows, write_rows
 from explorer.errors import ExplorerError
 from explorer.pruning.examine import IMAGES
@@ -14,13 +13,11 @@ from explorer.pruning.methods import METHODS
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.wall import KIND, RATIOS, REFIT, WALL, WallState, wall_settings
 from explorer.terminal import (
-    data_options,
     decimals,
     evidence_folder,
     first_images,
-    folder_options,
-    images_option,
-    network_name,
+    subject_of,
+    subject_options,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
@@ -33,8 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "wall",
         help="store what a checkpoint says to photographs of every class as it is pruned and recovered",
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser, IMAGES)
     parser.add_argument(
         "--method",
         action="append",
@@ -50,17 +46,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         default=True,
         help="also re-fit each network by least squares, which takes minutes where it is large",
     )
-    data_options(parser)
-    images_option(parser, IMAGES)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.set_defaults(command=_wall)
 
 
 def _wall(options: argparse.Namespace) -> int:
     """Make the states that are not stored yet, method by method, and store them with those that are."""
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     images = first_images(workspace, "test", options.images)
     folder = evidence_folder(options, workspace)
     stored = find_rows(KIND, WallState, source.card.sha256, images.whole, folder)

@@ -10,7 +10,6 @@ import torch
 
 from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
-from explorer.arguments import checkpoints_option, network_option
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.ledger import LedgerRow, from_json
@@ -36,14 +35,12 @@ from explorer.report.words import words_in_file
 from explorer.terminal import (
     Bars,
     counted_images,
-    data_options,
     decimals,
-    folder_options,
-    images_option,
     network_name,
     run_instrument,
     whole_numbers,
     workspace_of,
+    workspace_options,
 )
 from explorer.work.instrument import InstrumentSpec
 from explorer.work.progress import follow
@@ -81,7 +78,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="the network that is pruned, by default that of --network, else the teacher; of your folder, its "
         "file's name",
     )
-    network_option(parser)
+    workspace_options(parser)
     parser.add_argument(
         "--measure",
         action="store_true",
@@ -90,10 +87,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--ratios", type=decimals, default=SweepPlan().ratios, help="0,0.5,0.8, for --measure"
     )
-    data_options(parser)
-    images_option(parser)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.add_argument("--words", type=Path, help="your own words: the .json of an earlier report")
     parser.add_argument(
         "--audit", action="store_true", help="write the audit of the sample report, of what ships, instead"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import nn
 
-from explorer.arguments import checkpoints_option, network_option
 from explorer.bits.network import round_network
 from explorer.bits.rounding import Per, Rounding
 from explorer.data import ImageSet
@@ -21,10 +20,8 @@ from explorer.pruning.states import networks_of
 from explorer.terminal import (
     Bars,
     counted_images,
-    data_options,
-    folder_options,
-    images_option,
-    network_name,
+    subject_of,
+    subject_options,
     workspace_of,
 )
 from explorer.work.progress import Update, follow
@@ -38,8 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "home", help="write a checkpoint as one HTML page that runs it: photographs, a drawing pad, no server"
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser, COUNTED)
     parser.add_argument("--out", type=Path, help="the file to write; NAME.html if it is not said")
     parser.add_argument("--method", metavar="METHOD", help=f"prune it first, by one of {', '.join(METHODS)}")
     parser.add_argument("--ratio", type=float, help="share of the weights, or of each layer's channels")
@@ -60,10 +56,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--per", choices=("channel", "tensor"), default="channel", help="what has a scale of its own"
     )
-    data_options(parser)
-    images_option(parser, COUNTED)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.set_defaults(command=_home)
 
 
@@ -78,7 +70,7 @@ class _Made:
 
 def _home(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     training = None
     if options.recalibrate or options.refit:
         training = follow(workspace.data.read("training"), Bars())

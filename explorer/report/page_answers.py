@@ -14,7 +14,7 @@ from explorer import ui
 from explorer.architecture import page_controls as architecture
 from explorer.pruning.forms import FORMS, describe_forms_measurement
 from explorer.pruning.page_asked import asked_count, asked_forms, asked_sweep
-from explorer.pruning.selection import USE, FormsShown, SweepShown
+from explorer.pruning.selection import FormsShown, SweepShown
 from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement
 from explorer.report import charts, page_words
 from explorer.report.answers import answer_questions
@@ -42,6 +42,7 @@ from explorer.report.subject import (
     ReportSubject,
     report_subject,
 )
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import results
 from explorer.work.instrument import Instrument, InstrumentSpec

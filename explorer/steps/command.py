@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from explorer.arguments import checkpoints_option, network_option
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.ledger import (
@@ -26,12 +25,10 @@ from explorer.steps.keep import onnx_file
 from explorer.steps.path import PATH, REPEATS, PathSettings, write_path
 from explorer.terminal import (
     counted_images,
-    data_options,
     evidence_folder,
-    folder_options,
-    images_option,
-    network_name,
     run_instrument,
+    subject_of,
+    subject_options,
     workspace_of,
 )
 from explorer.work.instrument import InstrumentSpec
@@ -44,8 +41,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="prune, repair, round and export a checkpoint, and measure each state on the way",
         description="The steps are done in the order in which they are named.",
     )
-    parser.add_argument("name", nargs="?", help="of the checkpoint; without it the one of --network")
-    network_option(parser)
+    subject_options(parser, 1_000)
     steps = parser.add_argument_group("steps")
     for option, metavar, said in (
         ("--prune", "METHOD:RATIO", f"METHOD is one of {', '.join(METHODS)}"),
@@ -68,10 +64,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--evidence", action="store_true", help="store the states beside the checkpoint's card"
     )
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="write the exported network")
-    data_options(parser)
-    images_option(parser, 1_000)
-    folder_options(parser)
-    checkpoints_option(parser)
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects")
     parser.set_defaults(command=_compress)
 
@@ -123,7 +115,7 @@ def parse_step(name: str, text: str, *, reduce_range: bool = False) -> Step:
 
 def _compress(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
-    source = workspace.source(network_name(workspace, options, options.name))
+    source = subject_of(workspace, options)
     named = options.steps or ()
     steps = tuple(parse_step(name, text, reduce_range=options.reduce_range) for name, text in named)
     if options.onnx and not (steps and isinstance(steps[-1], Export)):

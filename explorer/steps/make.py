@@ -65,11 +65,6 @@ def _scheme(step: Round) -> str:
     return describe_scheme("tensor" if step.per == "tensor" else "channel", symmetric=step.symmetric)
 
 
-def describe_recipe(recipe: Recipe) -> str:
-    """All steps in a few words each; empty for the checkpoint itself."""
-    return ", ".join(map(describe_step, recipe.steps))
-
-
 _AFTER: dict[type[Step], tuple[Phase, ...]] = {
     Prune: ("dense", "pruned", "repaired"),
     Refit: ("pruned",),
