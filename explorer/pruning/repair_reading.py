@@ -1,6 +1,6 @@
 """What a repair says: how much each way brings back, beside networks of that size that were trained from scratch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
@@ -31,6 +31,30 @@ def repair_table(rows: Sequence[RepairRow]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
+
+
+def beside_sweep(
+    rows: Iterable[RepairRow], methods: Collection[str], images: int, repairs: Collection[str] = ()
+) -> tuple[RepairRow, ...]:
+    """The rows that may stand on one axis with those of a sweep.
+
+    Args:
+        rows: stored, of any plan.
+        methods: of the sweep, by key.
+        images: that the sweep was counted on; what was counted on others is left out.
+        repairs: which ways; all but "none", which the sweep has itself, if left out.
+
+    Returns:
+        Networks that were pruned at once as the method ranks, and then repaired, at a low learning rate.
+    """
+    return tuple(
+        row
+        for row in rows
+        if row.method in methods
+        and not row.plan
+        and row.total == images
+        and (row.repair in repairs if repairs else row.repair != "none")
+    )
 
 
 def from_scratch(cards: Iterable[Card], dense: Card) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from explorer.checkpoints import catalogue
 from explorer.pruning import charts
 from explorer.pruning.repair import RepairRow
-from explorer.pruning.repair_reading import describe_repair, from_scratch, repair_table
+from explorer.pruning.repair_reading import beside_sweep, describe_repair, from_scratch, repair_table
 
 PRUNED = RepairRow("global-l1", "", 0.9, "none", 0, 100, 1000, 60_000, 6_000, 10, 0, 0.0)
 TUNED = replace(PRUNED, repair="fine-tuned", epochs=5, correct=900, trained_on=2_000, rate=0.02)
@@ -37,6 +37,13 @@ def test_the_verdict_turns_with_the_small_network(accuracy: float, verdict: str)
     said = describe_repair([PRUNED, TUNED], SMALL.assign(accuracy=accuracy))
     assert said.endswith(verdict)
     assert f"The small one, trained from scratch with 4,764 parameters, has {accuracy:.1%} of all" in said
+
+
+def test_beside_a_sweep_stand_rows_of_its_methods_and_images_that_were_pruned_at_once() -> None:
+    other = [replace(TUNED, method="lamp"), replace(TUNED, plan="rewound"), replace(TUNED, total=500)]
+    rows = [PRUNED, TUNED, replace(TUNED, repair="re-fitted", epochs=0), *other]
+    assert beside_sweep(rows, ("global-l1",), 1000) == (rows[1], rows[2])
+    assert beside_sweep(rows, ("global-l1", "lamp"), 1000, ("fine-tuned",)) == (TUNED, other[0])
 
 
 def test_a_network_that_is_larger_is_no_match() -> None:
