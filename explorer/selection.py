@@ -47,3 +47,7 @@ class NetworkSelection:
     def noun(self) -> str:
         """What one of the images is called."""
         return self.data.noun(USE)
+
+    def counted(self, images: int) -> str:
+        """On how many of the images something was counted, in words."""
+        return self.data.counted(USE, images)

@@ -53,9 +53,11 @@ def _live() -> None:
     panel.controls(
         "Call it on copies, here", help="The network itself is only read: every copy is thrown away."
     )
-    noun = workspace.data.noun(USE)
     shown = panel.result(
-        lambda spec, rows: f"on {rows[0].total:,} {noun}s, noise of {spec.settings.seeds} seeds.", grow=_grow
+        lambda spec, rows: (
+            f"{workspace.data.counted(USE, rows[0].total)}, noise of {spec.settings.seeds} seeds; {source.card.title}."
+        ),
+        grow=_grow,
     )
     if shown is not None:
         with panel.picture:
@@ -75,7 +77,7 @@ def _stored(name: str) -> StoredResult[SideEffect] | None:
     return StoredResult(
         stored.rows,
         torchsummary.settings_of(stored.rows),
-        f"{stored.where}; {stored.images:,} {workspace.data.noun(USE)}s.",
+        f"{stored.where}; {stored.counted(workspace.data, USE)}; {workspace.cards[name].title}.",
     )
 
 

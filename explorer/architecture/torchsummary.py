@@ -89,7 +89,7 @@ class SideEffectSettings:
     """What is tried.
 
     Attributes:
-        images: how many of the images are counted, the first so many.
+        images: how many of the images are counted, each class by its share.
         passes: how often the summary is called.
         seeds: how often each is tried, with other noise.
     """
@@ -132,7 +132,7 @@ class SummarySideEffect(Instrument[SideEffectSettings, SideEffect]):
         self, spec: InstrumentSpec[SideEffectSettings], done: Sequence[SideEffect] = ()
     ) -> Generator[Update | SideEffect, None, None]:
         """Those that are not there yet."""
-        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(spec.settings.images)
         skip = {(row.passes, row.seed) for row in done}
         yield from side_effects(spec.network.load(), images, spec.settings, skip)
 

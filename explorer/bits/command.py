@@ -20,8 +20,8 @@ from explorer.checkpoints.evidence import find_rows, store_as_measured, write_ro
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.terminal import (
+    counted_images,
     evidence_folder,
-    first_images,
     run_instrument,
     show_progress,
     subject_of,
@@ -64,7 +64,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _bits(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     source = subject_of(workspace, options)
-    images = first_images(workspace, "test", options.images)
+    images = counted_images(workspace, "test", options.images)
     settings = BitsSettings(
         tuple(options.bits),
         activations=tuple(options.activations),
@@ -88,7 +88,7 @@ def _store(spec: InstrumentSpec[BitsSettings], images: ImageSet, folder: Path) -
     """Measure what is not stored yet, and store each row with those that are."""
     card, settings = spec.network.card, spec.settings
     stored = find_rows(KIND, BitsRow, card.sha256, images.whole, folder)
-    if stored is not None and stored.images != len(images):
+    if stored is not None and not stored.is_on(images):
         raise ExplorerError(
             f"The stored roundings count {stored.images:,} images: take as many, or delete them to begin anew."
         )

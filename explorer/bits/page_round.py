@@ -73,7 +73,7 @@ def _stored(selection: BitsSelection) -> StoredResult[BitsRow] | None:
     return StoredResult(
         stored.rows,
         settings_of_rows(stored.rows, stored.images, stored.settings),
-        f"{stored.where}; {selection.counted(stored.images)}; {selection.title}.",
+        f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}.",
     )
 
 

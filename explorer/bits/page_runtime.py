@@ -76,7 +76,7 @@ def _stored(selection: BitsSelection) -> StoredResult[RuntimeRow] | None:
     return StoredResult(
         stored.rows,
         RuntimesSettings(stored.images, **stored.settings),
-        f"{stored.where}, in turn; {selection.counted(stored.images)}; {selection.title}.",
+        f"{stored.where}, in turn; {stored.counted(selection.data, USE)}; {selection.title}.",
     )
 
 

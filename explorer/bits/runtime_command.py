@@ -23,8 +23,8 @@ from explorer.runtime.compiler import compiler, describe_compiler
 from explorer.runtime.files import int8_file, onnx_file
 from explorer.runtime.int8 import describe_cpu
 from explorer.terminal import (
+    counted_images,
     evidence_folder,
-    first_images,
     network_name,
     run_instrument,
     subject_options,
@@ -55,7 +55,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _runtimes(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     name = network_name(workspace, options, options.name)
-    source, images = workspace.source(name), first_images(workspace, "test", options.images)
+    source, images = workspace.source(name), counted_images(workspace, "test", options.images)
     settings = RuntimesSettings(
         len(images),
         workspace.data.key_of("training"),

@@ -26,11 +26,3 @@ class BitsSelection(NetworkSelection):
     def spec(self, settings: SettingsType) -> InstrumentSpec[SettingsType]:
         """What an instrument with these settings is to measure of this network."""
         return InstrumentSpec(self.source, self.data, USE, self.images, settings)
-
-    def counted(self, images: int) -> str:
-        """So many of the images, in words.
-
-        Says "all" where these are all: the first ones of a set need not be as hard as the rest.
-        """
-        whole = self.data.sizes[USE]
-        return f"all {whole:,} {self.noun}s" if images >= whole else f"the first {images:,} {self.noun}s"

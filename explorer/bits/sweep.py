@@ -80,7 +80,7 @@ class BitsSettings(BitsPlan):
     """A plan together with the images it is measured on.
 
     Attributes:
-        images: how many of the images are counted, the first so many.
+        images: how many of the images are counted, each class by its share.
         training: key of the training images for calibration; empty without rounded activations.
     """
 
@@ -113,7 +113,8 @@ class LayerBits:
         weights: how many it has.
         largest: the largest magnitude among them before rounding; the histogram goes from minus that to that.
         weight_error: the norm of what was rounded away over the norm of the weights.
-        output_error: likewise of its outputs on the first ``ERROR_IMAGES`` images, those of the layers before included.
+        output_error: likewise of its outputs on up to ``ERROR_IMAGES`` of the images, those of the layers before
+            included.
         bars: how many rounded weights lie in each of ``BINS`` bins; empty where activations were rounded too, since
             the weights are those of the same rounding without.
     """
@@ -221,6 +222,7 @@ def round_at_all(
     model: nn.Module,
     inputs: Tensor | Inputs,
     targets: Tensor,
+    few: Tensor,
     plan: BitsPlan,
     *,
     calibration: Sequence[Tensor] = (),
@@ -232,13 +234,13 @@ def round_at_all(
         model: in eval mode; it is only read.
         inputs: images (N, 3, H, W).
         targets: labels (N,).
+        few: those of the images (M, 3, H, W) that the errors of layers are taken from.
         plan: the roundings.
         calibration: batches of training images (B, 3, H, W), where activations are rounded.
         skip: states that are not measured again.
     """
     before = logits(model, inputs)
     dense, answers = accuracy(before, targets), before.argmax(1)
-    few = inputs[: at_once(inputs[:1].shape[-1], ERROR_IMAGES)]
     for rounding, bits in plan.states:
         if (rounding, bits) in skip:
             continue
@@ -330,7 +332,8 @@ class BitsSweep(Instrument[BitsSettings, BitsRow]):
     ) -> Generator[Update | BitsRow, None, None]:
         """The rows that are not done yet."""
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
+        few = images.stratified(min(len(images), at_once(images.input_size, ERROR_IMAGES)))
         batches: Sequence[Tensor] = ()
         if any(settings.activations):
             batches = calibration_batches((yield from spec.data.read("training")), settings.calibration)
@@ -338,6 +341,7 @@ class BitsSweep(Instrument[BitsSettings, BitsRow]):
             spec.network.load(),
             images.batches(),
             images.targets(),
+            few.inputs(),
             settings,
             calibration=batches,
             skip={row.state for row in done},

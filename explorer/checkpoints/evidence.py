@@ -23,7 +23,7 @@ from torch import Tensor
 from explorer.checkpoints.card import Card
 from explorer.checkpoints.catalogue import SHIPPED
 from explorer.checkpoints.reading import sha256
-from explorer.data import ImageSet
+from explorer.data import DataSet, ImageSet, Use
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.measure import describe_machine
@@ -68,11 +68,17 @@ class StoredRows(Generic[RowType]):
     torch: str
     choice: Choice = "first"
 
-    def counted(self, noun: str) -> str:
-        """On what it was counted, as a part of a sentence; ``noun`` is what one of the images is called."""
-        if self.choice == "stratified":
-            return f"{self.images:,} {noun}s, each class by its share"
-        return f"the first {self.images:,} {noun}s"
+    def counted(self, data: DataSet, use: Use) -> str:
+        """On which of a data set's images for a use it was counted, as a part of a sentence."""
+        if self.choice == "stratified" or self.images >= data.sizes[use]:
+            return data.counted(use, self.images)
+        return f"the first {self.images:,} {data.noun(use)}s"
+
+    def is_on(self, images: ImageSet) -> bool:
+        """Whether these are the very images that it was measured on."""
+        if (self.images_key, self.images) != (images.whole, len(images)):
+            return False
+        return images.positions is None or self.choice == ("stratified" if images.is_stratified else "first")
 
     def choose(self, images: ImageSet) -> ImageSet:
         """Of the whole set the images that it was measured on."""

@@ -145,6 +145,13 @@ class DataSet(ABC):
         """The images for a use in words ("500 validation images of Food-11 at 224 pixels")."""
         return f"{self.sizes[use]:,} {self.noun(use)}s of {self.name} at {self.input_size} pixels"
 
+    def counted(self, use: Use, images: int) -> str:
+        """On how many images for a use something was counted, in words, chosen as ``ImageSet.stratified`` does."""
+        there = self.sizes[use]
+        if images >= there:
+            return f"all {there:,} {self.noun(use)}s"
+        return f"{images:,} {self.noun(use)}s, each class by its share"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DataSet) and self.key == other.key
 

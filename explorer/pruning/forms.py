@@ -224,9 +224,9 @@ class Forms(Instrument[FormsSettings, Form]):
 FORMS = Forms()
 
 
-def describe_forms_measurement(noun: str, title: str, rows: Sequence[Form]) -> str:
-    """On what the forms of a network were measured here."""
-    return f"{rows[0].total:,} {noun}s, each class by its share, batch of {BATCH}, in turn; {title}."
+def describe_forms_measurement(images: str, title: str) -> str:
+    """On what (``images``, in words) the forms of a network were measured here."""
+    return f"{images}, batch of {BATCH}, in turn; {title}."
 
 
 def form_table(rows: Sequence[Form]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """One pruned network and its answers beside the dense one's, for the tabs that look at single images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from explorer import ui
 from explorer.data import ImageSet
-from explorer.pruning.answers import ANSWERS, AnswersSettings, PrunedAnswers
+from explorer.pruning.answers import ANSWERS, AnswerBatch, AnswersSettings, PrunedAnswers
 from explorer.pruning.methods import METHODS, PruningMethod, get_method
 from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.page_one import METHOD, opening_ratio
@@ -96,13 +97,18 @@ def show_answers(selection: PruningSelection) -> AnswersShown | None:
     )
     shown = Panel(ANSWERS, selection.spec(settings), starts_itself=True).result(
         lambda spec, parts: (
-            f"both networks on {sum(len(part.dense) for part in parts):,} {selection.noun}s, each class by its share: "
+            f"both networks on {_counted(selection, spec.settings.images, parts)}: "
             f"{selection.title}, {spec.settings.title}."
         )
     )
     if shown is None:
         return None
     return AnswersShown(selection, PrunedAnswers.joined(shown.settings, shown.parts), shown.where)
+
+
+def _counted(selection: PruningSelection, images: int, parts: Sequence[AnswerBatch]) -> str:
+    done, whole = sum(len(part.dense) for part in parts), selection.counted(images)
+    return whole if done == images else f"the first {done:,} of {whole}"
 
 
 def provenance(shown: AnswersShown) -> None:

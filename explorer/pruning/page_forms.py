@@ -56,7 +56,7 @@ def main(selection: PruningSelection) -> None:
     with right:
         panel.controls("Measure here", icon=":material/timer:", blocked=missing() if runtimes else "")
     shown = panel.result(
-        lambda spec, rows: forms.describe_forms_measurement(selection.noun, selection.title, rows)
+        lambda spec, rows: forms.describe_forms_measurement(selection.counted(rows[0].total), selection.title)
     )
     if shown is None:
         return
@@ -136,7 +136,7 @@ def _stored(selection: PruningSelection) -> StoredResult[Form] | None:
         FormsSettings(
             stored.images, float(stored.settings["ratio"]), str(stored.settings.get("training", ""))
         ),
-        f"{stored.where}, batch of {forms.BATCH}; {stored.counted(selection.noun)}; {selection.title}.",
+        f"{stored.where}, batch of {forms.BATCH}; {stored.counted(selection.data, USE)}; {selection.title}.",
     )
 
 

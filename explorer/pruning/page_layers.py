@@ -9,6 +9,7 @@ from explorer import ui
 from explorer.pruning import asked, charts, sensitivity
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sensitivity import SENSITIVITY, Cell, SensitivitySettings
+from explorer.selection import USE
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 
 MOST = 1000  # images; a cell's interval is then about 3 points wide
@@ -29,9 +30,9 @@ def main(selection: PruningSelection) -> None:
         return
     panel = Panel(SENSITIVITY, selection.spec(SensitivitySettings(count)), stored=stored)
     with st.columns([1, 2])[0]:
-        panel.controls(help=f"On the first {count:,} images (at most {MOST:,}).")
+        panel.controls(help=f"On {selection.counted(count)}.")
     shown = panel.result(
-        lambda spec, _: f"on the first {spec.settings.images:,} {selection.noun}s.", grow=_grow
+        lambda spec, _: f"{selection.counted(spec.settings.images)}; {selection.title}.", grow=_grow
     )
     if shown is not None:
         with panel.picture:
@@ -49,7 +50,7 @@ def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:
     return StoredResult(
         stored.rows,
         SensitivitySettings(stored.images, ratios),
-        f"{stored.where}; {stored.counted(selection.noun)}.",
+        f"{stored.where}; {stored.counted(selection.data, USE)}.",
     )
 
 

@@ -8,6 +8,7 @@ from explorer.pruning.methods import METHODS
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.wall import KIND, WallState, settings_of_states
 from explorer.pruning.wall_reading import OPENS_AT, OPENS_WITH, WallReading
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import StoredResult
 from explorer.work.kept import Keyed
@@ -23,7 +24,7 @@ def stored_wall(selection: PruningSelection) -> StoredResult[WallState] | None:
     return StoredResult(
         stored.rows,
         settings_of_states(stored.rows, stored.images, stored.settings),
-        f"{stored.where}; {stored.counted(selection.noun)}; {selection.title}.",
+        f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}.",
     )
 
 

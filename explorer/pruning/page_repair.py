@@ -14,6 +14,7 @@ from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.repair import KIND, REPAIR, RepairRow, RepairSettings, Shares, name_plan
 from explorer.pruning.selection import PruningSelection
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 
@@ -35,12 +36,12 @@ def main(selection: PruningSelection) -> None:
         panel = Panel(REPAIR, selection.spec(settings), stored=stored)
         panel.controls(
             help=f"On the first {asked.shard:,} training images, an epoch a round; counted on "
-            f"{asked.images:,} {selection.noun}s, each class by its share."
+            f"{selection.counted(asked.images)}."
         )
     with view:
         shown = panel.result(
             lambda spec, rows: (
-                f"{rows[0].total:,} {selection.noun}s, each class by its share; trained on the first "
+                f"{selection.counted(rows[0].total)}; trained on the first "
                 f"{spec.settings.shard:,} training images; {selection.title}."
             ),
             nothing="Nobody has repaired this network so yet: run it here.",
@@ -132,7 +133,7 @@ def of_plan(
     return StoredResult(
         tuple(sorted(rows, key=lambda row: order[row.state])),
         settings,
-        f"{stored.where}; {stored.counted(selection.noun)}; trained on the first {trained_on:,} training "
+        f"{stored.where}; {stored.counted(selection.data, USE)}; trained on the first {trained_on:,} training "
         f"images; {selection.title}.",
     )
 

@@ -49,7 +49,7 @@ def main(selection: PruningSelection) -> None:
             return
         shown = panel.result(
             lambda spec, rows: describe_sweep_measurement(
-                selection.noun, selection.title, spec.settings, rows
+                selection.counted(rows[0].total), selection.title, spec.settings, rows
             ),
             grow=lambda rows: _grow(selection, rows),
         )
@@ -101,7 +101,7 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
     return StoredResult(
         rows,
         settings,
-        f"{stored.where}, batch of {rows[0].batch}; {stored.counted(selection.noun)}; {selection.title}.",
+        f"{stored.where}, batch of {rows[0].batch}; {stored.counted(selection.data, USE)}; {selection.title}.",
     )
 
 

@@ -361,7 +361,7 @@ def _shares(
     """For each ratio what share of each layer goes, as the validation images say: the counted ones must not choose."""
     settings = spec.settings
     validation = yield from spec.data.read("validation")
-    some = validation.select(slice(min(SENSITIVE_IMAGES, len(validation))))
+    some = validation.stratified(min(SENSITIVE_IMAGES, len(validation)))
     cells, most = [], len(maskable_weights(model)) * len(MEASURED_RATIOS)
     for cell in scan(model, some.inputs(), some.targets()):
         cells.append(cell)

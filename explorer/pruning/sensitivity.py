@@ -110,7 +110,7 @@ def _correct(sequence: Sequence[Piece], batches: list[Tensor], targets: Tensor) 
 
 @dataclass(frozen=True)
 class SensitivitySettings:
-    """How many of the images are counted, the first so many, and at which ratios each layer is masked."""
+    """How many of the images are counted, each class by its share, and at which ratios each layer is masked."""
 
     images: int = setting("images", "{:,}".format)
     ratios: tuple[float, ...] = setting("ratios", percentages, default=RATIOS)
@@ -137,7 +137,7 @@ class SensitivityMap(Instrument[SensitivitySettings, Cell]):
         self, spec: InstrumentSpec[SensitivitySettings], done: Sequence[Cell] = ()
     ) -> Generator[Update | Cell, None, None]:
         """The cells that are not done yet."""
-        images = (yield from spec.data.read(spec.use)).select(slice(spec.settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(spec.settings.images)
         skip = {(cell.layer, cell.ratio) for cell in done}
         yield from scan(spec.network.load(), images.inputs(), images.targets(), spec.settings.ratios, skip)
 

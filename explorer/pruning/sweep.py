@@ -300,14 +300,13 @@ SWEEP = Sweep()
 
 
 def describe_sweep_measurement(
-    noun: str, title: str, settings: SweepSettings, rows: Sequence[SweepRow]
+    images: str, title: str, settings: SweepSettings, rows: Sequence[SweepRow]
 ) -> str:
-    """Where and on what the sweep of a network was measured."""
+    """Where and on what (``images``, in words) the sweep of a network was measured."""
     first = rows[0]
     clock = f", batch of {first.batch}, median of {settings.repeats} passes or more in turn with the dense network"
     timed = clock if any(row.ms is not None for row in rows) else ""
     threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
-    images = f"{first.total:,} {noun}s, each class by its share"
     return f"{settings.device}, {threads}, {first.precision}{timed}; {images}; {title}."
 
 

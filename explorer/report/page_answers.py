@@ -194,8 +194,8 @@ def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
     kept = None if settings is None else _kept(SWEEP, settings, name, whole.whole, workspace)
     if kept is None:
         return None
-    source, noun = workspace.source(name), workspace.data.noun(USE)
-    where = describe_sweep_measurement(noun, source.card.title, kept.settings, kept.parts)
+    images, title = workspace.data.counted(USE, kept.settings.images), workspace.source(name).card.title
+    where = describe_sweep_measurement(images, title, kept.settings, kept.parts)
     return _measured_sweep(kept.parts, Provenance("measured", kept.measured(where)), workspace)
 
 
@@ -218,8 +218,8 @@ def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
     )
     if kept is None:
         return None
-    title, noun = workspace.source(name).card.title, workspace.data.noun(USE)
-    where = describe_forms_measurement(noun, title, kept.parts)
+    images = workspace.data.counted(USE, kept.settings.images)
+    where = describe_forms_measurement(images, workspace.source(name).card.title)
     return MeasuredForms(kept.parts, kept.settings.ratio, Provenance("measured", kept.measured(where)))
 
 

@@ -219,7 +219,7 @@ def _stored_sweep(workspace: Workspace, kind: str, name: str, use: Use) -> Measu
 
 
 def _where(stored: StoredRows[Any], workspace: Workspace, use: Use) -> Provenance:
-    return Provenance("precomputed", f"{stored.where}; {stored.counted(workspace.data.noun(use))}.")
+    return Provenance("precomputed", f"{stored.where}; {stored.counted(workspace.data, use)}.")
 
 
 def default_logits(workspace: Workspace) -> Generator[Update, None, LogitsBatch]:

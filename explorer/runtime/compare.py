@@ -87,7 +87,7 @@ class RuntimesSettings:
     """On what the runtimes are compared.
 
     Attributes:
-        images: how many of the images are counted, the first so many.
+        images: how many of the images are counted, each class by its share.
         training: key of the training images that int8 is calibrated on.
         calibration: how many of them, evenly spread over the set.
         repeats: timed passes of each.
@@ -216,7 +216,7 @@ class Runtimes(Instrument[RuntimesSettings, RuntimeRow]):
         """All of them: they are timed in turn, so none can be left out."""
         del done
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
         batches = calibration_batches((yield from spec.data.read("training")), settings.calibration)
         yield from compare(
             spec.network.load(),

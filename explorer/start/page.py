@@ -131,7 +131,7 @@ def _to_pruning() -> None:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")
         return
     st.markdown(" ".join(_tell(row, len(shipped.data.classes)) for row in told_rows))
-    ui.provenance("precomputed", f"{stored.where}; {stored.counted(shipped.data.noun('test'))}.")
+    ui.provenance("precomputed", f"{stored.where}; {stored.counted(shipped.data, 'test')}.")
 
 
 def _tell(row: SweepRow, classes: int) -> str:

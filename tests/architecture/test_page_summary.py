@@ -37,7 +37,7 @@ def test_the_chart_is_of_the_evidence_and_the_sentences_say_what_is_in_it() -> N
     )
     assert describe_side_effect(stored().rows).replace("**", "") in figure.alt
     assert said(page(), why(stored().rows))
-    assert said(page(), f"{stored().where}; 5,000 validation images.")
+    assert said(page(), f"{stored().where}; all 5,000 validation images; {card('student-60k-kd').title}.")
 
 
 def test_it_is_called_on_the_network_that_the_link_names_and_nothing_of_it_moves() -> None:

@@ -77,7 +77,7 @@ def test_another_network_is_rounded_on_the_page() -> None:
     assert (data["total"], data["bits"]) == (40, [8, 2])
     assert len(data["layers"]) == len(data["states"][0]["errors"])
     assert said(app, "measured here")
-    assert said(app, "the first 40 test images")
+    assert said(app, "40 test images, each class by its share")
 
 
 def test_a_locked_figure_waits_for_a_guess() -> None:

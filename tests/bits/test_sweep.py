@@ -41,7 +41,7 @@ CHANNEL = (("channel", True),)
 def test_rows_are_counted_on_the_rounded_network() -> None:
     model, images = load("student-5k"), BUNDLED.load("validation").select(slice(0, 5000, 50))
     inputs, targets = images.inputs(), images.targets()
-    rows = list(round_at_all(model, inputs, targets, BitsPlan((8, 2), CHANNEL, (0,))))
+    rows = list(round_at_all(model, inputs, targets, inputs, BitsPlan((8, 2), CHANNEL, (0,))))
     dense = accuracy(logits(model, inputs), targets)
     before = logits(model, inputs).argmax(1)
     for row in rows:
@@ -62,7 +62,7 @@ def test_rows_are_counted_on_the_rounded_network() -> None:
     assert eight.agreeing > 95 > two.agreeing, "8 bits change little, 2 much"
     assert all(a.output_error < b.output_error for a, b in zip(eight.layers, two.layers, strict=True))
     plan = BitsPlan((8, 2), CHANNEL, (0,))
-    again = list(round_at_all(model, inputs, targets, plan, skip={eight.state}))
+    again = list(round_at_all(model, inputs, targets, inputs, plan, skip={eight.state}))
     assert again == [two]
 
 
@@ -71,7 +71,7 @@ def test_activations_are_calibrated_and_rounded() -> None:
     batches = calibration_batches(BUNDLED.load("training"), 32)
     inputs, targets = images.inputs(), images.targets()
     plan = BitsPlan((8,), CHANNEL, activations=(0, 2, 8))
-    whole, coarse, fine = round_at_all(model, inputs, targets, plan, calibration=batches)
+    whole, coarse, fine = round_at_all(model, inputs, targets, inputs, plan, calibration=batches)
     assert whole.agreeing >= fine.agreeing > coarse.agreeing
     assert (whole.activations, coarse.activations, fine.activations) == (0, 2, 8)
     assert not fine.layers[0].bars, "its weights are those of the row without"

@@ -89,9 +89,20 @@ def test_rows_know_which_images_they_were_counted_on(
     stored = find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
     assert stored is not None
     assert stored.choose(validation).key == chosen.key
-    assert stored.counted("image") == (
-        "the first 50 images" if first else "50 images, each class by its share"
+    assert stored.counted(BUNDLED, "validation") == (
+        "the first 50 validation images" if first else "50 validation images, each class by its share"
     )
+    assert stored.is_on(chosen)
+    others = (validation.stratified(50) if first else validation.select(slice(50)), validation.stratified(51))
+    assert not any(stored.is_on(other) for other in others)
+
+
+def test_all_images_have_no_share_left_out(network: Card, validation: ImageSet, tmp_path: Path) -> None:
+    write_rows("sweep", (Row(1),), network, validation, tmp_path)
+    stored = find_rows("sweep", Row, network.sha256, validation.key, tmp_path)
+    assert stored is not None
+    assert stored.counted(BUNDLED, "validation") == "all 5,000 validation images"
+    assert stored.is_on(validation)
 
 
 LEFT_OUT = "{} is damaged and left out: fetch it again, or compute it again."

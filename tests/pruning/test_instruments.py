@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.architecture.torchsummary import SIDE_EFFECT, SideEffectSettings
+from explorer.bits import sweep as bits_sweep
+from explorer.bits.sweep import BITS, BitsSettings
 from explorer.errors import ExplorerError
 from explorer.measure import accuracy, logits, state_bytes
 from explorer.networks import nonzero_count, parameter_count
@@ -19,7 +22,10 @@ from explorer.pruning.forms import FORMS, FormsSettings
 from explorer.pruning.methods import get_method
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.recovery import finetune, recalibrate
+from explorer.pruning.repair import REPAIR, RepairSettings
+from explorer.pruning.sensitivity import SENSITIVITY, SensitivitySettings
 from explorer.pruning.sweep import SWEEP, SweepRow, rows_asked_for, settings_of
+from explorer.runtime.compare import RUNTIMES, RuntimesSettings
 from explorer.work.instrument import Instrument, measure
 from explorer.work.progress import Update, follow
 from tests.networks.test_cost import counted
@@ -85,6 +91,47 @@ def test_the_answers_are_those_of_both_networks_to_the_same_images() -> None:
     assert torch.allclose(answers.pruned, logits(pruned, test.inputs()), atol=1e-5)
     again = follow(pruned_network(toy.spec_of(settings)), lambda update: None)
     assert all(torch.equal(one, again.state_dict()[name]) for name, one in pruned.state_dict().items())
+
+
+COUNTING: tuple[tuple[Instrument[Any, Any], Any, Callable[[Any], int]], ...] = (
+    (SENSITIVITY, SensitivitySettings(60, (0.5,)), lambda cell: cell.dense_correct),
+    (BITS, BitsSettings((8,), (("channel", True),), (0,), images=60), lambda row: row.dense_correct),
+    (SIDE_EFFECT, SideEffectSettings(60, (1,), 1), lambda row: row.correct),
+    (RUNTIMES, RuntimesSettings(60, "toy-training", 4, 1), lambda row: row.correct),
+    (
+        REPAIR,
+        RepairSettings(60, ratios=(0.0,), epochs=(), training="toy-training"),
+        lambda row: row.correct,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "settings", "dense"), COUNTING, ids=[each[0].key for each in COUNTING]
+)
+def test_a_part_of_the_images_has_each_class_by_its_share(
+    instrument: Instrument[Any, Any], settings: Any, dense: Callable[[Any], int]
+) -> None:
+    model, test = toy.ToyNetwork().load(), toy.images("test")
+    first, some = (
+        accuracy(logits(model, part.inputs()), part.targets())
+        for part in (test.select(slice(60)), test.stratified(60))
+    )
+    assert first != some, "so that one is not taken for the other"
+    steps = instrument.run(toy.spec_of(settings))
+    row = next(step for step in steps if not isinstance(step, Update))
+    assert (dense(row), row.total) == (some.correct, some.total)
+
+
+def test_errors_of_layers_are_taken_from_images_of_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    real = bits_sweep.layer_errors
+    monkeypatch.setattr(
+        bits_sweep, "layer_errors", lambda network, images: seen.append(images) or real(network, images)
+    )
+    settings = BitsSettings((8,), (("channel", True),), (0,), images=120)
+    measure(BITS, toy.spec_of(settings))
+    assert torch.equal(seen[0], toy.images("test").stratified(120).stratified(100).inputs())
 
 
 @pytest.mark.parametrize(
