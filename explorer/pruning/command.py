@@ -86,7 +86,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--seed", type=int, default=plan.seed, help="the first one of the random methods")
     parser.add_argument(
-        "--seeds", type=int, default=SEEDS, metavar="N", help=f"of the random baselines; {SEEDS} by default"
+        "--seeds",
+        type=int,
+        default=SEEDS,
+        metavar="N",
+        help=f"of the methods with chance in them; {SEEDS} by default",
     )
     parser.add_argument(
         "--evidence",

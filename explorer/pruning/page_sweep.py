@@ -97,7 +97,8 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
     rows, settings = stored.rows, settings_of(stored.rows, stored.images, stored.settings)
     # What the controls ask for may be a part of what is stored: then just this part is shown.
     if (part := rows_asked_for(rows, asked)) is not None:
-        rows, settings = part, replace(settings, methods=asked.methods, ratios=asked.ratios)
+        settings = replace(settings, methods=asked.methods, ratios=asked.ratios, seeds=asked.seeds)
+        rows = part
     return StoredResult(
         rows,
         settings,

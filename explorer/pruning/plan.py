@@ -12,7 +12,7 @@ from explorer.work.identity import percentages, setting
 
 MAX_RECALIBRATE, MAX_FINETUNE, MAX_REFIT, MAX_SEEDS = 5, 500, 512, 30
 SEEDS = 10
-"""Of a random baseline, where nothing else is asked for: one seed may be a lucky one."""
+"""Of a method with chance in it, where nothing else is asked for: one seed may be a lucky one."""
 
 Recovery = Literal["none", "re-fitted", "recalibrated", "fine-tuned"]
 State = tuple[str, float, Recovery, int]
@@ -33,8 +33,8 @@ class SweepPlan:
         device: where the network runs.
         repeats: timed forward passes per network; 0 for no clock at all.
         seed: the first one of the random methods.
-        seeds: with so many seeds the random baselines are measured, this one and those after it; the further ones as
-            pruned, without a recovery and without the clock.
+        seeds: with so many seeds the methods with chance in them are measured, this one and those after it; the
+            further ones as pruned, without a recovery and without the clock.
         precision: of weights and images in the passes that are counted and timed.
         recalibrate: batches of 100 training images that BatchNorm is recalibrated on, 0 to 5.
         finetune: SGD steps of a short fine-tuning, 0 to 500; it goes on from what was recalibrated.
@@ -69,7 +69,7 @@ class SweepPlan:
         if not 0 <= self.refit <= MAX_REFIT:
             raise ExplorerError(f"Weights are re-fitted on 0 to {MAX_REFIT} images.")
         if not 1 <= self.seeds <= MAX_SEEDS:
-            raise ExplorerError(f"A random baseline is measured with 1 to {MAX_SEEDS} seeds.")
+            raise ExplorerError(f"A method with chance in it is measured with 1 to {MAX_SEEDS} seeds.")
 
     @property
     def setting(self) -> Setting:
@@ -108,7 +108,7 @@ class SweepPlan:
         for method in self.methods:
             for ratio in self.ratios:
                 yield from ((method, ratio, recovery, self.seed) for recovery in self.recoveries)
-            further = range(1, self.seeds) if get_method(method).baseline else ()
+            further = range(1, self.seeds) if get_method(method).seeded else ()
             for seed in further:
                 # At ratio 0 nothing is pruned, so every seed gives the dense network.
                 yield from ((method, ratio, "none", self.seed + seed) for ratio in self.ratios if ratio)

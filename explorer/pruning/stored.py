@@ -30,16 +30,24 @@ def store_sweep(
         images: on these.
         folder: the folder of checkpoints that the result is stored in.
     """
-    settings, kept = spec.settings, _kept(instrument.key, spec, images, folder)
+    settings, found = spec.settings, _alike(instrument.key, spec, images, folder)
+    kept = found.rows if found is not None else ()
     stored = {row.row: row for row in kept}
     done = [stored[state] for state in settings.states if state in stored]
+    before = settings_of(found.rows, found.images, found.settings) if found is not None else settings
+    # Of all rows: these may be counted only, or take no training images, where those before were timed or took some.
+    written = replace(
+        settings,
+        repeats=max(settings.repeats, before.repeats),
+        training=settings.training or before.training,
+    )
 
     def write(rows: Sequence[SweepRow]) -> None:
-        _write(instrument.key, rows, spec.network.card, images, folder, settings)
+        _write(instrument.key, rows, spec.network.card, images, folder, written)
 
     rows = yield from store_as_measured(instrument, spec, kept, lambda row: row.row, write, done)
-    found = {row.row: row for row in rows}
-    return tuple(found[state] for state in settings.states)
+    there = {row.row: row for row in rows}
+    return tuple(there[state] for state in settings.states)
 
 
 def clock_stored(
@@ -75,22 +83,23 @@ def clock_stored(
         yield row
 
 
-def _kept(
+def _alike(
     kind: str, spec: InstrumentSpec[SweepSettings], images: ImageSet, folder: Path
-) -> tuple[SweepRow, ...]:
-    """The stored rows that a run of this spec would measure alike, or that can stand beside its own."""
+) -> StoredRows[SweepRow] | None:
+    """The stored rows that a run of this spec would measure alike, or that can stand beside its own; else None."""
     stored = find_rows(kind, SweepRow, spec.network.card.sha256, images.whole, folder)
-    if stored is None or stored.choose(images).key != images.key or not _alike(stored, spec.settings):
-        return ()
-    return stored.rows
-
-
-def _alike(stored: StoredRows[SweepRow], settings: SweepSettings) -> bool:
-    before, now = asdict(settings_of(stored.rows, stored.images, stored.settings)), asdict(settings)
+    if stored is None or stored.choose(images).key != images.key:
+        return None
+    before = asdict(settings_of(stored.rows, stored.images, stored.settings))
+    now = asdict(spec.settings)
     # Rows that took no training images stand beside those of a method that looks at some.
     if "" in (before["training"], now["training"]):
         before["training"] = now["training"]
-    return all(before[name] == value for name, value in now.items() if name not in OF_THE_RUN)
+    # Rows that are only counted take nothing from those that were timed; the clock can come to them later.
+    if now["repeats"] == 0:
+        before["repeats"] = 0
+    same = all(before[name] == value for name, value in now.items() if name not in OF_THE_RUN)
+    return stored if same else None
 
 
 def _write(

@@ -24,7 +24,7 @@ from explorer.networks import cost_of_network, nonzero_count, parameter_count
 from explorer.pruning.amount import cost_when_pruned
 from explorer.pruning.engine import Precision, Setting
 from explorer.pruning.methods import METHODS, get_method
-from explorer.pruning.plan import Recovery, State, SweepPlan, SweepSettings
+from explorer.pruning.plan import MAX_SEEDS, Recovery, State, SweepPlan, SweepSettings
 from explorer.pruning.recovery import FINETUNE_BATCH, RECALIBRATION_BATCH
 from explorer.pruning.states import Made, networks_of
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -333,10 +333,14 @@ def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any
 
 
 def rows_asked_for(rows: Sequence[SweepRow], asked: SweepSettings) -> tuple[SweepRow, ...] | None:
-    """Of measured rows those that a plan asks for, if all are there; else None."""
+    """Of measured rows those that a plan asks for, and these with further seeds; None if not all are there."""
     there = {row.row: row for row in rows}
-    wanted = asked.states
-    return tuple(there[row] for row in wanted) if all(row in there for row in wanted) else None
+    if not all(state in there for state in asked.states):
+        return None
+    most = replace(
+        asked, seeds=MAX_SEEDS
+    )  # one seed may be a lucky one: what else is known of them is shown, too
+    return tuple(there[state] for state in most.states if state in there)
 
 
 def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:

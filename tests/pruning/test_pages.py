@@ -112,7 +112,7 @@ def test_the_curve_stays_hidden_until_a_guess_is_committed() -> None:
 
 
 def test_a_guess_without_a_point_waits_for_the_run() -> None:
-    app = pruning(ratios="chosen", guess_method="global-l1", guess_ratio="0.5")
+    app = pruning(checkpoint="student-60k", ratios="chosen", guess_method="global-l1", guess_ratio="0.5")
     guess(app, "curve", 50.0)
     assert said(app, "You said **50.0%**. The answer comes with the run.")
     app.multiselect(key="methods").set_value(["global-l1"]).run()

@@ -85,6 +85,11 @@ def test_the_clock_adds_the_times_of_the_first_seed_later(
     assert [row.correct for row in after.rows] == [row.correct for row in before.rows]
     assert [row.ms for row in after.rows] == [3.0 if row.seed == 0 else None for row in after.rows]
     assert after.settings["repeats"] == 15
+    # Further methods can be counted while the machine is busy: what was timed stays, and is told of.
+    assert prune(folder, "--method", "channels-l1", "--repeats", "0", "--no-baseline") == 0
+    more = stored(folder)
+    assert set(after.rows) < set(more.rows)
+    assert more.settings["repeats"] == 15
 
 
 def test_a_busy_machine_leaves_the_rows_as_they_are_and_says_so(

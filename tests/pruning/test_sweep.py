@@ -98,10 +98,10 @@ def test_the_seed_of_the_plan_reaches_the_random_methods(kind: Kind) -> None:
     assert bytes_of[0] != bytes_of[1]
 
 
-@pytest.mark.parametrize("kind", ["mask", "removal"])
-def test_each_seed_of_a_baseline_is_a_network_of_its_own_and_others_have_one(kind: Kind) -> None:
+@pytest.mark.parametrize("chance", ["random", "channels-random", "shuffled"])
+def test_each_seed_of_a_method_with_chance_is_a_network_of_its_own_and_others_have_one(chance: str) -> None:
     images = BUNDLED.load("test").stratified(40)
-    methods = ("global-l1", baseline(kind).key)
+    methods = ("global-l1", chance)
     plan = SweepPlan(methods, (0.0, 0.3), repeats=0, seeds=3)
     rows = rows_of(sweep(load("student-5k"), images.inputs(), images.targets(), plan))
     assert [row.row for row in rows] == list(plan.states)
