@@ -47,3 +47,16 @@ def audit() -> Audit:
     first = costs.layers[: len(QUOTED)]
     rows = costs.layer_table()[["layer", "type", "parameters"]].iloc[len(QUOTED) :].reset_index(drop=True)
     return Audit(costs.total_params, sum(QUOTED), rows, tuple(layer.params for layer in first) == QUOTED)
+
+
+def explain_claim(total: int) -> str:
+    """What the claim is not, and where its figure stands in the torchsummary table of a network of so many parameters.
+
+    >>> explain_claim(50_000)
+    'Nor is 0.38M 38,000: it is 380,000.'
+    """
+    said = f"Nor is 0.38M {CLAIMED:,}: it is 380,000."
+    megabytes = f"{total * 4 / 1024**2:.2f}"  # torchsummary's megabytes are of 2^20 bytes
+    if CLAIM.startswith(f"{megabytes}M"):
+        said += f" torchsummary ends with “Params size (MB): {megabytes}”, which is {total:,} parameters of 4 bytes."
+    return said

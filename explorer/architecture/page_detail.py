@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import ui
 from explorer.architecture import asked, charts, page_summary
-from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
+from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit, explain_claim
 from explorer.architecture.budget import Budget, LayerRow, torchsummary_text
 from explorer.architecture.family import (
     best_two,
@@ -221,8 +221,8 @@ def report(design: Design) -> None:
     st.markdown(
         f"The sample report gives its total as \u201c{CLAIM}\u201d. Its table stops at {LAST_ROW}. The rows it shows "
         f"are {'right and ' if result.agrees else ''}sum to **{result.shown:,}**, already more than {CLAIMED:,}. "
-        f"The rows it does not show hold **{missing:,}**; together they are **{result.total:,}**. Nor is 0.38M "
-        "38,000: it is 380,000."
+        f"The rows it does not show hold **{missing:,}**; together they are **{result.total:,}**. "
+        f"{explain_claim(result.total)}"
     )
     st.dataframe(
         result.missing,

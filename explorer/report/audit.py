@@ -1,12 +1,12 @@
 """The audit of the sample report: each of its answers, held against the networks and measurements that ship."""
 
-from explorer.architecture.audit import CLAIM, CLAIMED, LAST_ROW, audit
+from explorer.architecture.audit import CLAIM, LAST_ROW, audit, explain_claim
 from explorer.architecture.presets import LIMITS
 from explorer.networks import StudentSpec, params_of
-from explorer.pruning.forms import Form, told_apart
+from explorer.pruning.forms import Form, explain_accuracies, told_apart
 from explorer.report import quoted
 from explorer.report.answers import answer_questions, checked_values
-from explorer.report.blocks import CodeBlock, Provenance, ReportAnswer, VerdictBlock
+from explorer.report.blocks import Block, CodeBlock, ProseBlock, Provenance, ReportAnswer, VerdictBlock
 from explorer.report.subject import ReportSubject
 
 FIRST_LINE = (
@@ -22,18 +22,24 @@ def audit_answers(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
         subject: that of the networks that ship; of a session's own nothing is in the audit.
     """
     ours = {answer.number: answer for answer in answer_questions(subject)}
-    found = (
+    forms = subject.forms.rows if subject.forms else ()
+    price = explain_accuracies(forms, subject.classes) if forms else ""
+    found: tuple[tuple[str, VerdictBlock, tuple[Block, ...], tuple[Provenance, ...]], ...] = (
         ("1-1", _code(), (), (Provenance("computed", "that network, built anew."),)),
         ("1-2", _table(), (), (Provenance("computed", "of that network, row by row."),)),
         ("2-1", _loss(subject), (CodeBlock(quoted.LOSS, "sample_loss.py"),), ours["2-1"].where),
         ("2-2", _temperature(ours["2-2"].facts), (), ours["2-2"].where),
         ("3-1", VerdictBlock("The sample report's plot is missing.", holds=False), (), ()),
-        ("3-2", audit_speed(subject.forms.rows if subject.forms else ()), (), ours["3-2"].where),
+        ("3-2", audit_speed(forms), tuple(_prose(audit_size(forms), price)), ours["3-2"].where),
     )
     return tuple(
         ReportAnswer(number, quoted.QUESTIONS[number], verdict, support, where)
         for number, verdict, support, where in found
     )
+
+
+def _prose(*texts: str) -> list[ProseBlock]:
+    return [ProseBlock(text) for text in texts if text]
 
 
 def _code() -> VerdictBlock:
@@ -52,8 +58,9 @@ def _table() -> VerdictBlock:
         for term, limit in LIMITS.items()
     )
     return VerdictBlock(
-        f"The sample report gives “{CLAIM}”. Its table stops at {LAST_ROW}. The rows it shows sum to {seed.shown:,}, "
-        f"the missing ones hold {missing:,}, together {seed.total:,}: {limits}. Nor is 0.38M {CLAIMED:,}.",
+        f"The sample report gives “{CLAIM}”. Its table stops at {LAST_ROW}. The rows it shows "
+        f"{'are right and sum' if seed.agrees else 'are not all right; they sum'} to {seed.shown:,}, "
+        f"the missing ones hold {missing:,}, together {seed.total:,}: {limits}. {explain_claim(seed.total)}",
         holds=False,
     )
 
@@ -98,3 +105,18 @@ def audit_speed(rows: tuple[Form, ...]) -> VerdictBlock:
     if "masked" in named:
         text += f" Masks on whole filters are structured, too, and take {named['masked'].ms:.1f} ms."
     return VerdictBlock(text, holds=True)
+
+
+def audit_size(rows: tuple[Form, ...]) -> str:
+    """The sample report's aside on the size of an unstructured network, held against it; empty without one."""
+    named = {form.name: form for form in rows}
+    if not {"dense", "unstructured"} <= set(named):
+        return ""
+    dense, masks = named["dense"], named["unstructured"]
+    said = (
+        f"The sample report adds that unstructured pruning “{quoted.SIZE}”. With masks the network keeps "
+        f"{masks.params:,} of {dense.params:,}"
+    )
+    if masks.torchinfo_params < masks.params:
+        said += f", of which torchinfo counts the {masks.torchinfo_params:,} that the masks leave"
+    return f"{said}; its file takes {masks.file_bytes / 1e6:.2f} MB, the dense one's {dense.file_bytes / 1e6:.2f} MB."

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,18 @@ import torch
 
 from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
+from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.ledger import LedgerRow, from_json
 from explorer.networks import NetworkSpec, StudentSpec, spec_of
 from explorer.pruning.forms import FORMS, FormsSettings
-from explorer.pruning.plan import SweepPlan, SweepSettings
-from explorer.pruning.sweep import SWEEP
+from explorer.pruning.homework import HOMEWORK, RATIOS, homework_settings
 from explorer.report.answers import answer_questions
 from explorer.report.audit import FIRST_LINE, audit_answers
 from explorer.report.blocks import Provenance, ReportAnswer
 from explorer.report.document import AUDIT_TITLE, TITLE, ReportDocument
-from explorer.report.pdf import to_pdf
+from explorer.report.pdf import describe_missing, pages_of, rare_letters, to_pdf
 from explorer.report.render import to_html, to_numbers, to_zip
 from explorer.report.subject import (
     DistillationSubject,
@@ -82,10 +83,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="prune and measure here; without it the evidence that ships is shown",
+        help="measure the homework's curve and the speeds here; without it the evidence that ships is shown",
     )
     parser.add_argument(
-        "--ratios", type=decimals, default=SweepPlan().ratios, help="0,0.5,0.8, for --measure"
+        "--ratios", type=decimals, default=RATIOS, help="0,0.5,0.8, of the curve, for --measure"
     )
     parser.add_argument("--words", type=Path, help="your own words: the .json of an earlier report")
     parser.add_argument(
@@ -128,11 +129,15 @@ def _report(options: argparse.Namespace) -> int:
     )
     answers = answer_questions(subject)
     document = _document(TITLE, subject.first_line, answers, rows=rows, words=_words(options.words))
-    _write(options.out, render(document))
+    content = render(document)
+    _write(options.out, content)
     if options.json:
         print(to_numbers(document), end="")
     else:
-        print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(answers)} answers")
+        pages = f", {pages_of(content)} pages" if isinstance(content, bytes) and render is to_pdf else ""
+        print(f"{options.out}: {options.out.stat().st_size:,} bytes, {len(answers)} answers{pages}")
+        if pages and (missing := describe_missing(rare_letters(document))):
+            print(missing)
     return 0 if answers[1].facts["total_params"] <= options.limit else 1
 
 
@@ -154,13 +159,29 @@ def _words(path: Path | None) -> dict[str, str]:
 
 
 def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> PruningSubject:
-    images, source = counted_images(workspace, "test", options.images), workspace.source(name)
-    settings = SweepSettings(ratios=options.ratios, images=len(images))
-    rows = run_instrument(SWEEP, InstrumentSpec(source, workspace.data, "test", images.whole, settings))
+    """The homework's curve of the network on validation images, and its forms on test images."""
+    source = workspace.source(name)
+    test, there = counted_images(workspace, "test", options.images), workspace.data.sizes["validation"]
+    validation = counted_images(workspace, "validation", min(options.images, there))
+    settings = replace(homework_settings(len(validation)), ratios=options.ratios)
+    rows = run_instrument(
+        HOMEWORK, InstrumentSpec(source, workspace.data, "validation", validation.whole, settings)
+    )
     forms = run_instrument(
-        FORMS, InstrumentSpec(source, workspace.data, "test", images.whole, FormsSettings(len(images), RATIO))
+        FORMS, InstrumentSpec(source, workspace.data, "test", test.whole, FormsSettings(len(test), RATIO))
     )
-    where = Provenance(
-        "measured", f"{len(images):,} images of {images.name}, {torch.get_num_threads()} CPU threads."
+    return PruningSubject(
+        name,
+        MeasuredSweep(rows, _here(validation), validation.noun),
+        forms=MeasuredForms(forms, RATIO, _here(test)),
     )
-    return PruningSubject(name, sweep=MeasuredSweep(rows, where), forms=MeasuredForms(forms, RATIO, where))
+
+
+def _here(images: ImageSet) -> Provenance:
+    """Measured in this very command, on these images."""
+    threads = torch.get_num_threads()
+    share = "" if images.positions is None else ", each class by its share"
+    return Provenance(
+        "measured",
+        f"{len(images):,} {images.noun}s of {images.name}{share}, {threads} CPU thread{'' if threads == 1 else 's'}.",
+    )

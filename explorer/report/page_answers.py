@@ -30,7 +30,7 @@ from explorer.report.blocks import (
     VerdictBlock,
 )
 from explorer.report.document import AUDIT_TITLE, TITLE, ReportDocument, write_cells
-from explorer.report.pdf import NEEDED, has_typst, to_pdf
+from explorer.report.pdf import NEEDED, can_make_pdf, describe_missing, rare_letters, to_pdf
 from explorer.report.render import to_html, to_numbers, to_zip
 from explorer.report.subject import (
     DistillationSubject,
@@ -115,7 +115,9 @@ _FILES = (
     _FileKind(
         "HTML", "html", "text/html", "download", to_html, "One file with everything in it; prints on A4."
     ),
-    _FileKind("PDF", "pdf", "application/pdf", "picture_as_pdf", to_pdf, "Three to four pages of A4."),
+    _FileKind(
+        "PDF", "pdf", "application/pdf", "picture_as_pdf", to_pdf, "Typeset on A4, with its fonts in it."
+    ),
     _FileKind(
         *("Markdown", "zip", "application/zip", "folder_zip", to_zip),
         "report.md with its figures, the listings, every table as CSV, the numbers.",
@@ -130,7 +132,7 @@ _FILES = (
 def _offer(document: ReportDocument, file: str, title: str) -> None:
     """A button for each kind of file."""
     for column, kind in zip(st.columns(len(_FILES)), _FILES, strict=True):
-        missing = NEEDED if kind.render is to_pdf and not has_typst() else ""
+        missing = NEEDED if kind.render is to_pdf and not can_make_pdf() else ""
         # Built when pressed, once for all visitors: drawing the figures takes a second or two.
         column.download_button(
             f"{title} as {kind.name}",
@@ -144,6 +146,8 @@ def _offer(document: ReportDocument, file: str, title: str) -> None:
             disabled=bool(missing),
             help=missing or kind.help,
         )
+    if can_make_pdf() and (lacking := ui.kept(partial(describe_missing, rare_letters(document)))):
+        st.warning(ui.escape_markup(lacking), icon=":material/translate:")
 
 
 def _subject() -> ReportSubject:
@@ -200,7 +204,7 @@ def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
 
 
 def _measured_sweep(rows: tuple[SweepRow, ...], where: Provenance, workspace: Workspace) -> MeasuredSweep:
-    return MeasuredSweep(rows, where, workspace.data.noun(USE), len(workspace.data.classes))
+    return MeasuredSweep(rows, where, workspace.data.noun(USE))
 
 
 def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:

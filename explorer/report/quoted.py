@@ -29,3 +29,6 @@ SPEED = (
     "pruning [...] the inference speed is not significantly improved."
 )
 """The heart of the sample report's answer 3-2."""
+
+SIZE = "reduces the number of parameters"
+"""What it says there of unstructured pruning besides."""

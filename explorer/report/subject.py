@@ -16,6 +16,8 @@ from explorer.networks import NetworkSpec, describe
 from explorer.pruning.forms import Form
 from explorer.pruning.sweep import SweepRow
 from explorer.report.blocks import Provenance
+from explorer.runtime.compare import KIND as RUNTIMES
+from explorer.runtime.compare import RuntimeRow
 from explorer.work.progress import Update, follow
 from explorer.workspace import NetworkSource, Workspace, open_workspace, origin_of
 
@@ -74,13 +76,11 @@ class MeasuredSweep:
         rows: as measured.
         where: and when, and on what.
         noun: what one of its images is called ("validation image").
-        classes: how many there are.
     """
 
     rows: tuple[SweepRow, ...]
     where: Provenance
     noun: str = "test image"
-    classes: int = len(BUNDLED.classes)
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,14 @@ class MeasuredForms:
     ratio: float
     where: Provenance
     use: Use = "test"
+
+
+@dataclass(frozen=True)
+class MeasuredRuntimes:
+    """The dense network in several runtimes, and where that was measured, on what images."""
+
+    rows: tuple[RuntimeRow, ...]
+    where: Provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +116,7 @@ class ReportSubject:
         curve: the homework's curve of it; None if there is none.
         sweep: a sweep of it in the lesson, beside that curve or for want of one; None if there is none.
         forms: its forms; None if they were not measured.
+        runtimes: in which runtimes it was timed beside them; None if in none.
     """
 
     spec: NetworkSpec
@@ -120,6 +129,7 @@ class ReportSubject:
     curve: MeasuredSweep | None
     sweep: MeasuredSweep | None
     forms: MeasuredForms | None
+    runtimes: MeasuredRuntimes | None = None
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -142,6 +152,11 @@ class ReportSubject:
                 f"({'; '.join(shipped)}): its answers are not about one piece of work. {line}"
             )
         return line
+
+    @property
+    def classes(self) -> int:
+        """Among how many classes the networks choose."""
+        return self.batch.teacher.shape[1]
 
     @property
     def has_homework_loss(self) -> bool:
@@ -196,6 +211,7 @@ def report_subject(
     if forms is None and (stored := workspace.find_rows("forms", Form, name)):
         ratio = float(stored.settings["ratio"])
         forms = MeasuredForms(stored.rows, ratio, _where(stored, workspace, "test"))
+    beside = workspace.find_rows(RUNTIMES, RuntimeRow, name)
     return ReportSubject(
         design.spec,
         design.size,
@@ -207,6 +223,7 @@ def report_subject(
         curve,
         sweep,
         forms,
+        None if beside is None else MeasuredRuntimes(beside.rows, _where(beside, workspace, "test")),
     )
 
 
@@ -214,8 +231,7 @@ def _stored_sweep(workspace: Workspace, kind: str, name: str, use: Use) -> Measu
     stored = workspace.find_rows(kind, SweepRow, name, use)
     if stored is None:
         return None
-    where, data = _where(stored, workspace, use), workspace.data
-    return MeasuredSweep(stored.rows, where, data.noun(use), len(data.classes))
+    return MeasuredSweep(stored.rows, _where(stored, workspace, use), workspace.data.noun(use))
 
 
 def _where(stored: StoredRows[Any], workspace: Workspace, use: Use) -> Provenance:

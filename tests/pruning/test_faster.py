@@ -41,6 +41,7 @@ def test_forms_and_runtimes_stand_in_one_table_each_against_its_own_dense_networ
         "int8 in onnxruntime",
     ]
     assert table["speed_up"].tolist() == pytest.approx([6 / 6.3, 3.0, 1.25, 2.0])
+    assert table["than dense"].tolist() == ["slower", "faster", "faster", "faster"]
     assert table["points lost"].tolist() == pytest.approx([55, 85, 0, 0.5])
     assert table["file_mb"].tolist() == [4.0, 4.0, 1.0, 1.0]
 
@@ -66,6 +67,7 @@ def test_without_another_runtime_and_without_times_no_more_is_said_than_was_meas
     )
     slower = (*FORMS[:3], replace(FORMS[3], ms=5.9, ms_low=5.8, ms_high=6.0))
     assert describe_ways(ways_to_run(slower, 0.5)).endswith("of accuracy."), "6.0 and 5.9 are not told apart"
+    assert ways_table(ways_to_run(slower, 0.5))["than dense"].tolist() == ["slower", "cannot be told"]
     assert describe_ways(ways_to_run([form(each.name, 1, None) for each in FORMS], 0.5)) == ""
     assert ways_to_run((), 0.5) == ()
 

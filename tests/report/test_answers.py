@@ -9,11 +9,26 @@ from explorer.distillation.loss import loss_fn_kd
 from explorer.distillation.soften import entropy
 from explorer.errors import ExplorerError
 from explorer.networks import StudentSpec
-from explorer.pruning.forms import Form
+from explorer.pruning.forms import Form, explain_accuracies
 from explorer.report import quoted
 from explorer.report.answers import ANSWER_LOSS, answer_questions, checked_values
-from explorer.report.blocks import ChartBlock, CodeBlock, Provenance, ReportAnswer, TableBlock, list_facts
-from explorer.report.subject import MeasuredForms, PruningSubject, ReportSubject, report_subject
+from explorer.report.blocks import (
+    ChartBlock,
+    CodeBlock,
+    ProseBlock,
+    Provenance,
+    ReportAnswer,
+    TableBlock,
+    list_facts,
+)
+from explorer.report.subject import (
+    MeasuredForms,
+    MeasuredRuntimes,
+    PruningSubject,
+    ReportSubject,
+    report_subject,
+)
+from explorer.runtime.compare import RuntimeRow
 from tests.stored import stored_logits
 
 
@@ -91,6 +106,7 @@ def test_a_curve_is_told_from_its_rows(state: ReportSubject) -> None:
         "also where a later ratio comes back within it by chance"
     )
     assert "chance" not in text
+    assert "within 1 point up to **10%**" in told((0.0, 900), (0.1, 890), (0.2, 889))
     text = told((0.0, 947), (0.1, 800), (0.95, 101))
     assert "more than 1 point lost at once, **10.1%** at 95%" in text
     assert (
@@ -176,10 +192,16 @@ def test_the_answer_on_speed_is_as_the_times_are(
     rows = (form("dense", 68.0), *(form(name, ms) for name, ms in times.items()))
     answer = answers(replace(state, forms=MeasuredForms(rows, 0.5, state.forms.where)))["3-2"]
     assert answer.answer.text.startswith(begins)
-    (table,) = answer.support
-    assert isinstance(table, TableBlock)
-    assert table.frame["form"].tolist() == ["dense", *times]
-    assert "test accuracy" in table.frame
+    (whole,), short = answer.appendix, answer.support[0]
+    assert whole.frame["form"].tolist() == ["dense", *times]
+    assert isinstance(short, TableBlock)
+    names = {
+        "unstructured": "50% of the weights masked",
+        "masked": "50% of the channels masked",
+        "sliced": "50% of the channels removed",
+    }
+    assert short.frame["what is done"].tolist() == [names[name] for name in times if name in names]
+    assert "test accuracy" in short.frame
     assert ("ms, dense" in answer.facts) is True
     assert ("ms, sliced" in answer.facts) is (times["sliced"] is not None)
 
@@ -211,3 +233,52 @@ def test_the_shipped_forms_are_told_with_the_share_they_were_stored_with() -> No
     assert subject.forms is not None
     assert subject.forms.ratio == stored["settings"]["ratio"]
     assert [form.correct for form in subject.forms.rows] == [row["correct"] for row in stored["rows"]]
+
+
+def runtime(name: str, ms: float, correct: int) -> RuntimeRow:
+    return RuntimeRow(name, 32, 2, ms, ms - 1, ms + 1, 60.0, correct, 90, 100, 5_000_000, False)  # type: ignore[arg-type]
+
+
+def test_masks_removal_another_runtime_and_int8_stand_in_one_table(state: ReportSubject) -> None:
+    """Runtimes that were not timed among the forms join them, each against its own dense network."""
+    assert state.forms is not None
+    rows = tuple(
+        form(name, ms) for name, ms in (("dense", 70), ("unstructured", 75), ("masked", 76), ("sliced", 20))
+    )
+    forms, there = replace(state.forms, rows=rows), Provenance("precomputed", "elsewhere")
+    beside = (runtime("torch", 60, 90), runtime("onnxruntime", 40, 90), runtime("int8", 15, 89))
+    alone = answers(replace(state, forms=forms, runtimes=None))["3-2"]
+    assert alone.where == (forms.where,)
+    assert "int8" not in alone.answer.text
+    answer = answers(replace(state, forms=forms, runtimes=MeasuredRuntimes(beside, there)))["3-2"]
+    assert answer.where == (forms.where, there)
+    table = answer.support[0]
+    assert isinstance(table, TableBlock)
+    assert dict(zip(table.frame["what is done"], table.frame["times as fast"], strict=True)) == {
+        "50% of the weights masked": pytest.approx(70 / 75),
+        "50% of the channels masked": pytest.approx(70 / 76),
+        "50% of the channels removed": 3.5,
+        "the same weights in onnxruntime": 1.5,
+        "int8 in onnxruntime": 4.0,
+    }
+    assert "it takes 70.00 ms for a batch of 32 in torch and gets 90.0% of 100 images right" in table.caption
+    assert answer.answer.text.endswith("lost: **int8 in onnxruntime**, **4.00** times as fast.")
+    assert answer.facts["times as fast, int8 in onnxruntime"] == 4.0
+    assert answer.facts["points lost, int8 in onnxruntime"] == pytest.approx(1.0)
+    timed = replace(forms, rows=(*rows, form("onnxruntime", 50.0), form("int8", 25.0)))
+    answer = answers(replace(state, forms=timed, runtimes=MeasuredRuntimes(beside, there)))["3-2"]
+    assert answer.where == (forms.where,), "nothing of the others was used"
+    assert answer.facts["times as fast, int8 in onnxruntime"] == 70 / 25
+
+
+def test_a_network_no_better_than_chance_is_called_so_whatever_its_speed(state: ReportSubject) -> None:
+    assert state.forms is not None
+    for correct, guesses in ((10, True), (90, False)):
+        rows = tuple(
+            replace(form(name, 20.0), correct=correct if name == "sliced" else 90)
+            for name in ("dense", "masked", "zeroed", "sliced")
+        )
+        answer = answers(replace(state, forms=replace(state.forms, rows=rows)))["3-2"]
+        (said,) = [block.text for block in answer.support if isinstance(block, ProseBlock)]
+        assert said == explain_accuracies(rows, 10)
+        assert ("Sliced cannot be told from chance, which is 10.0% for 10 classes" in said) is guesses

@@ -1,10 +1,13 @@
 """The audit of the sample report: every verdict is found, not stated."""
 
+from dataclasses import replace
+
 import pytest
 
+from explorer.pruning.forms import explain_accuracies
 from explorer.report import quoted
-from explorer.report.audit import audit_answers, audit_speed
-from explorer.report.blocks import VerdictBlock
+from explorer.report.audit import audit_answers, audit_size, audit_speed
+from explorer.report.blocks import ProseBlock, VerdictBlock
 from explorer.report.subject import ReportSubject
 from tests.report.test_answers import form
 
@@ -23,6 +26,8 @@ def test_each_answer_of_the_sample_report_is_held_against_ours(state: ReportSubj
         "3-1": False,
     }
     assert "40,756" in found["1-2"].text
+    assert "The rows it shows are right and sum to 58,304" in found["1-2"].text
+    assert "“Params size (MB): 0.38”, which is 99,060 parameters of 4 bytes" in found["1-2"].text
     assert "99,060" in found["1-1"].text
 
 
@@ -52,3 +57,22 @@ def test_the_verdict_on_speed_is_as_the_times_are(
     assert verdict.holds is holds
     assert says in verdict.text
     assert audit_speed(()).holds is None
+
+
+def test_what_it_says_of_an_unstructured_networks_size_is_held_against_its_file() -> None:
+    dense, masks = form("dense", 70), form("unstructured", 75)
+    masks = replace(masks, params=1000, torchinfo_params=600, file_bytes=9_000_000)
+    said = audit_size((replace(dense, params=1000, file_bytes=4_500_000), masks))
+    assert "“reduces the number of parameters”. With masks the network keeps 1,000 of 1,000, of which" in said
+    assert "counts the 600 that the masks leave; its file takes 9.00 MB, the dense one's 4.50 MB." in said
+    assert "torchinfo" not in audit_size((dense, replace(masks, torchinfo_params=1000)))
+    assert audit_size((dense,)) == ""
+
+
+def test_what_speed_costs_in_accuracy_stands_beside_the_verdict(state: ReportSubject) -> None:
+    support = {answer.number: answer.support for answer in audit_answers(state)}["3-2"]
+    assert state.forms is not None
+    assert [block.text for block in support if isinstance(block, ProseBlock)] == [
+        audit_size(state.forms.rows),
+        explain_accuracies(state.forms.rows, 10),
+    ]

@@ -7,8 +7,10 @@ import torch
 from pypdf import PdfReader
 
 from explorer.__main__ import main
+from explorer.checkpoints import load
 from explorer.data import BUNDLED
 from explorer.ledger import to_json
+from explorer.measure import accuracy, logits
 from explorer.networks import StudentSpec, cost_of
 from tests.stored import stored_logits
 from tests.test_ledger import DENSE
@@ -35,6 +37,7 @@ def test_the_terminal_writes_the_report_and_its_status_is_the_verdict(
     paper = tmp_path / "report.pdf"
     assert main(["report", "--out", str(paper), "--words", str(words), *fitting]) == 0
     assert "Softer." in "".join(each.extract_text() for each in PdfReader(paper).pages)
+    assert f"6 answers, {len(PdfReader(paper).pages)} pages" in capsys.readouterr().out
     assert main(["report", "--out", str(page), "--audit"]) == 0
     assert "<h1>The audit of the sample report</h1>" in page.read_text(encoding="utf-8")
 
@@ -44,7 +47,10 @@ def test_the_terminal_measures_when_asked(tmp_path: Path) -> None:
     arguments = ["--measure", "--checkpoint", "student-60k", "--images", "20", "--ratios", "0,0.5"]
     main(["report", "--out", str(out), *arguments])
     found = json.loads(out.read_text(encoding="utf-8"))["answers"]
-    assert {name.split(",")[1].strip() for name in found["3-1"]} >= {"global-l1 at 0", "random at 0.5"}
+    images = BUNDLED.load("validation").stratified(20)
+    dense = accuracy(logits(load("student-60k"), images.inputs()), images.targets()).value
+    assert found["3-1"].keys() == {"accuracy, homework at 0", "accuracy, homework at 0.5"}
+    assert found["3-1"]["accuracy, homework at 0"] == dense
     assert found["3-2"]["parameters, sliced"] < found["3-2"]["parameters, dense"]
 
 

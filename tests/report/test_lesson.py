@@ -136,12 +136,13 @@ def test_own_words_are_kept_in_the_address_and_come_back_after_another_page() ->
 
 def test_words_saved_with_the_numbers_are_opened_again() -> None:
     app = opened(report_tab="The six answers", words=pack_words({"1-1": "before"}))
-    content = json.dumps({"words": {"2-1": "from a file"}}).encode()
+    content = json.dumps({"words": {"2-1": "from a file \U00012000"}}).encode()
     app.file_uploader(key="words_file").set_value(("report.json", content, "")).run()
-    assert words_of(app) == dict.fromkeys(QUESTIONS, "") | {"2-1": "from a file"}
+    assert words_of(app) == dict.fromkeys(QUESTIONS, "") | {"2-1": "from a file \U00012000"}
+    assert any("The PDF cannot show \U00012000: no font" in warning.value for warning in app.warning)
     app.file_uploader(key="words_file").set_value(("other.json", b"[]", "")).run()
     assert any("no file of a report" in error.value for error in app.error)
-    assert words_of(app)["2-1"] == "from a file", "nothing is lost"
+    assert words_of(app)["2-1"] == "from a file \U00012000", "nothing is lost"
 
 
 def caption(app: AppTest, words: str) -> list[str]:

@@ -59,7 +59,7 @@ def test_the_first_line_says_what_the_link_says(linked: AppTest) -> None:
 
 def test_the_three_forms_are_the_linked_networks(linked: AppTest) -> None:
     table, rows = (
-        next(table for table in tables(linked) if "file, MB" in table),
+        next(table for table in tables(linked) if "form" in table),
         evidence("forms", "student-60k-kd"),
     )
     assert table["form"].tolist() == [row["name"] for row in rows]

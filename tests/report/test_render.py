@@ -123,6 +123,25 @@ def test_the_pdf_has_three_to_four_pages_with_words_of_ones_own(state: ReportSub
         assert 3 <= len(pages_of(to_pdf(document_about(replace(state, sweep=None), words=own)))) <= 4
 
 
+def test_a_pdf_says_which_characters_it_cannot_show(state: ReportSubject) -> None:
+    """No font that is installed by chance has cuneiform; Greek is in one that Typst brings along."""
+    document = document_about(
+        state, words={"2-2": "\U00012000\U00012001\U00012000 \u03a9 \u201cx\u201d e\u0301"}
+    )
+    rare = pdf.rare_letters(document)
+    assert rare == "\U00012000\U00012001\u03a9"
+    said = pdf.describe_missing(rare)
+    assert said.startswith("The PDF cannot show \U00012000 \U00012001: no font")
+    assert "has these characters. Print the HTML" in said
+    assert pdf.describe_missing("\u03a9") == ""
+    many = pdf.describe_missing("".join(map(chr, range(0x12000, 0x12000 + 15))))
+    assert "\U0001200b and 3 more: no font" in many
+    text = " ".join(" ".join(pages_of(to_pdf(document))).split())
+    assert "The PDF cannot show U+12000 U+12001: no font" in text
+    assert "cannot show" not in " ".join(pages_of(to_pdf(document_about(state, words={"2-2": "\u03a9"}))))
+    assert pdf.pages_of(to_pdf(document)) == len(pages_of(to_pdf(document)))
+
+
 def test_without_typst_a_pdf_says_what_to_install(
     document: ReportDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
