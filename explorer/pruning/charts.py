@@ -22,6 +22,8 @@ SHAPES = (
 POINT = alt.OverlayMarkDef(filled=True, size=60, opacity=1)
 
 
+# Rows stand close: without this, Vega-Lite writes every second name.
+EVERY_LAYER = alt.Axis(labelLimit=140, labelOverlap=False)
 LEGEND = alt.Legend(orient="top", title=None)
 
 
@@ -233,7 +235,7 @@ def sensitivity_map(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     layers = list(dict.fromkeys(rows["layer"]))
     base = alt.Chart(rows).encode(
         x=alt.X("ratio:O", title="Share masked", axis=alt.Axis(format=".0%", labelAngle=0)),
-        y=alt.Y("layer:N", sort=layers, title="Layer, from input to output", axis=alt.Axis(labelLimit=140)),
+        y=alt.Y("layer:N", sort=layers, title="Layer, from input to output", axis=EVERY_LAYER),
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),
             alt.Tooltip("weights:Q", title="Weights", format=","),
@@ -356,15 +358,40 @@ def channel_map(rows: pd.DataFrame, chosen: int) -> alt.LayerChart | alt.FacetCh
     return alt.layer(cells, frame).properties(height=30 * len(layers) + 70)
 
 
-def repair_curve(rows: pd.DataFrame, scratch: pd.DataFrame, color: str) -> alt.LayerChart | alt.FacetChart:
-    """Accuracy against the parameters that are left, a line per repair; diamonds are networks trained from scratch."""
+REPAIRED_ACROSS = {
+    "nonzero": Axis("Parameters left", "Parameters that are not zero"),
+    "ratio": Axis("Ratio", "Pruning ratio"),
+}
+
+
+def repair_curve(
+    rows: pd.DataFrame,
+    scratch: pd.DataFrame,
+    color: str,
+    dense: float | None = None,
+    across: str = "nonzero",
+) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy against what is left, a line per repair; diamonds are networks trained from scratch.
+
+    Args:
+        rows: a line each, see ``repair_reading.repair_table``.
+        scratch: with the column that is drawn across.
+        color: of the method.
+        dense: accuracy of the network before the pruning, drawn as a line; None if it is not known.
+        across: a key of ``REPAIRED_ACROSS``.
+    """
     ways = list(dict.fromkeys(rows["repair"]))
     legend = alt.Legend(orient="top", title=None, symbolStrokeColor=palette.INK)
-    x = alt.X(
-        "nonzero:Q",
-        title="Parameters that are not zero",
-        scale=alt.Scale(type="log", nice=False, padding=20),
-        axis=alt.Axis(format="~s", labelOverlap=True),
+    title = REPAIRED_ACROSS[across].title
+    x = (
+        alt.X("ratio:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
+        if across == "ratio"
+        else alt.X(
+            "nonzero:Q",
+            title=title,
+            scale=alt.Scale(type="log", nice=False, padding=20),
+            axis=alt.Axis(format="~s", labelOverlap=True),
+        )
     )
     base = alt.Chart(rows).encode(x=x, detail=alt.Detail("repair:N"))
     spread = base.mark_rule(opacity=0.5, color=color).encode(
@@ -384,7 +411,7 @@ def repair_curve(rows: pd.DataFrame, scratch: pd.DataFrame, color: str) -> alt.L
         shape=alt.Shape(
             "repair:N",
             sort=ways,
-            scale=alt.Scale(domain=ways, range=list(SHAPES[: len(ways)])),
+            scale=alt.Scale(domain=ways, range=REPAIR_SHAPES[: len(ways)]),
             legend=legend,
         ),
         tooltip=[
@@ -394,7 +421,17 @@ def repair_curve(rows: pd.DataFrame, scratch: pd.DataFrame, color: str) -> alt.L
             alt.Tooltip("nonzero:Q", title="Parameters not zero", format=","),
         ],
     )
-    layers = [spread, line, points]
+    layers: list[alt.Chart] = [spread, line, points]
+    if dense is not None:
+        layers.insert(
+            0,
+            alt.Chart(pd.DataFrame({"accuracy": [dense]}))
+            .mark_rule(color=palette.DENSE, strokeWidth=2)
+            .encode(
+                y=_repaired_accuracy(),
+                tooltip=[alt.Tooltip("accuracy:Q", title="Before the pruning", format=".4f")],
+            ),
+        )
     if len(scratch):
         layers.append(
             alt.Chart(scratch)
@@ -404,18 +441,49 @@ def repair_curve(rows: pd.DataFrame, scratch: pd.DataFrame, color: str) -> alt.L
                 y=_repaired_accuracy(),
                 tooltip=[
                     alt.Tooltip("network:N", title="Trained from scratch"),
+                    alt.Tooltip("training:N", title="Training"),
                     alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
                     alt.Tooltip("nonzero:Q", title="Parameters", format=","),
                 ],
             )
         )
-    return alt.layer(*layers).properties(height=360)
+    return alt.layer(*layers).properties(height=400)
 
 
 REPAIR_DASHES = [[1, 0], [6, 3], [8, 3, 2, 3], [2, 2], [10, 4], [4, 1]]
+REPAIR_SHAPES = [each for each in SHAPES if each != "diamond"]  # that is a network trained from scratch
 
 
 def _repaired_accuracy() -> alt.Y:
     return alt.Y(
         "accuracy:Q", title="Top-1 accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")
+    )
+
+
+def shares_bars(rows: pd.DataFrame, color: str) -> alt.LayerChart | alt.FacetChart:
+    """How much of each layer goes, from input to output, and how many weights stay; see ``shares.shares_table``."""
+    layers = list(rows["layer"])
+    base = alt.Chart(rows).encode(
+        y=alt.Y("layer:N", sort=layers, title=None, axis=EVERY_LAYER),
+        tooltip=[
+            alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("ratio:Q", title="Masked", format=".1%"),
+            alt.Tooltip("weights:Q", title="Weights", format=","),
+            alt.Tooltip("stay:Q", title="Weights that stay", format=","),
+            alt.Tooltip("lost_points:Q", title="Points lost alone", format=".1f"),
+        ],
+    )
+    bars = base.mark_bar(color=color).encode(
+        x=alt.X(
+            "ratio:Q",
+            title="Share of the layer's weights that goes",
+            scale=alt.Scale(domain=[0, 1.25]),
+            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
+        )
+    )
+    stay = base.mark_text(align="left", dx=4).encode(x=alt.X("ratio:Q"), text="said:N")
+    return (
+        alt.layer(bars, stay)
+        .transform_calculate(said="format(datum.ratio, '.0%') + ', ' + format(datum.stay, ',') + ' stay'")
+        .properties(height=24 * len(layers) + 60)
     )

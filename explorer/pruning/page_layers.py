@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from explorer import ui
-from explorer.pruning import asked, charts, sensitivity
+from explorer.pruning import asked, charts, page_shares, sensitivity
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sensitivity import SENSITIVITY, Cell, SensitivitySettings
 from explorer.selection import USE
@@ -40,6 +40,8 @@ def main(selection: PruningSelection) -> None:
         ui.download(
             "Sensitivity as CSV", partial(sensitivity.sensitivity_table, shown.parts), "sensitivity.csv"
         )
+        if shown.finished:
+            page_shares.main(shown.parts)
 
 
 def _stored(selection: PruningSelection) -> StoredResult[Cell] | None:

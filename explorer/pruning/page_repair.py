@@ -1,6 +1,7 @@
 """Repair: how much comes back after pruning, in one go or in rounds, beside small networks trained from scratch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -29,28 +30,43 @@ SHARES: dict[Shares, str] = dict(
 def main(selection: PruningSelection) -> None:
     """The curves of every repair, stored or measured here, and what they say."""
     view, side = st.columns([2, 1], gap="large")
+    stored_rows = ui.workspace().find_rows(KIND, RepairRow, selection.name)
     with side:
         asked = _asked(selection)
-        stored = _stored(selection, asked)
-        settings = asked if stored is None else stored.settings
-        panel = Panel(REPAIR, selection.spec(settings), stored=stored)
+        stored = None if stored_rows is None else of_plan(stored_rows, asked, selection)
+        asked = _short(asked) if stored is None or _wants_short() else stored.settings
+        panel = Panel(REPAIR, selection.spec(asked), stored=stored)
         panel.controls(
-            help=f"On the first {asked.shard:,} training images, an epoch a round; counted on "
+            help=f"Trains for {' and '.join(map(str, asked.epochs))} epoch{'s' * (max(asked.epochs) > 1)} on the "
+            f"first {asked.shard:,} training images, from each pruned network anew; counts on "
             f"{selection.counted(asked.images)}."
         )
     with view:
+        head = st.container()
         shown = panel.result(
             lambda spec, rows: (
-                f"{selection.counted(rows[0].total)}; trained on the first "
-                f"{spec.settings.shard:,} training images; {selection.title}."
+                f"{selection.counted(rows[0].total)}; "
+                f"{repair_reading.describe_part(spec.settings.shard, selection.source.card)}; {selection.title}."
             ),
             nothing="Nobody has repaired this network so yet: run it here.",
         )
         if shown is None:
             return
+        with head:
+            across = address.choice(
+                "repaired_across",
+                "Accuracy against",
+                tuple(charts.REPAIRED_ACROSS),
+                draw=st.segmented_control,
+                required=True,
+                format_func=lambda field: charts.REPAIRED_ACROSS[field].name,
+                label_visibility="collapsed",
+            )
         with panel.picture:
-            draw_beside_stored(shown, partial(_draw, selection))
+            draw_beside_stored(shown, partial(_draw, selection, across))
     ui.download("Repair as CSV", partial(repair_reading.repair_table, shown.parts), "repair.csv")
+    if stored_rows is not None:
+        _compare(selection, stored_rows, shown.parts)
 
 
 def _asked(selection: PruningSelection) -> RepairSettings:
@@ -102,9 +118,25 @@ def _asked(selection: PruningSelection) -> RepairSettings:
     )
 
 
-def _stored(selection: PruningSelection, asked: RepairSettings) -> StoredResult[RepairRow] | None:
-    stored = ui.workspace().find_rows(KIND, RepairRow, selection.name)
-    return None if stored is None else of_plan(stored, asked, selection)
+def _wants_short() -> bool:
+    return address.toggle(
+        "short_run",
+        "A short run instead",
+        help=f"On the first {SHARD:,} training images and on as many test images as are chosen above, not on those "
+        "that the stored figures are of.",
+    )
+
+
+def _short(asked: RepairSettings) -> RepairSettings:
+    each = int(
+        address.slider(
+            "epochs_each",
+            "Epochs in each round",
+            step=1,
+            help="All rounds together have so many times their number: compare what has as many in all.",
+        )
+    )
+    return replace(asked, epochs=(each * asked.rounds,))
 
 
 def of_plan(
@@ -133,19 +165,39 @@ def of_plan(
     return StoredResult(
         tuple(sorted(rows, key=lambda row: order[row.state])),
         settings,
-        f"{stored.where}; {stored.counted(selection.data, USE)}; trained on the first {trained_on:,} training "
-        f"images; {selection.title}.",
+        f"{stored.where}; {stored.counted(selection.data, USE)}; "
+        f"{repair_reading.describe_part(trained_on, selection.source.card)}; {selection.title}.",
     )
 
 
-def _draw(selection: PruningSelection, rows: Sequence[RepairRow]) -> None:
-    data = ui.kept(partial(repair_reading.repair_table, rows))
-    cards = tuple(ui.workspace().cards.values())
-    scratch = repair_reading.from_scratch(cards, selection.source.card)
+def _draw(selection: PruningSelection, across: str, rows: Sequence[RepairRow]) -> None:
+    card = selection.source.card
+    scratch = repair_reading.from_scratch(ui.workspace().cards.values(), card)
+    placed = scratch if across == "nonzero" else repair_reading.at_ratios(scratch, rows, selection.params)
     words = repair_reading.describe_repair(rows, scratch)
-    said = " Diamonds: networks trained from scratch at that size." if len(scratch) else ""
+    marks = repair_reading.describe_marks(rows, placed, card)
+    data = ui.kept(partial(repair_reading.repair_table, rows))
+    color, dense = get_method(rows[0].method).color, card.test_accuracy if card.measured else None
+    title = charts.REPAIRED_ACROSS[across].title.lower()
     ui.chart(
-        partial(charts.repair_curve, data, scratch, get_method(rows[0].method).color),
-        f"Accuracy of each repair against the parameters that are left. {words}".replace("**", ""),
-        f"{words}{said} Lines up and down are 95% Wilson intervals of the images.",
+        partial(charts.repair_curve, data, placed, color, dense, across),
+        f"Accuracy of each repair against {title}. {words} {marks}".replace("**", ""),
+        f"{words} {marks} Lines up and down are 95% Wilson intervals of the images; each training has one seed.",
     )
+
+
+def _compare(selection: PruningSelection, stored: StoredRows[RepairRow], shown: Sequence[RepairRow]) -> None:
+    """What is stored of a method with as many epochs in other plans: in one go, in rounds, with other shares."""
+    rows = repair_reading.alike(row for row in stored.rows if row.method == shown[0].method)
+    if not rows:
+        return
+    st.header("In one go or in rounds")
+    st.markdown(repair_reading.describe_plans(rows))
+    table = repair_reading.plan_table(rows)
+    st.dataframe(
+        table.drop(columns=["method", "parameters", "mult_adds", "images"]),
+        hide_index=True,
+        column_config=ui.COLUMNS,
+    )
+    ui.provenance("precomputed", f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}.")
+    ui.download("Plans as CSV", table, "plans.csv")

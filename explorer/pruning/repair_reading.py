@@ -1,12 +1,17 @@
 """What a repair says: how much each way brings back, beside networks of that size that were trained from scratch."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from explorer.checkpoints import Card
+from explorer.measure import Accuracy
 from explorer.pruning.methods import get_method
 from explorer.pruning.repair import RepairRow
+
+ALIKE = 1.25  # a network has another one's size if it is not larger by more
 
 
 def repair_table(rows: Sequence[RepairRow]) -> pd.DataFrame:
@@ -58,22 +63,100 @@ def beside_sweep(
 
 
 def from_scratch(cards: Iterable[Card], dense: Card) -> pd.DataFrame:
-    """Smaller networks of the dense one's kind, trained as it was (with a teacher or with labels alone) on its images.
+    """Smaller networks that were trained as the dense one was: with a teacher or with labels alone, on its images.
 
-    Columns network, nonzero (all their parameters) and accuracy, on all test images.
+    Those of its own kind; where there are none, those of other kinds.
+
+    Returns:
+        Columns network, nonzero (all their parameters), accuracy with its interval, images, and training, in words.
     """
-    rows = [
-        {"network": card.title, "nonzero": card.params, "accuracy": card.test_accuracy}
+    smaller = [
+        card
         for card in cards
         if card.measured
-        and card.network == dense.network
         and card.measured_on == dense.measured_on
         and bool(card.distillation) == bool(dense.distillation)
         and card.params < dense.params
     ]
-    return pd.DataFrame(rows, columns=["network", "nonzero", "accuracy"]).sort_values(
-        "nonzero", ignore_index=True
+    of_its_kind = [card for card in smaller if card.network == dense.network]
+    rows = []
+    for card in sorted(of_its_kind or smaller, key=lambda card: card.params):
+        low, high = card.test_interval
+        rows.append(
+            {
+                "network": card.title,
+                "nonzero": card.params,
+                "accuracy": card.test_accuracy,
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "images": card.images,
+                "training": describe_training(card),
+            }
+        )
+    columns = ["network", "nonzero", "accuracy", "accuracy_low", "accuracy_high", "images", "training"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def describe_marks(rows: Sequence[RepairRow], scratch: pd.DataFrame, dense: Card) -> str:
+    """What the diamonds and the line in the chart are, and on how many images they were counted; in sentences."""
+    parts, of_all = [], 0
+    if len(scratch):
+        parts.append("Diamonds: networks trained from scratch, at their number of parameters.")
+        of_all = int(scratch["images"].max())
+    if dense.measured:
+        parts.append(f"The line: the network before it was pruned, {dense.test_accuracy:.1%}.")
+        of_all = dense.images
+    if of_all and of_all != rows[0].total:
+        both = "They were" if len(parts) > 1 or len(scratch) else "It was"
+        parts.append(
+            f"{both} counted on all {of_all:,} images, the pruned ones on {rows[0].total:,} of these."
+        )
+    return " ".join(parts)
+
+
+def at_ratios(scratch: pd.DataFrame, rows: Sequence[RepairRow], dense_params: int) -> pd.DataFrame:
+    """The networks from scratch with a column ratio: that at which the pruned network has their number of parameters.
+
+    Between the measured ratios a straight line is drawn; a size that no ratio reaches is left out.
+    """
+    sizes = {0.0: dense_params} | {row.ratio: row.nonzero for row in rows}
+    first = min((row for row in rows if row.ratio > 0), key=lambda row: row.ratio, default=None)
+    if first is not None and get_method(first.method).kind == "mask":
+        # Each share of the weights is as many parameters, so the line goes on to where none of them is left.
+        sizes[1.0] = round(dense_params - (dense_params - first.nonzero) / first.ratio)
+    ratios = sorted(sizes, reverse=True)
+    placed = scratch.assign(
+        ratio=np.interp(
+            scratch["nonzero"].to_numpy(float), [sizes[each] for each in ratios], ratios, left=np.nan
+        )
     )
+    return placed.dropna(subset="ratio").reset_index(drop=True)
+
+
+def describe_training(card: Card) -> str:
+    """How long a network was trained on how many images, as far as its card says; empty if it does not."""
+    epochs = card.recipe.get("epochs")
+    images = training_images(card)
+    return f"{epochs} epochs on {images:,} images" if epochs and images else ""
+
+
+def training_images(card: Card) -> int:
+    """How many images a network was trained on; 0 if its card does not say.
+
+    >>> from explorer.checkpoints import catalogue
+    >>> training_images(catalogue()["teacher"])
+    55000
+    """
+    # A card names them last: "Fashion-MNIST, training, 55,000 images".
+    found = re.search(r"([\d,]+) images$", card.dataset)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def describe_part(trained_on: int, card: Card) -> str:
+    """On which images a repair learned, and which share that is of those that made the network."""
+    whole = training_images(card)
+    share = f", {trained_on / whole:.1%} of the {whole:,} that the network learned from" if whole else ""
+    return f"trained on the first {trained_on:,} training images{share}"
 
 
 def describe_repair(rows: Sequence[RepairRow], scratch: pd.DataFrame) -> str:
@@ -89,15 +172,19 @@ def describe_repair(rows: Sequence[RepairRow], scratch: pd.DataFrame) -> str:
         else f"{row.described} {row.accuracy.value:.1%}"
         for row in chosen
     )
-    text = f"{ratio:.0%} {get_method(best.method).share}, {best.nonzero:,} parameters not zero: {ways}."
-    smaller = scratch[scratch["nonzero"] <= 1.25 * best.nonzero]
+    plan = f" {describe_plan(best)}" if best.plan else ""
+    share = get_method(best.method).share
+    text = f"{ratio:.0%} {share}{plan}, {best.nonzero:,} parameters not zero: {ways}."
+    smaller = scratch[scratch["nonzero"] <= ALIKE * best.nonzero]
     if smaller.empty:
         return text
     other = smaller.iloc[-1]
-    verdict = _verdict(best, float(other["accuracy"]))
+    times = best.nonzero / other["nonzero"]
+    size = f", {times:.0f} times fewer" if times >= 2 else ""
+    training = f" ({other['training']})" if other["training"] else ""
     return (
-        f"{text} {other['network']}, trained from scratch with {other['nonzero']:,} parameters, has "
-        f"{other['accuracy']:.1%} of all test images right: {verdict}."
+        f"{text} {other['network']}, trained from scratch with {other['nonzero']:,} parameters{size}{training}, has "
+        f"{other['accuracy']:.1%} of {int(other['images']):,} test images right: {_verdict(best.accuracy, other)}."
     )
 
 
@@ -108,9 +195,81 @@ def _brought_back(rows: Sequence[RepairRow], ratio: float) -> int:
     return max(right) - sum(pruned)
 
 
-def _verdict(best: RepairRow, other: float) -> str:
-    """Whether the pruned network is better than another one with this accuracy, as far as the images tell."""
-    low, high = best.accuracy.interval()
-    if low <= other <= high:
+def _verdict(best: Accuracy, other: pd.Series) -> str:
+    """Whether the pruned network is better than another one, as far as the images tell."""
+    low, high = best.interval()
+    if low <= other["accuracy_high"] and other["accuracy_low"] <= high:
         return "the images do not tell the two apart"
-    return "the pruned and repaired network is better" if other < low else "training the small one was better"
+    return (
+        "the pruned and repaired network is better"
+        if other["accuracy_high"] < low
+        else "training the small one was better"
+    )
+
+
+# --- In one go, in rounds, with other shares ------------------------------------------------------------
+
+
+def describe_plan(row: RepairRow) -> str:
+    """How a network was pruned and trained on, in words.
+
+    >>> describe_plan(RepairRow("lamp", "5 rounds, rewound", 0.9, "fine-tuned", 5, 0, 1, 1, 1, 1, 5_000, 0.2))
+    'in 5 rounds, rewound'
+    >>> describe_plan(RepairRow("lamp", "rewound", 0.9, "fine-tuned", 5, 0, 1, 1, 1, 1, 5_000, 0.2))
+    'in one go, rewound'
+    """
+    if "rounds" in row.plan:
+        return f"in {row.plan}"
+    return f"in one go, {row.plan}" if row.plan else "in one go"
+
+
+def alike(rows: Iterable[RepairRow]) -> tuple[RepairRow, ...]:
+    """Of the networks that were trained on those that differ in their plan alone: at a ratio at least two of them."""
+    tuned = [row for row in rows if row.epochs]
+
+    def group(row: RepairRow) -> tuple[object, ...]:
+        return row.method, row.ratio, row.epochs, row.trained_on, row.total
+
+    plans: dict[tuple[object, ...], set[str]] = {}
+    for row in tuned:
+        plans.setdefault(group(row), set()).add(row.plan)
+    kept = [row for row in tuned if len(plans[group(row)]) > 1]
+    return tuple(sorted(kept, key=lambda row: (row.method, row.ratio, row.epochs, row.plan)))
+
+
+def plan_table(rows: Sequence[RepairRow]) -> pd.DataFrame:
+    """Rows that differ in their plan, for people, one line each."""
+    data = repair_table(rows)
+    data.insert(2, "how", [describe_plan(row) for row in rows])
+    return data
+
+
+def describe_plans(rows: Sequence[RepairRow]) -> str:
+    """Which plan brings back the most at the highest ratio, and whether the images tell it from one go; a sentence."""
+    if not rows:
+        return ""
+    ratio = max(row.ratio for row in rows)
+    epochs = max(row.epochs for row in rows if row.ratio == ratio)
+    there = [row for row in rows if (row.ratio, row.epochs) == (ratio, epochs)]
+    best = max(there, key=lambda row: row.correct)
+    ways = "; ".join(
+        f"{describe_plan(row)} **{row.accuracy.value:.1%}**"
+        if row is best
+        else f"{describe_plan(row)} {row.accuracy.value:.1%}"
+        for row in there
+    )
+    said = (
+        f"{ratio:.0%} {get_method(best.method).share}, {epochs} epoch{'s' * (epochs > 1)} in all on "
+        f"{best.trained_on:,} images: {ways}."
+    )
+    # Against one go; where that is the best itself, against what comes next.
+    others = [row for row in there if row is not best and (not row.plan or not best.plan)]
+    if not others:
+        return said
+    other = max(others, key=lambda row: row.correct)
+    first, second = f'"{describe_plan(best)}"', f'"{describe_plan(other)}"'
+    if other.accuracy.interval()[1] < best.accuracy.interval()[0]:
+        winner = f"{first} is ahead of {second}"
+    else:
+        winner = f"The images do not tell {first} from {second}"
+    return f"{said} {winner}; one seed each."

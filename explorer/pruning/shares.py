@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from explorer.errors import ExplorerError
 from explorer.pruning.masks import check_ratio
@@ -49,6 +50,48 @@ def balanced_ratios(
         )
     allowed = np.interp(wanted, masked, points)
     return {layer: float(np.interp(allowed, *curve)) for layer, curve in curves.items()}
+
+
+def shares_table(cells: Sequence[Cell], ratios: Mapping[str, float]) -> pd.DataFrame:
+    """What the ratios take of each layer: weights, those that stay, and the points it would lose alone.
+
+    Args:
+        cells: the sensitivity of every layer.
+        ratios: of ``balanced_ratios``; a layer that is not named stays whole.
+    """
+    lines = []
+    for layer in dict.fromkeys(cell.layer for cell in cells):
+        measured = [cell for cell in cells if cell.layer == layer]
+        ratio, weights = ratios.get(layer, 0.0), measured[0].weights
+        lost, reached = _curve(measured)
+        lines.append(
+            {
+                "layer": layer,
+                "ratio": ratio,
+                "weights": weights,
+                "stay": weights - round(ratio * weights),
+                "lost_points": round(float(np.interp(ratio, reached, lost)), 2),
+                "whole": layer not in ratios,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def describe_shares(table: pd.DataFrame) -> str:
+    """What a budget takes of the layers, in two sentences."""
+    pruned = table[~table["whole"]].sort_values("ratio", kind="stable")
+    masked = 1 - table["stay"].sum() / table["weights"].sum()
+    least, most = pruned.iloc[0], pruned.iloc[-1]
+    left = table.loc[table["whole"], "layer"].tolist()
+    whole = f" {' and '.join(left)} {'stays' if len(left) == 1 else 'stay'} whole." if left else ""
+    said = f"To mask {masked:.0%} of all weights, **{most['layer']}** gives {most['ratio']:.0%} of its own"
+    lost = f"**{pruned['lost_points'].max():.1f} points**"
+    if len(pruned) == 1:
+        return f"{said}; masked alone it would lose {lost}.{whole}"
+    return (
+        f"{said} and **{least['layer']}** {least['ratio']:.0%}; masked alone, none of the layers would lose more "
+        f"than {lost}. All at once lose more.{whole}"
+    )
 
 
 def _curve(measured: Sequence[Cell]) -> tuple[Numbers, Numbers]:

@@ -1,5 +1,6 @@
 """What a repair says follows its rows, and turns with them."""
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -8,11 +9,37 @@ import pytest
 from explorer.checkpoints import catalogue
 from explorer.pruning import charts
 from explorer.pruning.repair import RepairRow
-from explorer.pruning.repair_reading import beside_sweep, describe_repair, from_scratch, repair_table
+from explorer.pruning.repair_reading import (
+    alike,
+    at_ratios,
+    beside_sweep,
+    describe_marks,
+    describe_part,
+    describe_plans,
+    describe_repair,
+    describe_training,
+    from_scratch,
+    plan_table,
+    repair_table,
+)
 
 PRUNED = RepairRow("global-l1", "", 0.9, "none", 0, 100, 1000, 60_000, 6_000, 10, 0, 0.0)
 TUNED = replace(PRUNED, repair="fine-tuned", epochs=5, correct=900, trained_on=2_000, rate=0.02)
-SMALL = pd.DataFrame([{"network": "The small one", "nonzero": 4_764, "accuracy": 0.85}])
+SMALL = pd.DataFrame(
+    [
+        {
+            "network": "The small one",
+            "nonzero": 4_764,
+            "accuracy": 0.85,
+            "accuracy_low": 0.84,
+            "accuracy_high": 0.86,
+            "images": 10_000,
+            "training": "18 epochs on 55,000 images",
+        }
+    ]
+)
+ROUNDS = replace(TUNED, plan="5 rounds", correct=950)
+REWOUND = replace(TUNED, plan="5 rounds, rewound", correct=980, rate=0.2)
 
 
 def test_it_says_what_each_way_brings_back_at_the_telling_ratio() -> None:
@@ -29,14 +56,24 @@ def test_it_says_what_each_way_brings_back_at_the_telling_ratio() -> None:
     ("accuracy", "verdict"),
     [
         (0.85, "the pruned and repaired network is better."),
+        (0.875, "the images do not tell the two apart."),  # outside the other's interval, but the two overlap
         (0.9, "the images do not tell the two apart."),
         (0.95, "training the small one was better."),
     ],
 )
 def test_the_verdict_turns_with_the_small_network(accuracy: float, verdict: str) -> None:
-    said = describe_repair([PRUNED, TUNED], SMALL.assign(accuracy=accuracy))
+    small = SMALL.assign(accuracy=accuracy, accuracy_low=accuracy - 0.01, accuracy_high=accuracy + 0.01)
+    said = describe_repair([PRUNED, TUNED], small)
     assert said.endswith(verdict)
-    assert f"The small one, trained from scratch with 4,764 parameters, has {accuracy:.1%} of all" in said
+    assert (
+        "The small one, trained from scratch with 4,764 parameters (18 epochs on 55,000 images), "
+        f"has {accuracy:.1%} of 10,000 test images right"
+    ) in said
+
+
+def test_a_network_that_is_far_smaller_is_said_to_be() -> None:
+    said = describe_repair([PRUNED, replace(TUNED, nonzero=47_640)], SMALL)
+    assert "with 4,764 parameters, 10 times fewer (18 epochs" in said
 
 
 def test_beside_a_sweep_stand_rows_of_its_methods_and_images_that_were_pruned_at_once() -> None:
@@ -62,6 +99,79 @@ def test_networks_from_scratch_are_smaller_ones_trained_alike() -> None:
     assert names["student-5k"] == []
 
 
+def test_where_no_smaller_one_of_its_kind_ships_those_of_other_kinds_are_taken() -> None:
+    cards = catalogue()
+    scratch = from_scratch(cards.values(), cards["residual-kd-54"])
+    assert list(scratch["nonzero"]) == [4_764, 9_502, 19_320, 59_026]
+    small = cards["student-5k-kd"]
+    first = scratch.iloc[0]
+    assert (first["accuracy"], first["images"]) == (small.test_accuracy, 10_000)
+    assert (first["accuracy_low"], first["accuracy_high"]) == small.test_interval
+    assert set(scratch["training"]) == {"18 epochs on 55,000 images"}
+    teachers = from_scratch(cards.values(), cards["teacher"])
+    assert "The sample's StudentNet, labels alone" in set(teachers["network"])
+    assert not teachers["network"].str.contains("distilled").any()
+
+
+def test_a_part_of_the_training_images_is_said_with_its_share() -> None:
+    card = catalogue()["teacher"]
+    assert describe_part(2_000, card) == (
+        "trained on the first 2,000 training images, 3.6% of the 55,000 that the network learned from"
+    )
+    unknown = replace(card, dataset="", recipe={})
+    assert describe_part(2_000, unknown) == "trained on the first 2,000 training images"
+    assert describe_training(unknown) == ""
+
+
+def test_marks_say_on_what_they_were_counted_where_that_differs() -> None:
+    card = catalogue()["student-60k-kd"]
+    assert describe_marks([replace(PRUNED, total=10_000)], SMALL, card) == (
+        "Diamonds: networks trained from scratch, at their number of parameters. "
+        "The line: the network before it was pruned, 93.3%."
+    )
+    assert describe_marks([PRUNED], SMALL[:0], card).endswith(
+        "It was counted on all 10,000 images, the pruned ones on 1,000 of these."
+    )
+    assert "They were counted" in describe_marks([PRUNED], SMALL, card)
+    assert describe_marks([PRUNED], SMALL[:0], replace(card, test_accuracy=math.nan)) == ""
+
+
+def test_a_diamond_stands_where_the_pruned_network_has_its_size() -> None:
+    rows = [replace(PRUNED, ratio=0.5, nonzero=30_000), replace(PRUNED, ratio=0.9, nonzero=6_000)]
+    sizes = pd.concat([SMALL] * 3).assign(nonzero=[45_000, 18_000, 3_000])
+    assert at_ratios(sizes, rows, 60_000)["ratio"].tolist() == pytest.approx([0.25, 0.7, 0.95])
+    # Channels follow no straight line: what no measured ratio reaches has no place.
+    channels = [replace(row, method="channels-l1") for row in rows]
+    assert at_ratios(sizes, channels, 60_000)["nonzero"].tolist() == [45_000, 18_000]
+    assert at_ratios(sizes[:0], rows, 60_000).empty
+
+
+def test_only_what_differs_in_its_plan_alone_is_compared() -> None:
+    lonely = [
+        PRUNED,
+        replace(TUNED, ratio=0.5),
+        replace(ROUNDS, epochs=10),
+        replace(ROUNDS, trained_on=5_000),
+        replace(ROUNDS, method="lamp"),
+        replace(ROUNDS, total=500),
+    ]
+    assert alike([*lonely, TUNED]) == ()
+    assert alike([REWOUND, *lonely, ROUNDS, TUNED]) == (TUNED, ROUNDS, REWOUND)
+    assert list(plan_table([TUNED, REWOUND])["how"]) == ["in one go", "in 5 rounds, rewound"]
+
+
+def test_what_the_plans_bring_is_said_and_turns_with_the_figures() -> None:
+    assert describe_plans([replace(TUNED, ratio=0.5), TUNED, ROUNDS, REWOUND]) == (
+        "90% of the weights masked, 5 epochs in all on 2,000 images: in one go 90.0%; in 5 rounds 95.0%; "
+        'in 5 rounds, rewound **98.0%**. "in 5 rounds, rewound" is ahead of "in one go"; one seed each.'
+    )
+    near = describe_plans([TUNED, replace(ROUNDS, correct=905)])
+    assert near.endswith('The images do not tell "in 5 rounds" from "in one go"; one seed each.')
+    behind = describe_plans([TUNED, replace(ROUNDS, correct=800), replace(REWOUND, correct=700)])
+    assert behind.endswith('"in one go" is ahead of "in 5 rounds"; one seed each.')
+    assert describe_plans([]) == ""
+
+
 def test_every_repair_is_a_line_of_its_own_and_small_networks_are_diamonds() -> None:
     rows = repair_table([PRUNED, TUNED])
     assert rows["trained_on"].tolist()[1] == 2_000
@@ -70,4 +180,8 @@ def test_every_repair_is_a_line_of_its_own_and_small_networks_are_diamonds() -> 
     assert dashes["domain"] == ["as pruned", "fine-tuned for 5 epochs"]
     assert len({str(dash) for dash in dashes["range"]}) == 2
     assert drawn["layer"][3]["mark"]["shape"] == "diamond"
+    assert "diamond" not in drawn["layer"][2]["encoding"]["shape"]["scale"]["range"]
+    placed = charts.repair_curve(rows, SMALL.assign(ratio=0.9), "#000000", 0.93, "ratio").to_dict()
+    assert placed["layer"][0]["mark"]["type"] == "rule"
+    assert {each["encoding"]["x"]["field"] for each in placed["layer"][1:]} == {"ratio"}
     assert len(charts.repair_curve(rows, SMALL[:0], "#000000").to_dict()["layer"]) == 3

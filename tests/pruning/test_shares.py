@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.pruning import charts
 from explorer.pruning.methods import METHODS
 from explorer.pruning.repair import prune_layers
 from explorer.pruning.sensitivity import Cell
-from explorer.pruning.shares import balanced_ratios
+from explorer.pruning.shares import balanced_ratios, describe_shares, shares_table
 from tests.pruning import toy
 
 
@@ -71,3 +72,25 @@ def test_what_cannot_be_is_refused() -> None:
         balanced_ratios([*TOUGH, *TENDER], 0.5, ["soft"])
     with pytest.raises(ExplorerError, match=r"at most 0\.0%"):
         balanced_ratios([*TOUGH, *TENDER], 0.5, ["tough", "tender"])
+
+
+def test_the_table_says_what_stays_and_what_each_would_lose_alone() -> None:
+    table = shares_table([*TOUGH, *TENDER], balanced_ratios([*TOUGH, *TENDER], 218 / 400))
+    assert table["layer"].tolist() == ["tough", "tender"]
+    assert table["stay"].tolist() == [300 - 198, 100 - 20]
+    assert table["lost_points"].tolist() == pytest.approx([4, 4], abs=0.01)
+    assert describe_shares(table) == (
+        "To mask 54% of all weights, **tough** gives 66% of its own and **tender** 20%; masked alone, none of the "
+        "layers would lose more than **4.0 points**. All at once lose more."
+    )
+    assert charts.shares_bars(table, "#000000").to_dict()["layer"][0]["encoding"]["x"]["field"] == "ratio"
+
+
+def test_a_layer_left_whole_is_in_the_table_and_said() -> None:
+    table = shares_table([*TOUGH, *TENDER], balanced_ratios([*TOUGH, *TENDER], 0.6, ["tender"]))
+    assert table["ratio"].tolist() == pytest.approx([0.8, 0.0])
+    assert table["stay"].tolist() == [60, 100]
+    assert describe_shares(table) == (
+        "To mask 60% of all weights, **tough** gives 80% of its own; masked alone it would lose **7.5 points**. "
+        "tender stays whole."
+    )

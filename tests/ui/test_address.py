@@ -95,7 +95,8 @@ GROUPS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("pruning", SMALL | {"pruning_tab": "Look inside"}, ("look",)),
     ("pruning", SMALL | {"pruning_tab": "Look inside", "look": "Coupled channels"}, ("group", "channel")),
     ("pruning", REPAIRED, ("repaired", "rounds", "rewind")),
-    ("pruning", REPAIRED, ("shares",)),
+    ("pruning", REPAIRED, ("shares", "epochs_each")),
+    ("pruning", SMALL | {"pruning_tab": "Look inside", "look": "Sensitive layers"}, ("budget",)),
     ("pruning", REPAIRED | {"shares": "sensitivity"}, ("left_whole",)),
     ("bits", {}, ("bits_tab",)),
     ("bits", {"bits_tab": "int8 and runtimes"}, ("compile",)),
@@ -121,6 +122,9 @@ ELSEWHERE = {
     ("report", "report_shows"),  # there, too
     ("architecture", "widths"),
     ("pruning", "device"),
+    # Of a repair that is stored: tests/pruning/test_page_repair.py.
+    ("pruning", "short_run"),
+    ("pruning", "repaired_across"),
     ("distillation", "teacher"),
     ("report", "on"),  # of states that cannot be compared: tests/report/test_lesson.py
     # Of a component: tests/bits/test_page.py.
@@ -163,6 +167,7 @@ OTHER: dict[str, Any] = {
     "repaired": "lamp",
     "shares": "sensitivity",
     "left_whole": ["fc"],
+    "budget": 0.5,
     "rescue": "re-fitted",
     "methods": ["lamp", "channels-l2"],
     "ratios": "chosen",
