@@ -450,6 +450,46 @@ def repair_curve(
     return alt.layer(*layers).properties(height=400)
 
 
+def plans_chart(rows: pd.DataFrame, color: str) -> alt.LayerChart | alt.FacetChart:
+    """Accuracy of networks that were trained for as long in different ways, beside each other at each ratio.
+
+    Args:
+        rows: a line each, see ``repair_reading.plan_table``.
+        color: of the method.
+    """
+    ways = list(dict.fromkeys(rows["how"]))
+    base = alt.Chart(rows).encode(
+        x=alt.X("ratio:O", title="Pruning ratio", axis=alt.Axis(format=".0%", labelAngle=0)),
+        xOffset=alt.XOffset("how:N", sort=ways),
+        # The ways are near each other, so that the axis begins near them.
+        y=alt.Y(
+            "accuracy_low:Q",
+            title="Top-1 accuracy",
+            scale=alt.Scale(zero=False),
+            axis=alt.Axis(format=".0%"),
+        ),
+    )
+    spread = base.mark_rule(strokeWidth=2, color=color).encode(y2=alt.Y2("accuracy_high:Q"))
+    points = base.mark_point(filled=True, size=110, opacity=1, color=color).encode(
+        y=alt.Y("accuracy:Q"),
+        shape=alt.Shape(
+            "how:N",
+            sort=ways,
+            scale=alt.Scale(
+                domain=ways, range=[REPAIR_SHAPES[each % len(REPAIR_SHAPES)] for each in range(len(ways))]
+            ),
+            legend=alt.Legend(orient="top", title=None, symbolStrokeColor=palette.INK),
+        ),
+        tooltip=[
+            alt.Tooltip("how:N", title="How"),
+            alt.Tooltip("repair:N", title="Repair"),
+            alt.Tooltip("ratio:Q", title="Ratio", format=".0%"),
+            alt.Tooltip("accuracy:Q", title="Accuracy", format=".4f"),
+        ],
+    )
+    return alt.layer(spread, points).properties(height=300)
+
+
 REPAIR_DASHES = [[1, 0], [6, 3], [8, 3, 2, 3], [2, 2], [10, 4], [4, 1]]
 REPAIR_SHAPES = [each for each in SHAPES if each != "diamond"]  # that is a network trained from scratch
 

@@ -9,18 +9,20 @@ import streamlit as st
 
 from explorer import ui
 from explorer.checkpoints.evidence import StoredRows
+from explorer.errors import ExplorerError
 from explorer.networks import maskable_weights
 from explorer.pruning import charts, repair_reading
 from explorer.pruning.methods import METHODS, get_method
 from explorer.pruning.page_controls import METHODS_HELP, title_of
 from explorer.pruning.repair import KIND, REPAIR, RepairRow, RepairSettings, Shares, name_plan
 from explorer.pruning.selection import PruningSelection
+from explorer.pruning.shares import reachable
 from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 
 OFFERED = tuple(key for key, method in METHODS.items() if not method.seeded)
-RATIOS = {"mask": (0.5, 0.8, 0.9, 0.95), "removal": (0.1, 0.2, 0.35, 0.5)}
+RATIOS: dict[str, tuple[float, ...]] = {"mask": (0.5, 0.8, 0.9, 0.95), "removal": (0.1, 0.2, 0.35, 0.5)}
 SHARD = 2_000  # training images that a repair on the page learns from
 SHARES: dict[Shares, str] = dict(
     zip(get_args(Shares), ("as the method ranks", "so that each layer loses alike"), strict=True)
@@ -93,6 +95,7 @@ def _asked(selection: PruningSelection) -> RepairSettings:
     )
     shares: Shares = "method"
     left_out: tuple[str, ...] = ()
+    ratios = RATIOS[get_method(method).kind]
     if rounds == 1 and get_method(method).kind == "mask":
         shares = address.choice(
             "shares",
@@ -102,12 +105,18 @@ def _asked(selection: PruningSelection) -> RepairSettings:
             help="By the sensitivity of each layer alone, found on validation images.",
         )
         if shares == "sensitivity":
-            layers = tuple(maskable_weights(selection.network))
-            left_out = tuple(address.choices("left_whole", "Layers left whole", layers, default=()))
+            weights = {name: weight.numel() for name, weight in maskable_weights(selection.network).items()}
+            left_out = tuple(address.choices("left_whole", "Layers left whole", tuple(weights), default=()))
+            ratios = reachable(ratios, weights, left_out)
+            if not ratios:
+                raise ExplorerError(
+                    f"With these layers left whole {min(RATIOS['mask']):.0%} of the weights cannot go: leave fewer "
+                    "of them whole."
+                )
     return RepairSettings(
         len(selection.images),
         method,
-        RATIOS[get_method(method).kind],
+        ratios,
         (rounds,),
         rounds,
         rewind,
@@ -191,13 +200,22 @@ def _compare(selection: PruningSelection, stored: StoredRows[RepairRow], shown: 
     rows = repair_reading.alike(row for row in stored.rows if row.method == shown[0].method)
     if not rows:
         return
-    st.header("In one go or in rounds")
-    st.markdown(repair_reading.describe_plans(rows))
-    table = repair_reading.plan_table(rows)
+    st.header("As many epochs, in other ways")
+    words = repair_reading.describe_plans(rows)
+    table = ui.kept(partial(repair_reading.plan_table, rows))
+    ui.chart(
+        partial(charts.plans_chart, table, get_method(shown[0].method).color),
+        f"Accuracy of networks pruned and trained in different ways. {words}".replace("**", ""),
+        f"{words} Lines up and down are 95% Wilson intervals of the images; each training has one seed.",
+    )
     st.dataframe(
         table.drop(columns=["method", "parameters", "mult_adds", "images"]),
         hide_index=True,
         column_config=ui.COLUMNS,
     )
-    ui.provenance("precomputed", f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}.")
-    ui.download("Plans as CSV", table, "plans.csv")
+    ui.provenance(
+        "precomputed",
+        f"{stored.where}; {stored.counted(selection.data, USE)}; "
+        f"{repair_reading.describe_part(rows[0].trained_on, selection.source.card)}; {selection.title}.",
+    )
+    ui.download("These ways as CSV", table, "ways.csv")

@@ -245,31 +245,31 @@ def plan_table(rows: Sequence[RepairRow]) -> pd.DataFrame:
 
 
 def describe_plans(rows: Sequence[RepairRow]) -> str:
-    """Which plan brings back the most at the highest ratio, and whether the images tell it from one go; a sentence."""
-    if not rows:
-        return ""
-    ratio = max(row.ratio for row in rows)
-    epochs = max(row.epochs for row in rows if row.ratio == ratio)
-    there = [row for row in rows if (row.ratio, row.epochs) == (ratio, epochs)]
-    best = max(there, key=lambda row: row.correct)
-    ways = "; ".join(
-        f"{describe_plan(row)} **{row.accuracy.value:.1%}**"
-        if row is best
-        else f"{describe_plan(row)} {row.accuracy.value:.1%}"
-        for row in there
-    )
-    said = (
-        f"{ratio:.0%} {get_method(best.method).share}, {epochs} epoch{'s' * (epochs > 1)} in all on "
-        f"{best.trained_on:,} images: {ways}."
-    )
-    # Against one go; where that is the best itself, against what comes next.
+    """What each plan brings back at each ratio, and whether the images tell them apart; a sentence for each."""
+    said = []
+    for ratio, epochs in sorted({(row.ratio, row.epochs) for row in rows}):
+        there = [row for row in rows if (row.ratio, row.epochs) == (ratio, epochs)]
+        best = max(there, key=lambda row: row.correct)
+        ways = "; ".join(
+            f"{describe_plan(row)} **{row.accuracy.value:.1%}**"
+            if row is best
+            else f"{describe_plan(row)} {row.accuracy.value:.1%}"
+            for row in there
+        )
+        share = get_method(best.method).share
+        said.append(f"{ratio:.0%} {share}, {_epochs(epochs)} in all: {ways}. {_winner(best, there)}.")
+    return " ".join(said)
+
+
+def _winner(best: RepairRow, there: Sequence[RepairRow]) -> str:
+    """Whether the best plan is ahead of one go; where that is the best itself, of what comes next."""
     others = [row for row in there if row is not best and (not row.plan or not best.plan)]
-    if not others:
-        return said
-    other = max(others, key=lambda row: row.correct)
+    other = max(others or [row for row in there if row is not best], key=lambda row: row.correct)
     first, second = f'"{describe_plan(best)}"', f'"{describe_plan(other)}"'
     if other.accuracy.interval()[1] < best.accuracy.interval()[0]:
-        winner = f"{first} is ahead of {second}"
-    else:
-        winner = f"The images do not tell {first} from {second}"
-    return f"{said} {winner}; one seed each."
+        return f"What was done {first} is ahead of {second}"
+    return f"The images do not tell {first} from {second}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count > 1)}"

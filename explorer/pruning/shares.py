@@ -8,6 +8,7 @@ import pandas as pd
 
 from explorer.errors import ExplorerError
 from explorer.pruning.masks import check_ratio
+from explorer.pruning.sensitivity import RATIOS as MEASURED_RATIOS
 from explorer.pruning.sensitivity import Cell
 
 Numbers = npt.NDArray[np.float64]
@@ -50,6 +51,19 @@ def balanced_ratios(
         )
     allowed = np.interp(wanted, masked, points)
     return {layer: float(np.interp(allowed, *curve)) for layer, curve in curves.items()}
+
+
+def reachable(
+    ratios: Sequence[float], weights: Mapping[str, int], left_out: Collection[str]
+) -> tuple[float, ...]:
+    """Of the ratios those that are reached with these layers left whole, no other going further than it is measured.
+
+    >>> reachable((0.5, 0.9), {"large": 80, "small": 20}, ["small"])
+    (0.5,)
+    """
+    free = sum(count for layer, count in weights.items() if layer not in left_out)
+    most = max(MEASURED_RATIOS) * free / sum(weights.values())
+    return tuple(ratio for ratio in ratios if ratio <= most + 1e-9)
 
 
 def shares_table(cells: Sequence[Cell], ratios: Mapping[str, float]) -> pd.DataFrame:

@@ -61,6 +61,8 @@ COLUMNS = {
     "images": st.column_config.NumberColumn(format="localized"),
     "counted_on": st.column_config.TextColumn("counted on"),
     "input_size": st.column_config.NumberColumn("input size"),
+    "trained_on": st.column_config.NumberColumn("training images", format="localized"),
+    "rate": st.column_config.NumberColumn("learning rate, peak"),
     "agreement": st.column_config.NumberColumn("agrees with float32", format="percent"),
 }
 """How the figures of networks are written in every table."""

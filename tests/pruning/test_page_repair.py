@@ -30,6 +30,16 @@ STORED = (
 def test_it_offers_to_run_and_asks_only_for_what_can_be() -> None:
     app = pruning("Repair", "student-5k")
     assert [each.label for each in app.selectbox if each.key == "shares"] == ["Shares of the layers"]
+    app.selectbox(key="shares").set_value("sensitivity").run()
+    app.multiselect(key="left_whole").set_value(["layer4.3"]).run()
+    steps = next(each.value for each in app.caption if "networks, about" in each.value)
+    # Without its largest layer this network cannot lose 80 % of its weights: only 50 % is left, in four states.
+    assert steps.startswith("4 networks")
+    app.multiselect(key="left_whole").set_value(["layer4.3", "layer3.3", "conv1"]).run()
+    assert [each.value for each in app.error] == [
+        "With these layers left whole 50% of the weights cannot go: leave fewer of them whole."
+    ]
+    app.multiselect(key="left_whole").set_value([]).run()
     app.selectbox(key="repaired").set_value("channels-bn").run()
     assert not [each for each in app.selectbox if each.key == "shares"], "channels have no layers' shares"
     app.selectbox(key="repaired").set_value("lamp").run()
@@ -90,7 +100,9 @@ def test_what_is_stored_stands_beside_networks_from_scratch_and_other_plans(stor
     assert (
         "trained on the first 5,000 training images, 9.1% of the 55,000 that the network learned from" in said
     )
-    assert 'in 5 rounds, rewound **90.0%**. "in 5 rounds, rewound" is ahead of "in one go"' in said
+    assert (
+        'in 5 rounds, rewound **90.0%**. What was done "in 5 rounds, rewound" is ahead of "in one go"' in said
+    )
     assert app.dataframe[0].value["how"].tolist() == ["in one go", "in 5 rounds", "in 5 rounds, rewound"]
     assert not app.warning, "nothing is asked for but what is stored"
 
@@ -110,7 +122,7 @@ def test_what_is_left_is_drawn_across_as_chosen(stored: None) -> None:
     for field in charts.REPAIRED_ACROSS:
         app = pruning("Repair", repaired_across=field)
         assert app.segmented_control(key="repaired_across").value == field
-        (spec,) = [json.loads(each.proto.spec) for each in app.get("vega_lite_chart")]
+        spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
         across[field] = {each["encoding"]["x"]["field"] for each in spec["layer"] if "x" in each["encoding"]}
     assert across == {"nonzero": {"nonzero"}, "ratio": {"ratio"}}
 
