@@ -176,6 +176,7 @@ def _curve_table(subject: ReportSubject, name: str, measured: MeasuredSweep) -> 
         "accuracy_high",
         "nonzero",
         "parameters",
+        *(["seed"] if table["seed"].nunique() > 1 else []),
     ]
     return TableBlock(
         name,

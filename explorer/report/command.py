@@ -11,7 +11,7 @@ import torch
 
 from explorer.architecture.presets import LIMITS
 from explorer.architecture.state import ArchitectureState
-from explorer.data import ImageSet
+from explorer.data import DataSet, Use
 from explorer.errors import ExplorerError
 from explorer.files import write_file
 from explorer.ledger import LedgerRow, from_json
@@ -172,16 +172,13 @@ def _measured(workspace: Workspace, name: str, options: argparse.Namespace) -> P
     )
     return PruningSubject(
         name,
-        MeasuredSweep(rows, _here(validation), validation.noun),
-        forms=MeasuredForms(forms, RATIO, _here(test)),
+        MeasuredSweep(rows, _here(workspace.data, "validation", len(validation)), validation.noun),
+        forms=MeasuredForms(forms, RATIO, _here(workspace.data, "test", len(test))),
     )
 
 
-def _here(images: ImageSet) -> Provenance:
-    """Measured in this very command, on these images."""
+def _here(data: DataSet, use: Use, images: int) -> Provenance:
+    """Measured in this very command, on so many images."""
     threads = torch.get_num_threads()
-    share = "" if images.positions is None else ", each class by its share"
-    return Provenance(
-        "measured",
-        f"{len(images):,} {images.noun}s of {images.name}{share}, {threads} CPU thread{'' if threads == 1 else 's'}.",
-    )
+    said = f"{data.name}, {data.counted(use, images)}; {threads} CPU thread{'' if threads == 1 else 's'}."
+    return Provenance("measured", said)

@@ -11,6 +11,7 @@ from html import unescape
 import numpy as np
 import pytest
 import torch
+import torchsummary
 from pypdf import PdfReader
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from explorer.report.pdf import to_pdf
 from explorer.report.render import to_html, to_markdown, to_numbers
 from explorer.report.subject import ReportSubject
 from tests.stored import stored_logits
+from tests.test_ledger import DENSE
 
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?(?![\w])")
 RATIOS = (0.0, 0.3, 0.6, 0.95)
@@ -55,10 +57,13 @@ def numbers_in(text: str) -> set[str]:
     return {number.rstrip(",") for number in NUMBER.findall(text)}
 
 
+def written(subject: ReportSubject) -> ReportDocument:
+    return ReportDocument(TITLE, subject.first_line, answer_questions(subject), "2026-01-01", "2.x")
+
+
 def sections(subject: ReportSubject) -> dict[str, str]:
     """The words and tables of the HTML, without listings and drawings, by the section's key."""
-    document = ReportDocument(TITLE, subject.first_line, answer_questions(subject), "2026-01-01", "2.x")
-    html = re.sub(r"<(pre|svg)\b.*?</\1>", " ", to_html(document), flags=re.DOTALL)
+    html = re.sub(r"<(pre|svg)\b.*?</\1>", " ", to_html(written(subject)), flags=re.DOTALL)
     found = re.findall(r'<section id="(\w[\w-]*)">(.*?)</section>', html, flags=re.DOTALL)
     return {key: unescape(re.sub(r"<[^>]+>", " ", part)) for key, part in found}
 
@@ -139,6 +144,10 @@ def test_every_number_on_distillation_is_computed_anew(subject: ReportSubject) -
     text = sections(subject)
     said = {f"{loss(0.5, 1.0):.4f}", f"{loss(0.9, 3.0):.4f}", "0.5", "1", "0.9", "3", "5,000"}
     assert numbers_in(text["q2-1"]) - {"2", "1"} == said - {"1"}
+    rows = {"0.5 1", "0.9 4", "0.1 2", "0 4", "1 8", "0.9 3"}
+    for row in rows:
+        value = f"{loss(*map(float, row.split())):.6f}"
+        assert f" {row} {value} {value} " in " ".join(text["appendix"].split())
     first, last = entropies(1.0), entropies(16.0)
     assert numbers_in(text["q2-2"]) - {"2"} == {
         *(f"{first[0]:.3f}", f"{last[0]:.3f}", f"{first[2]:.1%}", f"{last[2]:.1%}", f"{math.log(10):.3f}"),
@@ -204,6 +213,7 @@ def test_every_number_on_pruning_is_measured_anew(subject: ReportSubject) -> Non
     ), "names of layers are a little longer"
     for form in named.values():
         row = [form.name, f"{form.correct / 40:.1%}", f"{form.params:,}", f"{form.torchinfo_params:,}"]
+        row += [f"{each:.2f}" for each in (TIMES[form.name], TIMES[form.name] - 0.1, TIMES[form.name] + 0.1)]
         row += [f"{form.mult_adds:,}", f"{form.file_bytes / 1e6:.2f}", f"{form.zipped_bytes / 1e6:.2f}"]
         found = re.search(rf"(?<!\S){form.name}\s(?:[^a-z]*)", text["appendix"])
         assert found is not None
@@ -230,10 +240,41 @@ def hooked(ratio: float) -> int:
     return int((answers == images.targets()).sum())
 
 
-def test_the_other_files_have_the_same_numbers(subject: ReportSubject) -> None:
-    document = ReportDocument(TITLE, subject.first_line, answer_questions(subject), "2026-01-01", "2.x")
-    html = set().union(*(numbers_in(part) for part in sections(subject).values()))
-    markdown = re.sub(r"```.*?```", " ", to_markdown(document), flags=re.DOTALL)
-    assert html <= numbers_in(markdown.replace("*", " "))
+def test_the_torchsummary_listing_is_what_torchsummary_prints(
+    subject: ReportSubject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = subject.spec
+    assert isinstance(spec, StudentSpec)
+    torchsummary.summary(StudentNet(spec), (3, 224, 224), device="cpu")
+    printed = capsys.readouterr().out.split()
+    (listing,) = re.findall(
+        r"(-{60,}\n +Layer \(type\).*?)</code>", to_html(written(subject)), flags=re.DOTALL
+    )
+    assert listing.split() == printed
+
+
+def test_the_ledger_has_the_numbers_of_its_rows(subject: ReportSubject) -> None:
+    document = ReportDocument(TITLE, "", answer_questions(subject), "2026-01-01", "2.x", (DENSE,))
+    (part,) = re.findall(r'<section id="ledger">.*?<tbody>(.*?)</tbody>', to_html(document), flags=re.DOTALL)
+    assert DENSE.ms is not None
+    assert DENSE.batch is not None
+    assert numbers_in(re.sub(r"<[^>]+>", " ", part)) - numbers_in(f"{DENSE.title} {DENSE.images}") == {
+        *(f"{DENSE.params:,}", f"{DENSE.nonzero:,}", f"{DENSE.mult_adds:,}", f"{DENSE.ms / DENSE.batch:.3f}"),
+        *(f"{DENSE.correct / DENSE.total:.1%}", f"{DENSE.total:,}"),
+    }
+
+
+def test_markdown_and_pdf_have_the_numbers_of_the_html_and_no_others(subject: ReportSubject) -> None:
+    document = written(subject)
+    html = numbers_in(" ".join(sections(subject).values()))
+    markdown = re.sub(r"```.*?```|!\[.*?\]\(.*?\)", " ", to_markdown(document), flags=re.DOTALL)
+    _, *parts = markdown.replace("*", " ").split("\n## ")
+    assert numbers_in(" ".join(parts)) == html
+    # Rows of tables are cut off the page's number; the drawings' words are of the figures, not of the text.
     pages = PdfReader(io.BytesIO(to_pdf(document))).pages
-    assert html <= numbers_in(" ".join(page.extract_text() for page in pages))
+    listings = numbers_in(" ".join(block.text for block in document.listings))
+    drawn = numbers_in(" ".join(re.sub(r"<[^>]+>", " ", figure) for figure in document.figures().values()))
+    around = numbers_in(f"{document.title} {document.first_line} {document.stamp} 1 2 3 4")
+    found = numbers_in(" ".join(page.extract_text() for page in pages))
+    assert html <= found
+    assert found <= html | listings | drawn | around
