@@ -24,6 +24,12 @@ A load of 15% of a core makes a network on both look 11% slower.
 """
 PATIENCE = 5
 BLOCK = 0.5  # seconds; /proc/stat counts hundredths, so a shorter interval says little
+REST = 0.02
+"""Seconds for which a runtime's threads may look for more work after a pass, on a processor of the next network's.
+
+On two threads, in turn with onnxruntime and without a rest, a network had quartiles of 15 and 41 ms: as it came
+before the other runtime or after it.
+"""
 
 
 def keep_freed_memory() -> None:
@@ -74,7 +80,12 @@ class Latency:
 
 @torch.inference_mode()
 def latencies(
-    models: Sequence[nn.Module], inputs: Tensor, repeats: int = 15, patience: int = PATIENCE
+    models: Sequence[nn.Module],
+    inputs: Tensor,
+    repeats: int = 15,
+    patience: int = PATIENCE,
+    *,
+    mixed: bool = False,
 ) -> tuple[Latency, ...]:
     """The latency of several networks on one batch (N, 3, H, W), measured in turn.
 
@@ -84,12 +95,16 @@ def latencies(
     processes or other threads of this one, used more than ``BUSY`` of the machine is thrown away; after
     ``patience`` of them there is no figure, only how busy the machine was. In a server's worker the pages
     hold still during a block.
+
+    Networks that are ``mixed``, run by more than one runtime, rest before each pass until the threads of the one
+    before are asleep.
     """
     keep_freed_memory()
     device = device_of(models[0])
     batch = inputs.to(device)
+    rest = REST if mixed and torch.get_num_threads() > 1 else 0.0
     for _ in range(2):
-        _round(models, batch, device)
+        _round(models, batch, device, rest)
     rounds: list[list[float]] = []
     undisturbed: list[float | None] = []
     disturbed: list[float] = []
@@ -101,7 +116,7 @@ def latencies(
             # the share of others is only known over many of them. Every second round runs backwards: what
             # drifts within a round (heat, a falling clock rate) then falls on first and last alike.
             while not block or time.perf_counter() - started < BLOCK:
-                block.append(_round(models, batch, device, backwards=len(block) % 2 == 1))
+                block.append(_round(models, batch, device, rest, backwards=len(block) % 2 == 1))
             others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
             disturbed.append(others)
@@ -121,12 +136,14 @@ def latencies(
 
 
 def _round(
-    models: Sequence[nn.Module], batch: Tensor, device: torch.device, backwards: bool = False
+    models: Sequence[nn.Module], batch: Tensor, device: torch.device, rest: float, backwards: bool = False
 ) -> list[float]:
     """Milliseconds of one pass of each network."""
     times = [0.0] * len(models)
     order = range(len(models))
     for number in reversed(order) if backwards else order:
+        if rest:
+            time.sleep(rest)
         started = time.perf_counter()
         models[number](batch)
         _finish(device)

@@ -136,7 +136,9 @@ def forms(
         files["int8"] = to_int8(files["onnxruntime"], calibration, reduce_range=True)
     networks |= {name: OnnxNetwork(file) for name, file in files.items()}
     batch = inputs[: at_once(inputs.shape[-1], BATCH)]
-    times = dict(zip(networks, latencies(list(networks.values()), batch, repeats), strict=True))
+    times = dict(
+        zip(networks, latencies(list(networks.values()), batch, repeats, mixed=bool(files)), strict=True)
+    )
     for name, network in networks.items():
         right: Accuracy = accuracy(logits(network, inputs), targets)
         written = files.get(name)

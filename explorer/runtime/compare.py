@@ -158,7 +158,9 @@ def compare(
             networks = _networks(plain, files, threads, with_compile)
             for batch in (at_once(size, count) for count in BATCHES):
                 few = inputs[:batch].to(memory_format=torch.channels_last)
-                times = dict(zip(networks, latencies(list(networks.values()), few, repeats), strict=True))
+                times = dict(
+                    zip(networks, latencies(list(networks.values()), few, repeats, mixed=True), strict=True)
+                )
                 for runtime, timed in times.items():
                     counted = accuracy(answers[runtime], targets)
                     yield RuntimeRow(

@@ -26,6 +26,8 @@ class OnnxNetwork(nn.Module):
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         options.log_severity_level = 3  # errors alone
+        # Or its threads would go on looking for work, on processors that are timed with another network by then.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         if not fused:
             options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -104,7 +104,7 @@ class PathOfStates(Instrument[PathSettings, LedgerRow]):
             )
             if settings.repeats:
                 networks = (state.network, model) if state.network is not model else (model,)
-                timed = latencies(networks, batch, settings.repeats, patience)[0]
+                timed = latencies(networks, batch, settings.repeats, patience, mixed=True)[0]
                 # Where others never rest, the path must not wait for them at every state.
                 patience = 1 if timed.busy else PATIENCE
                 if not timed.busy:

@@ -108,3 +108,16 @@ def test_what_another_thread_of_this_process_uses_is_told_apart_from_what_the_ca
     assert numbers[0] not in before.threads
     assert threading.get_native_id() not in after.threads
     assert clock.others_between(before, after) * (after.whole - before.whole) >= 2
+
+
+def test_mixed_runtimes_rest_before_each_pass_and_one_alone_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(clock.time, "sleep", rests.append)
+    monkeypatch.setattr(clock, "cpu_time", lambda: None)
+    monkeypatch.setattr(clock, "BLOCK", 0.0)
+    networks, batch = (nn.Identity(), nn.Identity()), torch.zeros(1, 3, 2, 2)
+    for threads, mixed, expected in ((2, True, 2 * (2 + 3)), (2, False, 0), (1, True, 0)):
+        monkeypatch.setattr(clock.torch, "get_num_threads", lambda threads=threads: threads)
+        rests.clear()
+        clock.latencies(networks, batch, 3, mixed=mixed)
+        assert rests == [clock.REST] * expected

@@ -3,6 +3,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -99,20 +100,34 @@ def test_own_words_stand_below_their_answer_in_every_file(state: ReportSubject) 
     assert json.loads(to_numbers(document))["words"] == {"2-2": "Softer means\nmore even."}
 
 
+def subject_of_both(state: ReportSubject) -> ReportSubject:
+    """A student of the user's own among networks that ship."""
+    shipped, mine = NetworkRole("Teacher", ships=True), NetworkRole("my student", ships=False)
+    return replace(state, pruned=shipped, batch=replace(state.batch, networks=(shipped, mine)))
+
+
 def test_the_first_line_begins_with_what_is_mixed(state: ReportSubject) -> None:
-    shipped, mine = NetworkRole("Teacher, ResNet-18", ships=True), NetworkRole("mine.ckpt", ships=False)
-    for networks, pruned, mixed in (
-        ((shipped, shipped), shipped, False),
-        ((mine, mine), mine, False),
-        ((shipped, mine), mine, True),
-        ((mine, mine), shipped, True),
-    ):
-        subject = replace(state, pruned=pruned, batch=replace(state.batch, networks=networks))
-        assert subject.first_line.startswith("This report mixes networks of yours (mine.ckpt)") == mixed
+    for ships in product((True, False), repeat=3):
+        roles = [
+            NetworkRole(f"{'Shipped' if each else 'my'} {what}", ships=each)
+            for each, what in zip(ships, ("teacher", "student", "pruned"), strict=True)
+        ]
+        subject = replace(state, pruned=roles[2], batch=replace(state.batch, networks=(roles[0], roles[1])))
+        mixed = len(set(ships)) == 2
+        assert subject.first_line.startswith("This report mixes networks of yours (my ") == mixed
+        if mixed:
+            yours = "; ".join(role.title for role in roles if not role.ships)
+            theirs = "; ".join(role.title for role in roles if role.ships)
+            assert (
+                f"of yours ({yours}) with networks that ship with the explorer ({theirs}):"
+                in subject.first_line
+            )
         document = document_about(subject)
-        assert subject.first_line in to_html(document)
+        assert subject.first_line in to_html(document).replace("&#39;", "'")
         assert json.loads(to_numbers(document))["about"] == subject.first_line
         assert subject.first_line in to_markdown(document)
+    first = " ".join(" ".join(pages_of(to_pdf(document_about(subject_of_both(state))))).split())
+    assert first.startswith(f"{TITLE} This report mixes networks of yours (my student) with networks")
     assert "alpha 0.9 and T 3" in state.first_line
     assert state.first_line.index("(48; 48, 96, 192, 105)")
 
