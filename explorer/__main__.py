@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from explorer.architecture import command as architecture
 from explorer.architecture import summary_command as summary
 from explorer.bits import command as bits
+from explorer.bits import overflow_command as overflow
 from explorer.bits import runtime_command as runtime
 from explorer.distillation import command as distillation
 from explorer.distillation import study_command as study
@@ -39,6 +40,7 @@ COMMANDS = (
     repair,
     bits,
     runtime,
+    overflow,
     home,
     steps,
     report,

@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import gzip
+import hashlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,9 +15,15 @@ import pandas as pd
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from explorer import serving, ui
+from explorer.bits import rows
+from explorer.checkpoints import labelled
 from explorer.data import BUNDLED, ImageSet
+from explorer.pruning import forms
+from explorer.runtime import compare, files, to_onnx
+from explorer.steps import make
 from explorer.work.worker import Worker
 
 
@@ -124,3 +131,20 @@ def originals(tmp_path: Path) -> Path:
             name = f"{part}-{kind}-idx{dimensions}-ubyte.gz"
             (folder / name).write_bytes(gzip.compress(header + array.tobytes(), 1))
     return folder
+
+
+@pytest.fixture(scope="session")
+def known_exports() -> Iterator[None]:
+    """A network is written as an .onnx file once for all tests: torch's exporter takes seconds."""
+    written: dict[tuple[str, int], bytes] = {}
+
+    def kept(model: nn.Module, side: int) -> bytes:
+        key = hashlib.sha256(labelled(model)).hexdigest(), side
+        if key not in written:
+            written[key] = to_onnx(model, side)
+        return written[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (forms, rows, compare, files, make):
+            patch.setattr(module, "to_onnx", kept)
+        yield

@@ -17,6 +17,7 @@ from explorer.bits.rounding import FLOAT_BITS, Rounded, Rounding, relative_error
 from explorer.errors import ExplorerError
 from explorer.networks import maskable_weights, parameter_count
 from explorer.networks.fold import fold_batchnorm
+from explorer.onefile import Codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,14 @@ class RoundedNetwork:
         rounded = sum(each.codes.numel() for each in self.weights.values())
         bits = sum(each.bits for each in self.weights.values())
         return -(-(bits + FLOAT_BITS * (parameter_count(self.model) - rounded)) // 8)
+
+    @property
+    def codes(self) -> dict[str, Codes]:
+        """The codes of each rounded tensor, by its name in the state_dict."""
+        return {
+            f"{layer}.weight": Codes(each.codes, each.scale, each.zero_point)
+            for layer, each in self.weights.items()
+        }
 
     @property
     def float_bytes(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer import ui
-from explorer.bits import page_round, page_runtime, page_take
+from explorer.bits import page_overflow, page_round, page_runtime, page_take
 from explorer.bits.selection import BitsSelection
 from explorer.errors import ExplorerError
 from explorer.ui import address
@@ -13,6 +13,7 @@ from explorer.ui import address
 TABS: dict[str, Callable[[BitsSelection], None]] = {
     "Bits under the hand": page_round.main,
     "int8 and runtimes": page_runtime.main,
+    "The overflow trap": page_overflow.main,
     "Take it along": page_take.main,
 }
 

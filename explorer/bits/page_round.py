@@ -7,7 +7,8 @@ import streamlit as st
 from torch import nn
 
 from explorer import palette, ui
-from explorer.bits.reading import OPENS_AT, BitsReading, bits_question, drawing
+from explorer.bits.reading import OPENS_AT, BitsReading, Place, bits_question, drawing
+from explorer.bits.rows import Shown, rounded_row
 from explorer.bits.selection import BitsSelection
 from explorer.bits.sweep import (
     ACTIVATIONS,
@@ -53,13 +54,20 @@ def main(selection: BitsSelection) -> None:
     locked = question is not None and ui.is_locked(question.key)
     if question is not None and locked and not ui.predict(question):
         return
-    _board(selection, shown.parts)
+    asked = asked_for(tuple(each.layer for each in shown.parts[0].layers))
+    _board(selection, shown.parts, asked)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width=760):
             ui.provenance(shown.origin, shown.where)
         if question is not None and not locked:
             ui.predict(question)
         ui.download("All roundings as CSV", partial(bits_table, shown.parts), "bits.csv")
+        pinned = Shown(
+            selection.source, selection.data, shown.settings.calibration, shown.origin, shown.where
+        )
+        row = reading.nearest(place_of(asked))
+        key = ("pin rounded", selection.weights, selection.images, repr(row))
+        ui.pin("bits", lambda: ui.prepare(key, rounded_row, pinned, row))
     st.caption(
         "BatchNorm is folded into the convolutions first, and biases stay float32. Rounded weights are simulated: the "
         "numbers that the codes stand for, multiplied in float32. What whole numbers do to the clock is the next tab."
@@ -97,7 +105,7 @@ def _drawn(
     return drawing(_reading(rows, network, classes, noun))
 
 
-def _board(selection: BitsSelection, rows: tuple[BitsRow, ...]) -> None:
+def _board(selection: BitsSelection, rows: tuple[BitsRow, ...], asked: tuple[Any, ...]) -> None:
     key = _key(selection, rows)
     drawn = ui.kept(partial(_drawn, Keyed(key, rows), *_about(selection)))
     ui.component(__file__, "bits")(
@@ -105,24 +113,33 @@ def _board(selection: BitsSelection, rows: tuple[BitsRow, ...]) -> None:
         data=drawn
         | {
             "of": " ".join(key),
-            "wish": _wish(selection, rows),
+            "wish": _wish(asked),
             "colors": {"mark": palette.INT8, "dense": palette.DENSE},
         },
         on_at_change=_take,
     )
 
 
-def _wish(selection: BitsSelection, rows: tuple[BitsRow, ...]) -> dict[str, Any]:
-    """What the browser is to open at."""
+def asked_for(layers: tuple[str, ...]) -> tuple[Any, ...]:
+    """What the address says of the hand, in the order of ``KEYS``; ``layers`` can be looked at."""
     bits, per, symmetric, activations = OPENS_AT
-    layers = tuple(each.layer for each in rows[0].layers)
-    asked = (
+    return (
         address.value("bits", default=bits),
         address.value("scale", options=SCALES, default=per),
         address.value("codes", options=CODES, default=CODES[0 if symmetric else 1]),
         address.value("activations", options=ACTIVATIONS, default=activations),
         address.value("layer", options=layers),
     )
+
+
+def place_of(asked: tuple[Any, ...]) -> Place:
+    """The rounding that is asked for there."""
+    bits, per, codes, activations, _ = asked
+    return bits, per, codes == CODES[0], activations
+
+
+def _wish(asked: tuple[Any, ...]) -> dict[str, Any]:
+    """What the browser is to open at."""
     wished = hand.wish(BOARD, asked, _heard())
     return {"number": wished.number} | dict(zip(KEYS, wished.at, strict=True))
 

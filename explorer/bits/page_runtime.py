@@ -7,7 +7,9 @@ import streamlit as st
 
 from explorer import ui
 from explorer.bits import charts
+from explorer.bits.rows import PINNED, Shown, runtime_row
 from explorer.bits.selection import BitsSelection
+from explorer.measure import describe_machine
 from explorer.runtime.compare import (
     HOW,
     KIND,
@@ -24,19 +26,13 @@ from explorer.runtime.int8 import describe_cpu
 from explorer.runtime.needed import missing
 from explorer.selection import USE
 from explorer.ui import address
-from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
+from explorer.ui.instrument import Panel, ShownResult, StoredResult, draw_beside_stored
 
 IMAGES = 1000  # counted where nothing is stored
 WHY_ONNXRUNTIME = (
     "int8 is onnxruntime's: it needs no compiler at run time, its file is read everywhere, and its codes are those of "
     "the first tab. torch's own way (torchao's pt2e flow) runs whole numbers on x86 alone and leaves no file that "
     "others read; torch's older one is deprecated."
-)
-
-TRAP = (
-    "**The overflow trap**: a code of an activation (up to 255) times one of a weight (up to 127) is at most 32,385, "
-    "and two of them are more than 16 bits hold (32,767). A CPU that adds pairs in 16 bits cuts such a sum off, "
-    "without a word; with 7-bit weights it fits."
 )
 
 
@@ -64,9 +60,29 @@ def main(selection: BitsSelection) -> None:
     if shown is not None:
         with panel.picture:
             draw_beside_stored(shown, _show)
+        _offer(selection, shown)
+    st.caption(f"{describe_cpu()} {describe_compiler()} {WHY_ONNXRUNTIME}")
+
+
+def _offer(selection: BitsSelection, shown: ShownResult[RuntimeRow]) -> None:
+    """The table as a file, and one of its rows for the ledger."""
+    names = {RUNTIMES.describe(row): row for row in shown.parts if row.runtime in PINNED}
+    telling = next((at for at, row in enumerate(names.values()) if row.runtime == "int8"), 0)
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    name = left.selectbox("One of them as a row of the ledger", list(names), telling)
+    with right, st.container(horizontal=True):
+        row, source, data = names[name], selection.source, selection.data
+        machine = describe_machine() if shown.origin == "measured" else _machine(selection)
+        pinned = Shown(source, data, shown.settings.calibration, shown.origin, shown.where, machine)
+        key = ("pin runtime", selection.weights, selection.images, repr(row))
+        ui.pin("bits", lambda: ui.prepare(key, runtime_row, pinned, row))
         ui.download("Runtimes as CSV", partial(runtime_table, shown.parts), "runtimes.csv")
-    st.caption(f"{TRAP} {describe_cpu()}")
-    st.caption(f"{describe_compiler()} {WHY_ONNXRUNTIME}")
+
+
+def _machine(selection: BitsSelection) -> str:
+    """On what the stored times were read."""
+    stored = ui.workspace().find_rows(KIND, RuntimeRow, selection.name)
+    return stored.machine if stored is not None else ""
 
 
 def _stored(selection: BitsSelection) -> StoredResult[RuntimeRow] | None:

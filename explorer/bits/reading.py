@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from explorer.bits.rounding import Per
+from explorer.bits.rounding import Per, describe_scheme
 from explorer.bits.sweep import (
     ALL_BITS,
     SCHEMES,
     BitsRow,
     LayerBits,
     describe_activations,
-    describe_scheme,
 )
 from explorer.classroom import Question
 from explorer.errors import ExplorerError
@@ -42,6 +41,15 @@ class BitsReading:
         self.at: dict[Place, BitsRow] = {
             (row.bits, row.per, row.symmetric, row.activations): row for row in rows
         }
+
+    def nearest(self, place: Place) -> BitsRow:
+        """What was measured there; else with the nearest number of bits, rounded likewise if anything was.
+
+        The picture does the same in the browser.
+        """
+        bits, *way = place
+        likewise = [row for at, row in self.at.items() if list(at[1:]) == way]
+        return min(likewise or self.rows, key=lambda row: abs(row.bits - bits))
 
     @cached_property
     def bits(self) -> tuple[int, ...]:

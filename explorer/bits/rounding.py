@@ -55,6 +55,24 @@ class Rounding:
         return 0, 2**self.bits - 1
 
 
+def describe_scheme(per: Per, *, symmetric: bool) -> str:
+    """A way to round, for people.
+
+    >>> describe_scheme("tensor", symmetric=False)
+    'a scale per tensor, affine'
+    """
+    return f"a scale per {per}, {'symmetric' if symmetric else 'affine'}"
+
+
+def describe_rounding(rounding: Rounding) -> str:
+    """Bits and way of a rounding of weights, for people.
+
+    >>> describe_rounding(Rounding(4))
+    'weights of 4 bits, a scale per channel, symmetric'
+    """
+    return f"weights of {rounding.bits} bits, {describe_scheme(rounding.per, symmetric=rounding.symmetric)}"
+
+
 @dataclass(frozen=True, eq=False)
 class Rounded:
     """A rounded tensor.

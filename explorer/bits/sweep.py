@@ -9,7 +9,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from explorer.bits.network import RoundedNetwork, input_ranges, layer_errors, round_activations, round_network
-from explorer.bits.rounding import LEAST, MOST, Per, Rounding
+from explorer.bits.rounding import LEAST, MOST, Per, Rounding, describe_scheme
 from explorer.data import Inputs
 from explorer.errors import ExplorerError
 from explorer.measure import Accuracy, accuracy, at_once, logits
@@ -207,15 +207,6 @@ def describe_activations(bits: int) -> str:
     ('8 bits', 'float32')
     """
     return f"{bits} bits" if bits else "float32"
-
-
-def describe_scheme(per: Per, *, symmetric: bool) -> str:
-    """A way to round, for people.
-
-    >>> describe_scheme("tensor", symmetric=False)
-    'a scale per tensor, affine'
-    """
-    return f"a scale per {per}, {'symmetric' if symmetric else 'affine'}"
 
 
 def round_at_all(

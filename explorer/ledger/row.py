@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from explorer.measure import Accuracy
 
-Lesson = Literal["architecture", "distillation", "pruning"]
+Lesson = Literal["architecture", "distillation", "pruning", "bits"]
 Origin = Literal["measured", "precomputed", "estimated", "computed", "carried"]
 
 

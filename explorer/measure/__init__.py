@@ -21,6 +21,7 @@ from explorer.measure.devices import (
     spared,
     spared_core,
     use_threads,
+    with_threads,
 )
 from explorer.measure.forward import BATCH, at_once, eval_mode, logit_batches, logits
 from explorer.measure.order import other_order
@@ -54,5 +55,6 @@ __all__ = [
     "spared_core",
     "state_bytes",
     "use_threads",
+    "with_threads",
     "zipped_bytes",
 ]

@@ -34,7 +34,20 @@ def describe_machine(device: str = "cpu", threads: int | None = None) -> str:
         threads: of the CPU; by default as many as torch may use.
     """
     threads = threads or torch.get_num_threads()
-    return f"{processor()}, {platform.system()}, {device}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processor()}, {platform.system()}, {device}, {_threads(threads)}"
+
+
+def with_threads(machine: str, threads: int) -> str:
+    """A machine, as ``describe_machine`` says it, with another number of threads.
+
+    >>> with_threads("Some CPU, Linux, cpu, 2 threads", 1)
+    'Some CPU, Linux, cpu, 1 thread'
+    """
+    return f"{machine.rpartition(', ')[0]}, {_threads(threads)}"
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 @cache

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import ui
+from explorer import places, ui
 from explorer.ledger import Recalibrate, Step, origin_of
 from explorer.pruning import export
 from explorer.pruning.answers import AnswersSettings
@@ -92,8 +92,9 @@ def _offer(selection: PruningSelection, taken: TakenAlong, settings: AnswersSett
         width="stretch",
         help="It then stands among the checkpoints above, to be pruned further.",
     )
-    plain, small = st.columns(2)
+    plain, small, bits = st.columns(3, vertical_alignment="center")
     offer_onnx(name, taken, selection.data, (plain, small))
+    bits.page_link(places.page("bits"), label="Round it: fewer bits", icon=":material/grid_4x4:")
     st.caption(
         f"The file holds {len(content) / 1e6:.2f} MB of plain weights, and says which network they belong to. It was "
         f"just opened again: {ui.escape_markup(taken.reopened_as)}, {taken.reopened_params:,} parameters. Without the "

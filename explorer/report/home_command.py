@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from explorer.bits.network import round_network
-from explorer.bits.rounding import Per, Rounding
+from explorer.bits.rounding import Per, Rounding, describe_rounding
 from explorer.data import ImageSet
 from explorer.errors import ExplorerError
 from explorer.files import write_file
@@ -50,11 +50,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     repair.add_argument(
         "--refit", type=int, default=0, metavar="N", help="then re-fit what is left, on N training images"
     )
-    parser.add_argument(
-        "--bits", type=int, help="then round its weights to 8 down to 2 bits, a scale per channel"
-    )
+    parser.add_argument("--bits", type=int, help="then round its weights to 8 down to 2 bits, stored as such")
     parser.add_argument(
         "--per", choices=("channel", "tensor"), default="channel", help="what has a scale of its own"
+    )
+    parser.add_argument(
+        "--affine",
+        action="store_true",
+        help="spread the codes over smallest to largest weight, not around zero",
     )
     parser.set_defaults(command=_home)
 
@@ -113,9 +116,6 @@ def _made(source: NetworkSource, options: argparse.Namespace, training: ImageSet
     if options.bits is None:
         return _Made(network, {}, tuple(how))
     per: Per = options.per
-    rounded = round_network(network, Rounding(options.bits, per))
-    codes = {
-        f"{layer}.weight": Codes(each.codes, each.scale, each.zero_point)
-        for layer, each in rounded.weights.items()
-    }
-    return _Made(rounded.model, codes, (*how, f"BatchNorm folded, weights of {options.bits} bits"))
+    rounding = Rounding(options.bits, per, not options.affine)
+    rounded = round_network(network, rounding)
+    return _Made(rounded.model, rounded.codes, (*how, f"BatchNorm folded, {describe_rounding(rounding)}"))

@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from torch import nn
 
 from explorer.bits.network import input_ranges, round_activations, round_network
-from explorer.bits.rounding import Per, Rounding
-from explorer.bits.sweep import describe_scheme
+from explorer.bits.packed import packed
+from explorer.bits.rounding import Per, Rounding, describe_scheme
 from explorer.data import DataSet, ImageSet
 from explorer.errors import ExplorerError
 from explorer.ledger import (
@@ -30,7 +30,7 @@ from explorer.runtime.compare import calibration_batches
 from explorer.runtime.int8 import to_int8
 from explorer.runtime.onnx_file import to_onnx
 from explorer.runtime.session import OnnxNetwork
-from explorer.steps.state import Phase, State, packed
+from explorer.steps.state import Phase, State
 from explorer.work.progress import Update
 
 EXACT = (Prune, Round)
@@ -70,7 +70,7 @@ _AFTER: dict[type[Step], tuple[Phase, ...]] = {
     Refit: ("pruned",),
     Recalibrate: ("dense", "pruned", "repaired"),
     Finetune: ("dense", "pruned", "repaired"),
-    Round: ("dense", "pruned", "repaired"),
+    Round: ("dense", "pruned", "repaired", "rounded"),
     Export: ("dense", "pruned", "repaired", "rounded"),
 }
 _THEN: dict[type[Step], Phase] = {

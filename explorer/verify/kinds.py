@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from explorer.architecture import torchsummary
+from explorer.bits import overflow
 from explorer.bits import sweep as bits
 from explorer.checkpoints.evidence import LOGITS, StoredRows, find_tensor
 from explorer.data import DataSet, ImageSet, Use
@@ -199,6 +200,12 @@ def _runtime(row: runtimes.RuntimeRow, at: At) -> runtimes.RuntimeRow:
     made = measure(runtimes.RUNTIMES, at.spec(settings))
     # Another machine has another number of threads, and answers alike on all of them.
     return next(each for each in made if each.runtime == row.runtime)
+
+
+def _overflow(row: overflow.OverflowRow, at: At) -> overflow.OverflowRow:
+    settings = overflow.OverflowSettings(at.stored.images, **at.stored.settings)
+    again: overflow.OverflowRow = _one(overflow.OVERFLOW, at, settings, row)
+    return again
 
 
 def _images(at: At) -> ImageSet:
@@ -397,6 +404,15 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         lambda row: row.total,
         lambda row: row.runtime in runtimes.INT8,  # sums of whole numbers are rounded as the CPU does it
         timed=True,
+    ),
+    overflow.KIND: Recomputed(
+        overflow.OverflowRow,
+        _overflow,
+        lambda row: f"sums of {row.bits}-bit weights",
+        ("total",),
+        lambda row, new: max(_apart(row, new), abs(row.cut_correct - new.cut_correct)),
+        lambda row: row.total,
+        lambda row: True,  # what lies between two codes is rounded as the CPU adds
     ),
     "grid": Trained(grid.GridResult, _grid_row, "grid"),
     study.KIND: Trained(study.CellResult, _study_row, "study"),

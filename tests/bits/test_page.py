@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.bits import page_round
+from explorer.bits.rounding import Rounding
 from explorer.bits.sweep import KIND, BitsRow, BitsSettings
 from explorer.data import BUNDLED
 from explorer.ui import hand
@@ -85,3 +86,23 @@ def test_a_locked_figure_waits_for_a_guess() -> None:
     assert not any(each.proto.component_name == "bits" for each in app.get("bidi_component"))
     guess(app, "bits", 99.9)
     assert component(app, "bits")
+
+
+def test_what_the_hand_has_chosen_is_pinned_with_a_link_to_it() -> None:
+    app = bits(bits="3", scale="channel", codes="affine", activations="8")
+    press(app, "Pin to the ledger")
+    (row,) = app.session_state["session"].pinned
+    found = open_workspace(BUNDLED).find_rows(KIND, BitsRow, STUDENT)
+    assert found is not None
+    (stored,) = [each for each in found.rows if each.state == (Rounding(3, "channel", symmetric=False), 8)]
+    assert (row.correct, row.total) == (stored.correct, stored.total)
+    assert row.lesson == "bits"
+    assert "3 bits, a scale per channel, affine, activations of 8 bits" in row.title
+    assert row.link.startswith("bits?")
+    assert "codes=affine" in row.link
+
+
+def test_files_of_the_rounding_are_offered_and_ways_to_what_was_pruned() -> None:
+    app = bits(bits="3", codes="affine", bits_tab="Take it along")
+    assert "One page, 3 bits" in downloads(app)
+    assert {link.proto.label for link in app.get("page_link")} >= {"Prune this network", "Step by step"}

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.bits import page_runtime
 from explorer.runtime.compare import RuntimeRow, RuntimesSettings
 from explorer.ui.instrument import StoredResult
-from tests.app import arrive, charts, downloads, said
+from tests.app import arrive, charts, downloads, press, said
 
 STUDENT = {"checkpoint": "student-60k-kd"}
 
@@ -47,8 +47,19 @@ def test_what_was_timed_is_drawn_and_said(monkeypatch: pytest.MonkeyPatch) -> No
         "run 2.00 times as fast in onnxruntime as in torch, in int8 4.00 times, with 97.0% of the answers"
     )
     assert said(app, sentence)
-    assert said(app, "The overflow trap")
     assert "Runtimes as CSV" in downloads(app)
+
+
+def test_a_runtime_is_pinned_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch)
+    (choice,) = [each for each in app.selectbox if each.label == "One of them as a row of the ledger"]
+    assert choice.value == "int8, batch 1, one thread"
+    choice.select("torch, batch 32, one thread").run()
+    press(app, "Pin to the ledger")
+    (row,) = app.session_state["session"].pinned
+    assert (row.ms, row.batch, row.correct, row.total) == (128.0, 32, 90, 100)
+    assert row.title.endswith(", in torch")
+    assert row.timed_on.endswith(", 1 thread")
 
 
 def test_without_times_the_rest_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +75,11 @@ def test_without_the_packages_the_page_says_what_to_install(monkeypatch: pytest.
     )
     app = arrive("bits", **STUDENT, bits_tab="Take it along")
     assert said(app, "This needs onnx, which is not installed: pip install")
-    assert {button.proto.disabled for button in app.get("download_button")} == {True}
+    disabled = {button.proto.label: button.proto.disabled for button in app.get("download_button")}
+    assert disabled == {
+        "student-60k-kd.onnx": True,
+        "student-60k-kd-int8.onnx": True,
+        "One page, 4 bits": False,
+    }
     app = arrive("bits", **STUDENT, bits_tab="int8 and runtimes")
     assert app.button(key="run_runtimes").disabled

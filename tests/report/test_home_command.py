@@ -31,7 +31,18 @@ def test_what_is_pruned_refitted_and_rounded_is_so_in_the_page_and_said(tmp_path
     data = data_of(page.encode())
     assert data["zeros"] > 0.4 * data["parameters"]
     assert "codes" in [entry["type"] for entry in data["entries"]["weights"]]
-    assert "50%, re-fitted, BatchNorm folded, weights of 6 bits</h1>" in page
+    assert "50%, re-fitted, BatchNorm folded, weights of 6 bits, a scale per channel, symmetric</h1>" in page
+
+
+def test_codes_can_be_affine_with_a_scale_for_each_tensor(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    options = ["--bits", "5", "--per", "tensor", "--affine", "--images", "100"]
+    assert main(["home", "student-5k", *options, "--out", str(out)]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "weights of 5 bits, a scale per tensor, affine</h1>" in page
+    coded = [each for each in data_of(page.encode())["entries"]["weights"] if each["type"] == "codes"]
+    assert coded
+    assert all(len(each["zero"]) == 1 for each in coded)
 
 
 @pytest.mark.parametrize(

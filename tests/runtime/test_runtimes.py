@@ -42,6 +42,8 @@ from explorer.runtime.int8 import describe_cpu
 from explorer.runtime.needed import missing
 from explorer.work.progress import Update
 
+pytestmark = pytest.mark.usefixtures("known_exports")
+
 onnx = pytest.importorskip("onnx", reason="onnx is an optional package")
 pytest.importorskip("onnxruntime", reason="onnxruntime is an optional package")
 
