@@ -1,6 +1,6 @@
 """What makes a network faster: masks, removal, another runtime, int8, each timed in turn with the dense one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -115,6 +115,12 @@ def ways_table(ways: Sequence[Way]) -> pd.DataFrame:
             for way in ways
         ]
     )
+
+
+def ways_of_networks(ways: Mapping[str, Sequence[Way]]) -> pd.DataFrame:
+    """The ways of several networks, by their titles, under each other."""
+    tables = [ways_table(each) for each in ways.values()]
+    return pd.concat(tables, keys=ways, names=["network"]).reset_index("network").reset_index(drop=True)
 
 
 def describe_ways(ways: Sequence[Way]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.pruning.faster import describe_ways, ways_table, ways_to_run
+from explorer.pruning.faster import describe_ways, ways_of_networks, ways_table, ways_to_run
 from explorer.pruning.forms import Form
 from explorer.runtime.compare import RuntimeRow
 
@@ -84,3 +84,12 @@ def test_a_runtime_that_was_timed_among_the_forms_is_told_once() -> None:
         ("int8 in onnxruntime", pytest.approx(4.0)),
         ("the same weights in onnxruntime", pytest.approx(1.25)),
     ]
+
+
+def test_the_ways_of_several_networks_stand_in_one_table_under_their_titles() -> None:
+    ways = {"small": ways_to_run(FORMS, 0.5, RUNTIMES), "large": ways_to_run(FORMS, 0.3)}
+    table = ways_of_networks(ways)
+    assert table["network"].tolist() == ["small"] * 4 + ["large"] * 2
+    assert table["what is done"].tolist()[-1] == "30% of the channels removed"
+    assert table.columns[0] == "network"
+    assert table.index.tolist() == list(range(6))
