@@ -122,6 +122,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "examine", help="store the sensitivity of a checkpoint's layers and its forms"
     )
     subject_options(parser, IMAGES)
+    parser.add_argument(
+        "--untimed", action="store_true", help="only the sensitivity, which a busy machine counts as well"
+    )
     parser.set_defaults(command=_examine)
 
 
@@ -225,6 +228,6 @@ def _examine(options: argparse.Namespace) -> int:
         counted_images(workspace, "test", options.images),
     )
     folder = evidence_folder(options, workspace)
-    for done in examine(source, workspace.data, images, folder):
+    for done in examine(source, workspace.data, images, folder, timed=not options.untimed):
         print(done, flush=True)
     return 0

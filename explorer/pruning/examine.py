@@ -20,7 +20,9 @@ RATIO = 0.5
 IMAGES = 1000
 
 
-def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path = SHIPPED) -> Iterator[str]:
+def examine(
+    source: NetworkSource, data: DataSet, images: ImageSet, folder: Path = SHIPPED, *, timed: bool = True
+) -> Iterator[str]:
     """Measure and store the sensitivity and the forms of a checkpoint; yields what is done.
 
     Args:
@@ -28,6 +30,7 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
         data: the data set.
         images: so many of its test images, each class by its share.
         folder: the folder of checkpoints that the results are stored in.
+        timed: whether the forms are among it, which takes a quiet machine.
 
     Raises:
         ExplorerError: the machine was too busy to time the forms; nothing of them is stored.
@@ -37,6 +40,8 @@ def examine(source: NetworkSource, data: DataSet, images: ImageSet, folder: Path
         SENSITIVITY, InstrumentSpec(source, data, use, images.whole, SensitivitySettings(count))
     )
     write_rows("sensitivity", cells, source.card, images, folder)
+    if not timed:
+        return
     training = "" if missing() else data.key_of("training")
     rows = yield from _run(
         FORMS, InstrumentSpec(source, data, use, images.whole, FormsSettings(count, RATIO, training))

@@ -19,7 +19,8 @@ def test_the_shipped_map_of_the_student_starts_from_its_dense_accuracy() -> None
     assert stored is not None
     cell = stored.rows[0]
     assert cell.total == stored.images
-    test = BUNDLED.load("test").select(slice(cell.total))
+    test = stored.choose(BUNDLED.load("test"))
+    assert test.is_stratified
     scores = logits(load("student-60k-kd"), test.inputs())
     assert int((scores.argmax(1) == test.targets()).sum()) == cell.dense_correct
 
@@ -33,9 +34,11 @@ def test_the_terminal_stores_what_the_page_opens_with(
     timed = Form("dense", 1, 2, 3, 3, 4, 5, 6, 7.0, 6.0, 8.0, False)
     monkeypatch.setattr(forms, "forms", lambda *_, **__: iter([timed]))
     arguments = ["examine", "student-60k", "--images", "4", "--checkpoints", str(tmp_path)]
+    about = card("student-60k").sha256, BUNDLED.key_of("test")
+    assert main([*arguments, "--untimed"]) == 0
+    assert find_rows("forms", Form, *about, tmp_path) is None
     assert main(arguments) == 0
     assert "layer1.0 at 50%" in capsys.readouterr().out
-    about = card("student-60k").sha256, BUNDLED.key_of("test")
     cells = find_rows("sensitivity", Cell, *about, tmp_path)
     assert cells is not None
     assert cells.images == cells.rows[0].total == 4
