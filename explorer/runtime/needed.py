@@ -6,6 +6,11 @@ from typing import Any
 
 from explorer.errors import ExplorerError
 
+
+class NotInstalledError(ExplorerError):
+    """What is asked for needs something that is not installed; the sentence says what."""
+
+
 EXTRA = "runtime"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -14,12 +19,12 @@ def needed(name: str) -> Any:
     """A module of theirs.
 
     Raises:
-        ExplorerError: it is not installed.
+        NotInstalledError: it is not installed.
     """
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ExplorerError(_install(name.partition(".")[0])) from error
+        raise NotInstalledError(_install(name.partition(".")[0])) from error
 
 
 def missing() -> str:

@@ -1,7 +1,9 @@
 """Every kind of evidence, and how its rows are checked: computed again, or held against what they say of themselves."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,11 @@ from explorer.pruning.forms import Form, forms
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.sweep import SWEEP, SweepRow, settings_of
 from explorer.runtime import compare as runtimes
+from explorer.runtime.compiler import compiler
+from explorer.runtime.needed import NotInstalledError
 from explorer.steps import path
 from explorer.steps.make import EXACT
-from explorer.verify.finding import Finding, compared
+from explorer.verify.finding import Finding, compared, unchecked
 from explorer.work.instrument import Instrument, InstrumentSpec, measure
 from explorer.work.progress import follow
 from explorer.workspace import NetworkSource
@@ -30,10 +34,12 @@ from explorer.workspace import NetworkSource
 SAME, SAME_AFTER_LEARNING = 0.002, 0.02
 """Shares of the images that may be answered otherwise: another processor adds in another order, and where weights are
 learned anew (fine-tuned, fitted) what is added builds on what was."""
-TIMES = "clock readings of another hour: `prune` and `examine` take them again"
+NEAR = 0.02
+"""By so much of itself a measure may be another one there: sums, and files that another version packs."""
+TIMES = "clock readings of another hour, perhaps of another machine"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class At:
     """Where a row was measured.
 
@@ -49,6 +55,11 @@ class At:
     use: Use
     stored: StoredRows[Any]
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a clock was read for any of the rows."""
+        return any(getattr(row, "ms", None) is not None for row in self.stored.rows)
+
     def spec(self, settings: Any) -> InstrumentSpec[Any]:
         """What an instrument measures there."""
         return InstrumentSpec(self.source, self.data, self.use, self.stored.images_key, settings)
@@ -63,35 +74,38 @@ class Recomputed:
         again: one row, computed again.
         name: of a row, in a few words.
         exact: the attributes that are the same on every machine.
+        near: those that are nearly so.
         answers: of a row and the same computed again: how many images are answered otherwise, at least.
-        total: how many images a row was counted on.
+        more: of both, what else is another one, in words; empty if nothing is.
         learned: whether weights of the row's network were learned anew.
-        timed: whether there are times among the figures.
+        trained: of those rows that only a training brings, how they are held against what else is known.
     """
 
     row: type[Any]
     again: Callable[[Any, At], Any]
     name: Callable[[Any], str]
     exact: tuple[str, ...]
+    near: tuple[str, ...]
     answers: Callable[[Any, Any], int]
-    total: Callable[[Any], int]
+    more: Callable[[Any, Any], str] = lambda row, new: ""
     learned: Callable[[Any], bool] = lambda row: False
-    timed: bool = False
+    trained: "Trained | None" = None
 
     def check(self, of: str, row: Any, at: At) -> Finding:
         """One row against the same computed again."""
-        new, name = self.again(row, at), self.name(row)
+        name = self.name(row)
+        try:
+            new = self.again(row, at)
+        except NotInstalledError as error:
+            return unchecked(of, name, str(error).removesuffix("."))
         other = [each for each in self.exact if getattr(new, each) != getattr(row, each)]
-        if other:
-            said = ", ".join(f"{each} is {getattr(new, each)}, not {getattr(row, each)}" for each in other)
-            return Finding(of, name, "differs", said)
-        apart, share = self.answers(row, new), SAME_AFTER_LEARNING if self.learned(row) else SAME
-        return compared(
-            of,
-            name,
-            apart <= share * self.total(row),
-            f"{apart:,} of {self.total(row):,} images are answered otherwise",
-        )
+        other += [each for each in self.near if not _is_near(getattr(new, each), getattr(row, each))]
+        said = [f"{each} is {getattr(new, each)}, not {getattr(row, each)}" for each in other]
+        apart, total = self.answers(row, new), at.stored.images
+        if apart > (SAME_AFTER_LEARNING if self.learned(row) else SAME) * total:
+            said.append(f"{apart:,} of {total:,} images are answered otherwise")
+        said += filter(None, (self.more(row, new),))
+        return compared(of, name, not said, ", ".join(said))
 
 
 @dataclass(frozen=True)
@@ -102,11 +116,19 @@ class Trained:
         row: their class.
         held: findings on one row, in the file of this name.
         command: what trains them again.
+        rows: which rows of the class they are.
     """
 
     row: type[Any]
     held: Callable[[str, Any, At], Iterator[Finding]]
     command: str
+    rows: Callable[[Any], bool] = lambda row: True
+
+
+def _is_near(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=NEAR, abs_tol=1e-9)
 
 
 # --- Computed again ----------------------------------------------------------------------------------------
@@ -192,14 +214,34 @@ def _rounding(row: bits.BitsRow, at: At) -> bits.BitsRow:
 
 
 def _runtime(row: runtimes.RuntimeRow, at: At) -> runtimes.RuntimeRow:
+    if row.runtime == "torch.compile" and compiler() is None:
+        raise NotInstalledError("This needs a C++ compiler, and there is none here.")
+    # Another machine has another number of threads, and answers alike on all of them.
+    made = _every_runtime(at, compiled=row.runtime == "torch.compile")
+    return next(each for each in made if each.runtime == row.runtime)
+
+
+@lru_cache(maxsize=1)
+def _every_runtime(at: At, *, compiled: bool) -> tuple[runtimes.RuntimeRow, ...]:
+    """All of them at once, as they are measured: one file's rows need it once."""
     settings = replace(
         runtimes.RuntimesSettings(at.stored.images, **at.stored.settings),
         repeats=1,  # whose reading is not used
-        compiled=row.runtime == "torch.compile",
+        compiled=compiled,
     )
-    made = measure(runtimes.RUNTIMES, at.spec(settings))
-    # Another machine has another number of threads, and answers alike on all of them.
-    return next(each for each in made if each.runtime == row.runtime)
+    return measure(runtimes.RUNTIMES, at.spec(settings))
+
+
+def _repair_row(row: repair.RepairRow, at: At) -> repair.RepairRow:
+    settings = repair.RepairSettings(row.total, row.method, (row.ratio,), (), seed=at.stored.settings["seed"])
+    quick = [replace(row, repair=state[1]) for state in settings.states if state[1] != row.repair]
+    again: repair.RepairRow
+    (again,) = measure(repair.REPAIR, at.spec(settings), quick)
+    return again
+
+
+def _repaired(row: repair.RepairRow) -> str:
+    return f"{row.method} at {row.ratio:.0%}{f', {row.plan}' * bool(row.plan)}, {row.described}"
 
 
 def _overflow(row: overflow.OverflowRow, at: At) -> overflow.OverflowRow:
@@ -226,8 +268,9 @@ def _learned(row: Any) -> bool:
     return row.recovery in ("fine-tuned", "re-fitted")
 
 
-def _apart(row: Any, new: Any) -> int:
-    return abs(int(row.correct) - int(new.correct))
+def _apart(*counts: str) -> Callable[[Any, Any], int]:
+    """By how many images one of these counts is another one."""
+    return lambda row, new: max(abs(int(getattr(row, each)) - int(getattr(new, each))) for each in counts)
 
 
 def _confused(row: wall.WallState, new: wall.WallState) -> int:
@@ -235,15 +278,53 @@ def _confused(row: wall.WallState, new: wall.WallState) -> int:
     return int(np.abs(np.array(row.confusion) - np.array(new.confusion)).sum()) // 2
 
 
+def _other_wall(row: wall.WallState, new: wall.WallState) -> str:
+    """What the wall shows beside the answers that are counted."""
+    if sum(one != other for one, other in zip(row.shown, new.shown, strict=True)) > len(row.shown) // 20:
+        return "photographs on the wall are called otherwise"
+    if not all(map(_is_near, (row.reach, row.threshold), (new.reach, new.threshold))):
+        return "its threshold or the reach of its histogram is another one"
+    return "" if _alike(row.weights, new.weights) else "its histogram is another one"
+
+
+def _other_layers(row: bits.BitsRow, new: bits.BitsRow) -> str:
+    """The first layer that the rounding did something else to."""
+    if len(row.layers) != len(new.layers):
+        return f"it has {len(new.layers)} layers, not {len(row.layers)}"
+    for one, other in zip(row.layers, new.layers, strict=True):
+        same = (one.layer, one.weights) == (other.layer, other.weights) and all(
+            _is_near(getattr(one, each), getattr(other, each))
+            for each in ("largest", "weight_error", "output_error")
+        )
+        if not same or not _alike(one.bars, other.bars):
+            return f"its layer {one.layer} is another one"
+    return ""
+
+
+def _other_sums(row: overflow.OverflowRow, new: overflow.OverflowRow) -> str:
+    """The first layer of which other sums are cut off: an activation between two codes may become either."""
+    for one, other in zip(row.layers, new.layers, strict=True):
+        close = abs(one.cut - other.cut) <= max(NEAR * one.cut, SAME_AFTER_LEARNING * one.sums / 1000)
+        if (one.layer, one.sums) != (other.layer, other.sums) or not close:
+            return f"of its layer {one.layer} {other.cut:,} of {other.sums:,} sums are cut off"
+    return ""
+
+
+def _alike(bars: tuple[int, ...], others: tuple[int, ...]) -> bool:
+    """Whether two histograms are: a value on an edge may fall to either side."""
+    if len(bars) != len(others):
+        return False
+    return int(np.abs(np.subtract(bars, others)).sum()) <= NEAR * sum(bars)
+
+
 _SWEEP = Recomputed(
     SweepRow,
     _sweep_row,
     _seeded,
     ("total", "params", "mult_adds", "file_bytes"),
-    _apart,
-    lambda row: row.total,
-    _learned,
-    timed=True,
+    ("nonzero", "zipped_bytes", "agreement"),
+    _apart("correct"),
+    learned=_learned,
 )
 
 # --- Only a training brings them ---------------------------------------------------------------------------
@@ -312,28 +393,18 @@ def _unseen_row(of: str, row: unseen.UnseenPair, at: At) -> Iterator[Finding]:
         )
 
 
-def _repair_row(of: str, row: repair.RepairRow, at: At) -> Iterator[Finding]:
-    """A network that was not trained on is made again; of one that was, the size is held against the others'."""
-    name = f"{row.method} at {row.ratio:.0%}{f', {row.plan}' * bool(row.plan)}, {row.described}"
+def _repair_size(of: str, row: repair.RepairRow, at: At) -> Iterator[Finding]:
+    """A training moves no channel: the network has the size of those that were pruned alike."""
     sizes = {
         (each.params, each.mult_adds)
         for each in at.stored.rows
-        if (each.method, each.ratio, each.plan) == (row.method, row.ratio, row.plan)
+        if (each.method, each.ratio) == (row.method, row.ratio)
     }
     yield compared(
-        of, f"{name}: {row.params:,} parameters", len(sizes) == 1, "its other repairs have another size"
-    )
-    if row.epochs or row.plan:
-        return
-    others = [
-        replace(row, repair=each) for each in ("none", "recalibrated", "re-fitted") if each != row.repair
-    ]
-    settings = repair.RepairSettings(row.total, row.method, (row.ratio,), (), seed=at.stored.settings["seed"])
-    (new,) = measure(repair.REPAIR, at.spec(settings), others)
-    share = SAME if row.repair == "none" else SAME_AFTER_LEARNING
-    apart = _apart(row, new)
-    yield compared(
-        of, name, apart <= share * row.total, f"{apart:,} of {row.total:,} images are answered otherwise"
+        of,
+        f"{_repaired(row)}: {row.params:,} parameters",
+        len(sizes) == 1,
+        "others pruned alike have another size",
     )
 
 
@@ -345,8 +416,9 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         _wall_state,
         _called,
         ("images",),
+        (),
         _confused,
-        lambda row: sum(row.images),
+        _other_wall,
         _learned,
     ),
     "sensitivity": Recomputed(
@@ -354,36 +426,43 @@ KINDS: Mapping[str, Recomputed | Trained] = {
         _cell,
         lambda row: f"{row.layer} at {row.ratio:.0%}",
         ("total", "weights"),
-        _apart,
-        lambda row: row.total,
+        (),
+        _apart("correct", "dense_correct"),
     ),
     torchsummary.KIND: Recomputed(
         torchsummary.SideEffect,
         _side_effect,
         lambda row: torchsummary.often(row.passes),
         ("total",),
-        _apart,
-        lambda row: row.total,
+        ("moved", "variance"),
+        _apart("correct"),
     ),
     "forms": Recomputed(
         Form,
         _form,
         lambda row: row.name,
         ("total", "params", "torchinfo_params", "mult_adds", "file_bytes"),
-        _apart,
-        lambda row: row.total,
-        timed=True,
+        ("zipped_bytes",),
+        _apart("correct"),
     ),
-    repair.KIND: Trained(repair.RepairRow, _repair_row, "repair"),
+    repair.KIND: Recomputed(
+        repair.RepairRow,
+        _repair_row,
+        _repaired,
+        ("total", "params", "mult_adds"),
+        ("nonzero",),
+        _apart("correct"),
+        learned=lambda row: row.repair == "re-fitted",
+        trained=Trained(repair.RepairRow, _repair_size, "repair", lambda row: bool(row.epochs or row.plan)),
+    ),
     path.KIND: Recomputed(
         LedgerRow,
         _state_of_path,
         lambda row: row.title,
         ("total", "params", "mult_adds", "network"),
-        _apart,
-        lambda row: row.total,
-        lambda row: any(not isinstance(step, EXACT) for step in Recipe.from_dict(row.recipe).steps),
-        timed=True,
+        ("nonzero", "file_bytes", "zipped_bytes"),
+        _apart("correct"),
+        learned=lambda row: any(not isinstance(step, EXACT) for step in Recipe.from_dict(row.recipe).steps),
     ),
     bits.KIND: Recomputed(
         bits.BitsRow,
@@ -392,26 +471,28 @@ KINDS: Mapping[str, Recomputed | Trained] = {
             f"{row.bits} bits, {row.scheme}, activations in {bits.describe_activations(row.activations)}"
         ),
         ("total", "stored_bytes", "float_bytes"),
-        _apart,
-        lambda row: row.total,
+        (),
+        _apart("correct", "agreeing", "dense_correct"),
+        _other_layers,
     ),
     runtimes.KIND: Recomputed(
         runtimes.RuntimeRow,
         _runtime,
-        lambda row: f"{row.runtime}, batch {row.batch}, {row.threads} threads",
+        runtimes.RUNTIMES.describe,
         ("total",),
-        _apart,
-        lambda row: row.total,
-        lambda row: row.runtime in runtimes.INT8,  # sums of whole numbers are rounded as the CPU does it
-        timed=True,
+        ("file_bytes",),
+        _apart("correct", "agreeing"),
+        # Sums of whole numbers are rounded as the CPU does it.
+        learned=lambda row: row.runtime in runtimes.INT8,
     ),
     overflow.KIND: Recomputed(
         overflow.OverflowRow,
         _overflow,
         lambda row: f"sums of {row.bits}-bit weights",
         ("total",),
-        lambda row, new: max(_apart(row, new), abs(row.cut_correct - new.cut_correct)),
-        lambda row: row.total,
+        (),
+        _apart("correct", "cut_correct", "turned"),
+        _other_sums,
         lambda row: True,  # what lies between two codes is rounded as the CPU adds
     ),
     "grid": Trained(grid.GridResult, _grid_row, "grid"),

@@ -129,19 +129,26 @@ def _rows(
     stored = find_rows(file.kind, kind.row, source.card.sha256, file.images_key, folder)
     assert stored is not None, "it was listed just now"
     at = At(source, data, use, stored)
-    if not isinstance(kind, Recomputed):
-        for row in stored.rows:
-            yield from kind.held(file.name, row, at)
-        why = f"only {len(stored.rows)} trainings would tell: `{kind.command}` repeats them"
-        yield unchecked(file.name, "what its trainings reached, and their seconds", why)
+    trained = kind.trained if isinstance(kind, Recomputed) else kind
+    there = list(stored.rows)
+    if trained is not None and (of_training := list(filter(trained.rows, there))):
+        for row in of_training:
+            yield from trained.held(file.name, row, at)
+        yield unchecked(
+            file.name,
+            f"what {len(of_training):,} training{'s' * (len(of_training) > 1)} reached",
+            f"only trainings would tell: `{trained.command}` repeats them",
+        )
+        there = [row for row in there if not trained.rows(row)]
+    if not isinstance(kind, Recomputed) or not there:
         return
-    rows, why = _sample(stored.rows, at, everything=everything)
+    rows, why = _sample(there, at, everything=everything)
     for number, row in enumerate(rows, start=1):
         yield kind.check(file.name, row, at)
         yield Update(file.name, number, len(rows))
-    if left := len(stored.rows) - len(rows):
-        yield unchecked(file.name, f"{left:,} of {len(stored.rows):,} rows", why)
-    if kind.timed:
+    if left := len(there) - len(rows):
+        yield unchecked(file.name, f"{left:,} of {len(there):,} rows", why)
+    if at.is_timed:
         yield unchecked(file.name, "milliseconds", TIMES)
 
 

@@ -3,25 +3,35 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from explorer.architecture.torchsummary import SIDE_EFFECT, SideEffectSettings
+from explorer.bits.sweep import BITS, BitsSettings
+from explorer.bits.sweep import written as bits_written
 from explorer.checkpoints import Card, stored, write
 from explorer.checkpoints.evidence import FOLDER, LOGITS, SUMS, write_rows, write_tensors
 from explorer.checkpoints.reading import sha256
 from explorer.data import BUNDLED
 from explorer.data.fashion_mnist import FashionMNIST
+from explorer.ledger import Prune, Recalibrate
 from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, parameter_count
+from explorer.pruning import repair
 from explorer.pruning.forms import FORMS, FormsSettings
+from explorer.pruning.homework import HOMEWORK, homework_settings
 from explorer.pruning.plan import SweepSettings
+from explorer.pruning.repair import REPAIR, RepairSettings
 from explorer.pruning.sensitivity import SENSITIVITY, SensitivitySettings
 from explorer.pruning.sweep import SWEEP
 from explorer.pruning.wall import WALL, wall_settings
 from explorer.runs import STUDENT_RECIPE
+from explorer.runtime.compare import RUNTIMES, RuntimesSettings
+from explorer.runtime.compare import written as runtimes_written
+from explorer.steps.path import PATH, PathSettings, write_path
 from explorer.training import view_logits
 from explorer.work.instrument import InstrumentSpec, measure
 from explorer.workspace import NetworkSource
@@ -34,6 +44,7 @@ def take_few(patch: pytest.MonkeyPatch) -> None:
     """Let the bundled sets be their first images alone, under the keys of the whole ones."""
     real = FashionMNIST.load
     patch.setattr(FashionMNIST, "load", lambda self, use: real(self, use).select(slice(IMAGES)))
+    patch.setattr(repair, "RECALIBRATE", 1)  # there are images for one batch
     patch.setattr(FashionMNIST, "sizes", dict.fromkeys(("training", "validation", "test"), IMAGES))
 
 
@@ -117,6 +128,26 @@ def make(target: Path) -> None:
     )
     forms = measure(FORMS, spec(FormsSettings(IMAGES, 0.5)))
     write_rows("forms", forms, entry, test, target, settings={"ratio": 0.5})
+    rounded = BitsSettings((8, 2), (("channel", True),), (0,), images=IMAGES)
+    write_rows("bits", measure(BITS, spec(rounded)), entry, test, target, settings=bits_written(rounded))
+    others = RuntimesSettings(IMAGES, training.whole, 8, 1)
+    write_rows(
+        "runtimes", measure(RUNTIMES, spec(others)), entry, test, target, settings=runtimes_written(others)
+    )
+    repairs = RepairSettings(IMAGES, ratios=(0.5,), epochs=(), training=training.whole)
+    again = measure(REPAIR, spec(repairs))
+    trained = replace(again[0], repair="fine-tuned", epochs=5, trained_on=IMAGES, rate=0.02)
+    settings = {"seed": 0, "training": training.whole}
+    write_rows("repair", (*again, trained), entry, test, target, settings=settings)
+    on_validation = replace(spec(None), use="validation", images=validation.whole)
+    masks = replace(homework_settings(IMAGES), ratios=(0.0, 0.5))
+    curve = measure(HOMEWORK, replace(on_validation, settings=masks))
+    told = {key: value for key, value in asdict(masks).items() if key != "images"}
+    write_rows("homework", curve, entry, validation, target, settings=told)
+    copies = measure(SIDE_EFFECT, replace(on_validation, settings=SideEffectSettings(IMAGES, (1,), 1)))
+    write_rows("summary", copies, entry, validation, target)
+    steps = PathSettings((Prune("channels-l1", 0.5), Recalibrate(1)), IMAGES, training.whole, repeats=0)
+    write_path(measure(PATH, spec(steps)), steps, source, test, target)
 
 
 @pytest.fixture

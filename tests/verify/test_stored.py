@@ -1,8 +1,10 @@
 """What evidence claims is found again, and each claim that is not true is told."""
 
+import importlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,10 +13,13 @@ from explorer.checkpoints.evidence import FOLDER, LOGITS, SUMS, evidence_files
 from explorer.data import BUNDLED
 from explorer.distillation import unseen
 from explorer.runs import STUDENT_RECIPE
-from explorer.verify import stored
+from explorer.verify import kinds, stored
 from explorer.verify.finding import Finding
 from explorer.verify.kinds import KINDS
 from explorer.workspace import networks_in
+
+TRAINED_ONLY = ("grid", "study", "unseen")
+"""Kinds of which the shipped files are checked, see below."""
 
 
 def findings(folder: Path, *networks: Path, everything: bool = True, **options) -> list[Finding]:
@@ -32,6 +37,11 @@ def only(folder: Path, name: str) -> None:
 
 def differing(found: list[Finding]) -> list[tuple[str, str]]:
     return [(finding.of, finding.claim) for finding in found if finding.verdict == "differs"]
+
+
+def of(name: str, found: list[Finding], verdict: str) -> list[tuple[str, str]]:
+    """What was said of one file: claims and why."""
+    return [(each.claim, each.found) for each in found if (each.of, each.verdict) == (name, verdict)]
 
 
 @pytest.mark.parametrize("shipped", [SHIPPED, unseen.FOLDER], ids=["shipped", "unseen"])
@@ -54,8 +64,61 @@ def test_all_rows_hold_and_it_is_said_what_was_not_checked(folder: Path) -> None
     assert ("sensitivity-small.json", "fc at 90%") in held
     assert ("forms-small.json", "sliced") in held
     assert ("views.safetensors", "logits of 10 views of 100 images") in held
+    for kind in KINDS:
+        if kind not in TRAINED_ONLY:
+            assert sum(of == f"{kind}-small.json" for of, _ in held) > 4, f"rows of {kind}"
     left = {(finding.of, finding.claim) for finding in found if finding.verdict == "not checked"}
-    assert left == {("sweep-small.json", "milliseconds"), ("forms-small.json", "milliseconds")}
+    assert {each for each in left if each[1] != "milliseconds"} == {
+        ("repair-small.json", "what 1 training reached")
+    }
+
+
+def test_milliseconds_are_told_of_where_a_clock_was_read(
+    folder: Path, change: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "LONG", 1)  # no row is computed
+    for ms in (None, 2.0):
+        change(folder, "path-small.json", row(0, ms=ms))
+        found = findings(folder, everything=False)
+        assert (("path-small.json", "milliseconds") in {(each.of, each.claim) for each in found}) == bool(ms)
+        assert not any((each.of, each.claim) == ("homework-small.json", "milliseconds") for each in found)
+
+
+def test_without_the_other_runtime_it_says_so_and_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.import_module
+
+    def without(name: str, package: str | None = None) -> ModuleType:
+        if name.startswith("onnx"):
+            raise ImportError(name)
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    only(folder, "runtimes-small.json")
+    found = findings(folder)
+    assert of("runtimes-small.json", found, "differs") == []
+    left = dict(of("runtimes-small.json", found, "not checked"))
+    left.pop("milliseconds", None)  # a busy machine has none
+    assert set(left.values()) == {
+        "This needs onnxscript, which is not installed: pip install 'compression-explorer[runtime]'"
+    }
+
+
+def test_without_a_compiler_it_says_so_and_goes_on(
+    folder: Path, change: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "compiler", lambda: None)
+    only(folder, "runtimes-small.json")
+
+    def edit(content: dict) -> None:
+        content["rows"] = [content["rows"][0] | {"runtime": "torch.compile"}]
+
+    change(folder, "runtimes-small.json", edit)
+    found = findings(folder)
+    assert of("runtimes-small.json", found, "differs") == []
+    said = dict(of("runtimes-small.json", found, "not checked"))
+    assert said["torch.compile, batch 1, one thread"] == "This needs a C++ compiler, and there is none here"
 
 
 def test_without_all_one_row_of_each_file_is_computed_again_and_the_rest_is_told(folder: Path) -> None:
@@ -87,6 +150,10 @@ def row(number: int, **values: object) -> Callable[[dict], None]:
     return edit
 
 
+def layer(**values: object) -> Callable[[dict], None]:
+    return lambda content: content["rows"][0]["layers"][2].update(values)
+
+
 def header(**values: object) -> Callable[[dict], None]:
     return lambda content: content.update(values)
 
@@ -99,6 +166,29 @@ def header(**values: object) -> Callable[[dict], None]:
         ("sweep-small.json", row(2, mult_adds=7), "channels-l1 at 50%"),
         ("sensitivity-small.json", row(1, correct=100), "conv1 at 90%"),
         ("forms-small.json", row(1, torchinfo_params=1), "unstructured"),
+        ("sweep-small.json", row(2, nonzero=7), "channels-l1 at 50%"),
+        ("sensitivity-small.json", row(1, dense_correct=99), "conv1 at 90%"),
+        ("homework-small.json", row(1, correct=99), "homework at 50%"),
+        ("repair-small.json", row(0, correct=99), "global-l1 at 50%, as pruned"),
+        ("repair-small.json", row(2, nonzero=7), "global-l1 at 50%, re-fitted"),
+        ("repair-small.json", row(3, params=7), "global-l1 at 50%, fine-tuned for 5 epochs: 7 parameters"),
+        (
+            "bits-small.json",
+            row(0, agreeing=50),
+            "8 bits, a scale per channel, symmetric, activations in float32",
+        ),
+        (
+            "bits-small.json",
+            layer(weight_error=0.9),
+            "8 bits, a scale per channel, symmetric, activations in float32",
+        ),
+        (
+            "bits-small.json",
+            layer(bars="1 2 3"),
+            "8 bits, a scale per channel, symmetric, activations in float32",
+        ),
+        ("path-small.json", row(1, correct=99), "Small, removed channels, L1 50%"),
+        ("summary-small.json", row(1, moved=0.0), "after one summary"),
         ("sweep-small.json", row(0, guessed=1), "its rows"),
         ("sweep-small.json", header(weights="0" * 64), "weights of its network"),
         ("sweep-small.json", header(checkpoint="large"), "named large"),
@@ -122,6 +212,35 @@ def test_answers_of_the_wall_that_are_not_the_networks_are_told(folder: Path, ch
     only(folder, "wall-small.json")
     change(folder, "wall-small.json", edit)
     assert ("wall-small.json", "global-l1 at 50%") in differing(findings(folder))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"shown": " ".join("0" * 60)}, {"reach": 9.0}, {"threshold": 9.0}, {"weights": "1 2 3"}],
+    ids=str,
+)
+def test_what_else_the_wall_shows_is_held_against_the_network(
+    folder: Path, change: Callable, values: dict
+) -> None:
+    only(folder, "wall-small.json")
+
+    def edit(content: dict) -> None:
+        content["rows"] = [content["rows"][0] | values]
+
+    change(folder, "wall-small.json", edit)
+    told = of("wall-small.json", findings(folder), "differs")
+    assert [claim for claim, _ in told] == ["global-l1 at 50%"]
+
+
+def test_a_runtime_that_answers_otherwise_is_told(folder: Path, change: Callable) -> None:
+    only(folder, "runtimes-small.json")
+
+    def edit(content: dict) -> None:
+        content["rows"] = [content["rows"][0] | {"agreeing": 50}]
+
+    change(folder, "runtimes-small.json", edit)
+    told = of("runtimes-small.json", findings(folder), "differs")
+    assert [claim for claim, _ in told] == ["torch, batch 1, one thread"]
 
 
 def test_a_kind_that_nobody_knows_how_to_check_is_told(folder: Path, change: Callable) -> None:
