@@ -235,9 +235,10 @@ def why(rows: Sequence[SideEffect]) -> str:
         if (some := [row for row in tried if row.passes == passes])
     ]
     return (
-        "In train mode each forward pass moves BatchNorm's running means and variances a tenth of the way to those of "
-        f"the batch, and this batch is noise: {'; '.join(moved)} (mean and median of all channels). Each BatchNorm "
-        "then scales a little otherwise, and the next layer is fed what comes of that. No weight has changed."
+        "In train mode each forward pass moves BatchNorm's running means and variances part of the way (a tenth, by "
+        f"default) to those of the batch, and this batch is noise: {'; '.join(moved)} (mean and median of all "
+        "channels). Each BatchNorm then scales a little otherwise, and the next layer is fed what comes of that. No "
+        "weight has changed."
     )
 
 

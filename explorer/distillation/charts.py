@@ -361,6 +361,7 @@ def gain_intervals(
             alt.Tooltip("change:Q", title=titles[1], format="+.2f"),
             alt.Tooltip("low:Q", title="95% from", format="+.2f"),
             alt.Tooltip("high:Q", title="95% to", format="+.2f"),
+            *([alt.Tooltip("pairs:Q", title="pairs")] if "pairs" in rows else []),
         ],
     )
     # Not read aloud: the points say the same, and where no interval is drawn there would be nothing to read.

@@ -157,37 +157,53 @@ def _says(pairs: int, *intervals: tuple[float, float]) -> str:
 def caveat(pairs: Iterable[Pair]) -> pd.DataFrame:
     """What the gain owes to images that the teacher was trained on, for each student and for all together.
 
-    Columns student, parameters (0 for all together), seeds, seen and unseen (the gains, in points), difference
-    (unseen minus seen), low and high (t interval over the seeds' differences; of all together over the seeds'
-    means over the students). Only what both arms have of a seed counts, and together only seeds of all students.
+    Only what both arms have of a seed counts, and together only seeds of all students.
+
+    Columns student, parameters (0 for all together), students (how many), seeds, images (that a seed's networks were
+    judged on), seen and unseen (the gains, in points), difference (unseen minus seen), low and high (t interval over
+    the seeds' differences, each judged on images of its own; of all together over the means over the students; NaN for
+    one seed), image_low and image_high (of one seed: t interval over its images' paired differences; else NaN).
     """
-    by_arm: dict[str, dict[tuple[str, int], float]] = {"seen": {}, "unseen": {}}
+    arms: dict[str, dict[tuple[str, int], Pair]] = {"seen": {}, "unseen": {}}
     for pair in pairs:
-        if pair.arm in by_arm:
-            gain = 100 * (pair.distilled.mean() - pair.labels_alone.mean())
-            by_arm[pair.arm][pair.student, pair.seed] = float(gain)
-    both = sorted(by_arm["seen"].keys() & by_arm["unseen"].keys())
-    columns = ["student", "seed", "seen", "unseen"]
-    frame = pd.DataFrame(
-        [(*key, by_arm["seen"][key], by_arm["unseen"][key]) for key in both], columns=columns
+        if pair.arm in arms:
+            arms[pair.arm][pair.student, pair.seed] = pair
+    both = sorted(
+        key
+        for key in arms["seen"].keys() & arms["unseen"].keys()
+        if arms["seen"][key].judged_on == arms["unseen"][key].judged_on
     )
+    # Of each image by how much the distilled one is better, -1, 0 or 1: (arm, N).
+    gained = {key: np.stack([_gained(arms[arm][key]) for arm in ("seen", "unseen")]) for key in both}
+    students = sorted({student for student, _ in both}, key=parameters_of)
     rows = [
-        _caveat_row(str(student), parameters_of(str(student)), part)
-        for student, part in frame.groupby("student")
+        _caveat_row(name, parameters_of(name), 1, [gained[key] for key in both if key[0] == name])
+        for name in students
     ]
-    students = frame["student"].nunique()
-    if students > 1:
-        whole = frame.groupby("seed").filter(lambda part: len(part) == students)
-        together = whole.groupby("seed")[["seen", "unseen"]].mean().reset_index()
-        rows.append(_caveat_row("all together", 0, together))
-    names = ["student", "parameters", "seeds", "seen", "unseen", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=names).sort_values("parameters", ignore_index=True)
+    complete = [
+        np.mean([gained[name, seed] for name in students], axis=0)
+        for seed in sorted({seed for _, seed in both})
+        if all((name, seed) in gained for name in students)
+    ]
+    if len(students) > 1 and complete:
+        rows.insert(0, _caveat_row("all together", 0, len(students), complete))
+    names = ["student", "parameters", "students", "seeds", "images", "seen", "unseen", "difference"]
+    return pd.DataFrame(rows, columns=[*names, "low", "high", "image_low", "image_high"])
 
 
-def _caveat_row(student: str, parameters: int, part: pd.DataFrame) -> tuple[object, ...]:
-    difference = (part["unseen"] - part["seen"]).to_numpy(float)
-    means = (part["seen"].mean(), part["unseen"].mean(), difference.mean() if len(part) else float("nan"))
-    return student, parameters, len(part), *means, *t_interval(difference)
+def _gained(pair: Pair) -> npt.NDArray[np.float64]:
+    return pair.distilled.astype(float) - pair.labels_alone
+
+
+def _caveat_row(
+    student: str, parameters: int, students: int, seeds: Sequence[npt.NDArray[np.float64]]
+) -> tuple[object, ...]:
+    """A row of ``caveat`` from what each seed gained, image by image: (2, N), in the arms seen and unseen."""
+    seen, unseen = 100 * np.array([each.mean(axis=1) for each in seeds]).T
+    means = (seen.mean(), unseen.mean(), (unseen - seen).mean())
+    by_image = t_interval(100 * (seeds[0][1] - seeds[0][0])) if len(seeds) == 1 else (float("nan"),) * 2
+    images = seeds[0].shape[1]
+    return student, parameters, students, len(seeds), images, *means, *t_interval(unseen - seen), *by_image
 
 
 # --- Sentences -------------------------------------------------------------------------------------------
@@ -220,6 +236,7 @@ def verdict(rows: pd.DataFrame) -> str:
     parts.append(
         f"The distilled one of a pair was better in {better} and worse in {worse} of {_count(pairs, 'pair')}."
     )
+    parts.append(trends(rows))
     parts.append(sign_changes(rows))
     if judged > 1:
         parts.append(
@@ -300,21 +317,56 @@ def caveat_verdict(rows: pd.DataFrame) -> str:
     """A sentence: whether the gain differs between images that the teacher was trained on and new ones."""
     if rows.empty:
         return ""
-    row = rows.iloc[0]  # all together, if there is more than one student
-    who = "the students together" if row["parameters"] == 0 else f"the student of {row['parameters']:,}"
-    text = (
-        f"On images that it was trained on the teacher gains {who} {row['seen']:+.2f} points, on as many that it has "
-        f"never seen {row['unseen']:+.2f}"
-    )
-    if np.isnan(row["low"]):
-        return (
-            f"{text}; with {_count(row['seeds'], 'seed')} nothing tells how much of the difference is chance."
+    # All together, where all share a seed; else the student that was tried most often.
+    row = rows.sort_values(["students", "seeds"], ascending=False, kind="stable").iloc[0]
+    several = row["students"] > 1
+    who = f"the {row['students']} students together" if several else f"the student of {row['parameters']:,}"
+    low, high, over = row["low"], row["high"], f"t interval over {_count(row['seeds'], 'seed')}"
+    if row["seeds"] == 1:
+        low, high = row["image_low"], row["image_high"]
+        over = (
+            f"t interval over the paired differences of the {row['images']:,} images that one seed is judged on; what "
+            "another seed would give it does not say"
         )
-    if row["low"] <= 0 <= row["high"]:
+    if low <= 0 <= high:
         end = "one cannot tell the two apart"
     else:
         end = f"new images give {'more' if row['difference'] > 0 else 'less'}"
     return (
-        f"{text}; the difference is {row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}, t interval over "
-        f"{_count(row['seeds'], 'seed')}): **{end}**."
+        f"On images that it was trained on the teacher gains {who} {row['seen']:+.2f} points, on as many that it has "
+        f"never seen {row['unseen']:+.2f}; the difference is {row['difference']:+.2f} ({low:+.2f} to {high:+.2f}, "
+        f"{over}): **{end}**."
     )
+
+
+def trends(rows: pd.DataFrame) -> str:
+    """Sentences: how the mean gain goes with the number of images, and with the size of the student.
+
+    Compared are only cells that differ in nothing else: the same students on fewer and on more images, the same
+    numbers of images for the smallest and the largest student.
+
+    Args:
+        rows: those of ``drawn``; the pairs that ship, on another schedule, are left out.
+    """
+    gains = rows[rows["arm"] == "training"].pivot(index="student", columns="images", values="gain")
+    parts = []
+    for fewer, more in pairwise(gains.columns):
+        there = gains[[fewer, more]].dropna()
+        if len(there):
+            before, after = there.mean()
+            parts.append(
+                f"from {fewer:,} to {more:,} images it goes from {before:+.2f} to {after:+.2f} points "
+                f"({_count(len(there), 'student')})"
+            )
+    ends = [name for name in FAMILY if name in gains.index]
+    if len(ends) > 1:
+        small, large = ends[0], ends[-1]
+        there = gains.loc[[small, large]].dropna(axis=1)
+        if there.size:
+            before, after = there.mean(axis=1)
+            sets = ", ".join(f"{images:,}" for images in there.columns)
+            parts.append(
+                f"from {parameters_of(small):,} to {parameters_of(large):,} parameters from {before:+.2f} to "
+                f"{after:+.2f} (with {sets} images)"
+            )
+    return f"The mean gain: {'; '.join(parts)}." if parts else ""

@@ -20,6 +20,10 @@ ARMS = {"seen": "the teacher was trained on them", "unseen": "the teacher has ne
 ARM_COLORS = dict(zip(ARMS.values(), (palette.TRAINING, palette.VALIDATION), strict=True))
 GAIN, CHANGE = "Gain of distillation, points", "Change of the share of shared errors, points"
 PARAMETERS = "Parameters of the student"
+INTERVALS = (
+    "Thick: 95% t interval over the seeds' paired differences, where there are several; thin: over the images' paired "
+    "differences, of these very networks. Filled: both leave out 0."
+)
 LIMIT = 60_000
 """Of the homework of spring 2023, the smallest of the courses': what the best that ships is looked for under."""
 
@@ -85,9 +89,7 @@ def _show_gains(rows: pd.DataFrame) -> None:
                 colors=sets,
             ),
             f"Gain of distillation against parameters, a colour for each number of training images. {plain}",
-            "Distilled minus labels alone, mean over the seeds. Thick: 95% t interval over the seeds' paired "
-            "differences, where there are several; thin: over the images' paired differences, of these very networks. "
-            "Filled: both leave out 0.",
+            f"Distilled minus labels alone, mean over the seeds. {INTERVALS}",
         )
     with over_images:
         ui.chart(
@@ -137,7 +139,7 @@ def _show_caveat(rows: pd.DataFrame, caveat: pd.DataFrame) -> None:
             colors=ARM_COLORS,
         ),
         f"Gain of distillation on images that the teacher was trained on and on new ones. {text.replace('**', '')}",
-        text,
+        f"{text} {INTERVALS}",
     )
 
 

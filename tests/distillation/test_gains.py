@@ -124,8 +124,59 @@ def test_the_caveat_compares_the_arms_seed_by_seed() -> None:
     assert "**one cannot tell the two apart**" in gains.caveat_verdict(
         gains.caveat(gains.pairs_of(arms((0.0, 0.1), (0.1, 0.0))))
     )
-    assert "with 1 seed nothing tells" in gains.caveat_verdict(
-        gains.caveat(gains.pairs_of(arms((0.1,), (0.2,))))
+
+
+def test_the_caveat_of_one_seed_is_told_apart_by_its_images() -> None:
+    rows = gains.caveat(gains.pairs_of(arms((0.1,), (0.2,))))
+    row = rows.iloc[0]
+    assert np.isnan(row["low"])
+    # The distilled one of 1,000 images: 100 and 200 more right, so that one image in ten tells the arms apart.
+    expected = stats.ttest_1samp([100.0] * 100 + [0.0] * 900, 0).confidence_interval(0.95)
+    assert (row["image_low"], row["image_high"]) == pytest.approx(expected)
+    text = gains.caveat_verdict(rows)
+    assert f"({expected.low:+.2f} to {expected.high:+.2f}, t interval over the paired differences" in text
+    assert "1,000 images that one seed is judged on" in text
+    assert "**new images give more**" in text
+
+
+def test_arms_that_share_no_seed_over_all_students_are_told_student_by_student() -> None:
+    results = [
+        *arms((0.01, 0.02, 0.04), (0.05, 0.07, 0.06)),
+        *[
+            each
+            for each in arms((0.0, 0.0, 0.0, 0.1), (0.0, 0.0, 0.0, 0.1), "student-5k")
+            if each.cell.seed == 4
+        ],
+    ]
+    rows = gains.caveat(gains.pairs_of(results))
+    assert rows["student"].tolist() == ["student-5k", "report"]
+    assert "the student of 98,918" in gains.caveat_verdict(rows), "of three seeds, not of one"
+    assert "nan" not in gains.caveat_verdict(rows)
+
+
+def test_arms_that_are_judged_on_different_images_are_not_compared() -> None:
+    results = [
+        replace(each, judged_on="others") if each.cell.arm == "unseen" else each
+        for each in arms((0.1, 0.2), (0.1, 0.2))
+    ]
+    assert gains.caveat(gains.pairs_of(results)).empty
+
+
+def test_trends_compare_only_what_differs_in_nothing_else() -> None:
+    def told(*cells: tuple[str, int, float]) -> str:
+        results = [
+            each
+            for student, images, gain in cells
+            for each in pair(0.5, 0.5 + gain, student=student, images=images)
+        ]
+        return gains.trends(gains.drawn(summarised(results)))
+
+    small, large = "student-5k", "report"
+    assert told((small, 500, 0.1)) == ""
+    assert told((small, 500, 0.1), (large, 2_000, 0.1)) == ""
+    assert told((small, 500, 0.1), (large, 500, 0.3), (small, 2_000, 0.05)) == (
+        "The mean gain: from 500 to 2,000 images it goes from +10.00 to +5.00 points (1 student); from 4,764 to 98,918 "
+        "parameters from +10.00 to +30.00 (with 500 images)."
     )
 
 
@@ -136,7 +187,7 @@ def test_the_caveat_over_all_students_takes_only_seeds_that_all_of_them_have() -
     together = rows.iloc[0]
     assert together["seeds"] == 2
     assert together["difference"] == pytest.approx(((2 + 4) / 2 + (3 + 1) / 2) / 2)
-    assert "the students together" in gains.caveat_verdict(rows)
+    assert "the 2 students together" in gains.caveat_verdict(rows)
 
 
 def test_without_both_arms_there_is_no_caveat() -> None:
