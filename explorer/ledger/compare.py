@@ -60,8 +60,8 @@ class Comparable:
 def comparables(rows: Sequence[LedgerRow], x: LedgerAxis, y: LedgerAxis) -> tuple[Comparable, ...]:
     """The sets of rows that may be compared on two axes; the one with the most images first, then with the most rows.
 
-    Accuracies are of the same images only if set and number are the same: the first 1,000 images of a set and all
-    10,000 are different images, and either may be the easier ones. Multiply-adds are of the same size of input;
+    Accuracies are of the same images only if set and number are the same: 1,000 images of a set and all 10,000 are
+    different images, and either may be the easier ones. Multiply-adds are of the same size of input;
     milliseconds of the same machine and threads besides, and of as many images at once.
     """
     depends = frozenset(axis.depends_on for axis in (x, y) if axis.depends_on)

@@ -38,7 +38,7 @@ class LedgerRow:
         ms_high: third quartile.
         batch: images in the timed batch.
         timed_on: the machine, its device and threads; two rows with the same were timed alike.
-        correct: right answers on the first ``total`` images of a set.
+        correct: right answers on ``total`` images of a set, each class by its share.
         total: images.
         images: what they are, for people.
         images_key: key of the whole set.

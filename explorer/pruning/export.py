@@ -148,7 +148,7 @@ def one_page(taken: TakenAlong, title: str, data: DataSet, use: Use) -> bytes:
     numbers, noun = taken.receipt, data.noun(use)
     counted = Accuracy(numbers.correct, numbers.images)
     sentences = (
-        f"Torch gets {counted.correct:,} of {counted.total:,} {noun}s right, {counted.value:.1%}.",
+        f"Torch gets {counted.correct:,} right, {counted.value:.1%}, of {data.counted(use, counted.total)}.",
         f"The photographs are {noun}s of {data.provenance}.",
     )
     images = follow(data.read(use), lambda _: None)

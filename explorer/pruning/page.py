@@ -58,6 +58,7 @@ def _select() -> PruningSelection:
             **offered,
             draw=right.selectbox,
             format_func=lambda count: f"on {count:,} {workspace.data.noun(USE)}s",
+            help="Fewer than all are chosen so that each class has its share.",
             label_visibility="collapsed",
         )
         if counts

@@ -45,7 +45,7 @@ def main(selection: PruningSelection) -> None:
         "Accuracy",
         f"{receipt.correct / receipt.images:.1%}",
         border=True,
-        help=f"{receipt.correct:,} of {receipt.images:,} {selection.noun}s right.",
+        help=f"{receipt.correct:,} right, of {selection.counted(receipt.images)}.",
     )
     provenance(shown)
     _offer(selection, taken, shown.settings)

@@ -80,16 +80,16 @@ def _home(options: argparse.Namespace) -> int:
     made = _made(source, options, training)
     images = counted_images(workspace, "test", options.images)
     counted = accuracy(logits(made.network, images.batches()), images.targets())
-    noun = workspace.data.noun("test")
+    noun, on = workspace.data.noun("test"), workspace.data.counted("test", counted.total)
     sentences = (
-        f"Torch gets {counted.correct:,} of {counted.total:,} {noun}s right, {counted.value:.1%}.",
+        f"Torch gets {counted.correct:,} right, {counted.value:.1%}, of {on}.",
         f"The photographs are {noun}s of {workspace.data.provenance}.",
     )
     title = ", ".join((source.card.title, *made.how))
     content = html_file(made.network, images, Described(title, sentences), made.codes)
     path = options.out or Path(f"{source.card.name}.html")
     write_file(path, content)
-    print(f"{title}: {counted.value:.1%} of {counted.total:,} {noun}s right")
+    print(f"{title}: {counted.value:.1%} right, of {on}")
     print(f"wrote {path}, {len(content) / 1e3:,.0f} kB; open it in any browser")
     return 0
 

@@ -71,7 +71,8 @@ def steps_tab() -> None:
 
 
 def _counted(rows: Sequence[LedgerRow]) -> str:
-    return f"{rows[0].total:,} images of {rows[0].images}."
+    data = ui.workspace().data
+    return f"{data.counted('test', rows[0].total or 0)} of {data.name}."
 
 
 def _asked() -> InstrumentSpec[PathSettings]:

@@ -36,7 +36,7 @@ class PathSettings:
 
     Attributes:
         steps: in order.
-        images: how many of the images are counted.
+        images: how many of the images are counted, each class by its share.
         training: key of the training images that some steps take.
         batch: images at once under the clock.
         repeats: timed passes of each state; 0 for no clock.

@@ -129,5 +129,5 @@ def test_the_page_to_take_home_holds_the_pruned_network_and_says_what_was_counte
     assert data["labels"] == sorted(2 * list(range(10)))
     text = page.decode()
     assert "<h1>A student, 25%</h1>" in text
-    counted = f"Torch gets {found.correct:,} of {found.images:,} test images right, {found.correct / found.images:.1%}."
-    assert counted in text
+    assert f"Torch gets {found.correct:,} right, {found.correct / found.images:.1%}, of " in text
+    assert f"of {found.images:,} test images, each class by its share." in text

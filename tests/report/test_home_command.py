@@ -17,9 +17,12 @@ def test_a_checkpoint_is_written_as_one_page(tmp_path: Path, capsys: pytest.Capt
     images = BUNDLED.load("test").stratified(200)
     right = accuracy(logits(load("student-5k"), images.inputs()), images.targets())
     said = capsys.readouterr().out
-    assert f"{right.value:.1%} of 200 test images right" in said
+    assert f"{right.value:.1%} right, of 200 test images, each class by its share" in said
     page = out.read_text(encoding="utf-8")
-    assert f"Torch gets {right.correct} of 200 test images right, {right.value:.1%}." in page
+    assert (
+        f"Torch gets {right.correct} right, {right.value:.1%}, of 200 test images, each class by its share."
+        in page
+    )
     assert data_of(page.encode())["parameters"] == 4764
 
 

@@ -46,7 +46,7 @@ def test_a_path_is_told_by_its_dearest_step_and_by_what_brings_back_most() -> No
 def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(output: PageOutput) -> None:
     app = opened(**TAB)
     assert said(app, "The dearest step is masked, global L1 90%")
-    assert said(app, "10,000 images of Fashion-MNIST, test")
+    assert said(app, "all 10,000 test images of Fashion-MNIST")
     assert not app.warning, "the controls ask for what is stored"
     frame = app.dataframe[0].value
     assert frame["state"].tolist()[:3] == [
