@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from explorer.architecture.torchsummary import SIDE_EFFECT, SideEffectSettings
+from explorer.bits.overflow import OVERFLOW, OverflowSettings
+from explorer.bits.overflow import written as overflow_written
 from explorer.bits.sweep import BITS, BitsSettings
 from explorer.bits.sweep import written as bits_written
 from explorer.checkpoints import Card, stored, write
@@ -56,7 +58,7 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, known_exports: None) -> Path:
     """A network, its card, and evidence of each kind that is computed."""
     target = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
@@ -130,6 +132,10 @@ def make(target: Path) -> None:
     write_rows("forms", forms, entry, test, target, settings={"ratio": 0.5})
     rounded = BitsSettings((8, 2), (("channel", True),), (0,), images=IMAGES)
     write_rows("bits", measure(BITS, spec(rounded)), entry, test, target, settings=bits_written(rounded))
+    trap = OverflowSettings(IMAGES, training.whole, 8)
+    write_rows(
+        "overflow", measure(OVERFLOW, spec(trap)), entry, test, target, settings=overflow_written(trap)
+    )
     others = RuntimesSettings(IMAGES, training.whole, 8, 1)
     write_rows(
         "runtimes", measure(RUNTIMES, spec(others)), entry, test, target, settings=runtimes_written(others)
