@@ -1,6 +1,7 @@
 """What torchsummary does to a network: shown live on a copy, and where its count goes wrong."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -14,6 +15,7 @@ from explorer.ui.instrument import Panel, StoredResult, draw_beside_stored
 from explorer.work.instrument import InstrumentSpec
 
 USE: Use = "validation"
+QUICK = 500
 
 
 def main() -> None:
@@ -42,7 +44,15 @@ def _live() -> None:
         format_func=lambda each: workspace.cards[each].title,
     )
     stored = _stored(name)
-    settings = stored.settings if stored else SideEffectSettings(workspace.data.sizes[USE])
+    whole = workspace.data.sizes[USE]
+    count = address.choice(
+        "summarised_images",
+        "Copies are counted on",
+        tuple(dict.fromkeys((whole, min(QUICK, whole)))),
+        format_func=lambda images: workspace.data.counted(USE, images),
+        help="The fewer, the sooner the copies are there.",
+    )
+    settings = replace(stored.settings, images=count) if stored else SideEffectSettings(count)
     source, key = workspace.source(name), workspace.data.key_of(USE)
     question = asked.summary_question(
         source.card.title, source.card.sha256, key, stored.parts if stored else ()

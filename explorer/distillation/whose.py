@@ -129,11 +129,11 @@ def _change(
 
 
 def whose_verdict(rows: pd.DataFrame, kind: str) -> str:
-    """Sentences: at which students more of the errors are the teacher's once distilled, at which less."""
+    """Sentences: at which students more of the errors are the teacher's once distilled, at which fewer."""
     some = rows[rows["kind"] == kind]
     teacher, beyond = (some[some["whose"] == name] for name in ("teacher", "teacher beyond control"))
     parts = []
-    for sign, words in ((1, "more"), (-1, "less")):
+    for sign, words in ((1, "more"), (-1, "fewer")):
         moved, further = (_moved(each, sign) for each in (teacher, beyond))
         if len(moved):
             parts.append(f"Distilled, **{words}** of the errors are the teacher's at {_listed(moved)}.")
@@ -192,13 +192,13 @@ def shared_over_seeds(
 def seeds_verdict(rows: pd.DataFrame) -> str:
     """Sentences: where the share of errors that are the teacher's moves further than the control's, over seeds."""
     several = rows[rows["seeds"] > 1]
-    more, less = several[several["low"] > 0], several[several["high"] < 0]
+    more, fewer = several[several["low"] > 0], several[several["high"] < 0]
     parts = [
         f"**{words}** of the errors become the teacher's, beyond the control: {_by_images(some)}."
-        for words, some in (("More", more), ("Less", less))
+        for words, some in (("More", more), ("Fewer", fewer))
         if len(some)
     ]
-    unsure = len(several) - len(more) - len(less)
+    unsure = len(several) - len(more) - len(fewer)
     if unsure:
         parts.append(f"In {unsure} of {len(several)} cells of several seeds one cannot tell.")
     single = rows[rows["seeds"] == 1]

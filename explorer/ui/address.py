@@ -155,6 +155,7 @@ TABLE: Mapping[str, Key] = {
         Key("drawn_by", "architecture", "choice", None, "what blocks are drawn by"),
         Key("layers_as", "architecture", "choice", None, "how the layers are shown"),
         Key("summarised", "architecture", "choice", None, "the network that torchsummary is called on"),
+        Key("summarised_images", "architecture", "choice", None, "how many images its copies are counted on"),
         Key("teacher", "distillation", "choice", None, "the teacher", carried=_REPORT),
         Key("student", "distillation", "choice", None, "the student", carried=_REPORT),
         Key("image_by", "distillation", "choice", None, "how the image is chosen"),

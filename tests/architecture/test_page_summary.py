@@ -2,13 +2,16 @@
 
 from functools import cache
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.architecture import page_summary
 from explorer.architecture.torchsummary import KIND, SideEffect, describe_side_effect, miscounts, why
-from explorer.checkpoints import card
+from explorer.checkpoints import card, load
 from explorer.checkpoints.evidence import StoredRows, find_rows
 from explorer.data import BUNDLED
-from tests.app import arrive, chart_rows, charts, said
+from explorer.measure import accuracy, logits
+from tests.app import arrive, chart_rows, charts, press, said
 
 LINK = {
     "architecture_tab": "Layers",
@@ -44,6 +47,19 @@ def test_it_is_called_on_the_network_that_the_link_names_and_nothing_of_it_moves
     assert page().selectbox(key="summarised").value == "student-60k-kd"
     assert stored().weights == card("student-60k-kd").sha256
     assert stored().rows[0].accuracy.value == card("student-60k-kd").validation_accuracy
+
+
+def test_copies_are_made_sooner_on_fewer_images_with_each_class_by_its_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_summary, "QUICK", 50)
+    app = arrive("architecture", **LINK, summarised_images="50")
+    press(app, "Call it on copies, here")
+    assert said(app, "50 validation images, each class by its share, noise of 3 seeds")
+    own = chart_rows(charts(app)[0])
+    few = BUNDLED.load("validation").stratified(50)
+    right = accuracy(logits(load("student-60k-kd"), few.inputs()), few.targets()).correct
+    assert own[own["summaries"] == 0]["right"].tolist() == [right]
 
 
 def test_the_four_miscounts_are_shown() -> None:

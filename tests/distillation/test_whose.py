@@ -96,7 +96,7 @@ def table(**intervals: tuple[float, float, float]) -> pd.DataFrame:
                 "**more** of the errors are the teacher's at 98,918 (+3.0)",
                 "passed errors of its own on. Of 1 such intervals about 0.05 would",
             ],
-            "less",
+            "fewer",
         ),
         (
             (1, 3, 5),
@@ -107,7 +107,7 @@ def table(**intervals: tuple[float, float, float]) -> pd.DataFrame:
         (
             (-5, -3, -1),
             (-5, -2, -1),
-            ["**less** of the errors", "Beyond the control they are **less**"],
+            ["**fewer** of the errors", "Beyond the control they are **fewer**"],
             "more",
         ),
         ((-5, 0, 5), (-1, 0, 1), ["At 1 of 1 students one cannot tell"], "**"),
@@ -166,7 +166,9 @@ def test_the_sentences_over_seeds_turn_with_the_intervals() -> None:
     rows = pd.DataFrame(cells, columns=["images", "seeds", "low", "change", "high"]).assign(parameters=98_918)
     text = whose.seeds_verdict(rows)
     assert "**More** of the errors become the teacher's, beyond the control: 98,918 (+2.0) with 500" in text
-    assert "**Less** of the errors become the teacher's, beyond the control: 98,918 (-2.0) with 2,000" in text
+    assert (
+        "**Fewer** of the errors become the teacher's, beyond the control: 98,918 (-2.0) with 2,000" in text
+    )
     assert "In 1 of 3 cells of several seeds one cannot tell." in text
     assert "Of one seed, which tells nothing of others: 98,918 (+9.0) with 55,000 images." in text
     assert "**" not in whose.seeds_verdict(rows[2:])

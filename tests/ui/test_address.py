@@ -108,6 +108,7 @@ HEAD = ("images_of", "validation_images", "training_images", "side")
 # bundled images one teacher.
 ELSEWHERE = {
     ("architecture", "drawn_by"),
+    ("architecture", "summarised_images"),  # likewise
     ("architecture", "summarised"),  # of another part of its tab: tests/architecture/test_page_summary.py
     # No controls either, and tested with what they do: tests/ui/test_predict.py.
     (EVERYWHERE, "predict"),
