@@ -105,7 +105,7 @@ def describe_curve(title: str, measured: MeasuredSweep, classes: int) -> str:
             f"Of {images}; the lowest ratio here is {lowest:.0%}, so the dense network is not in it."
         )
     else:
-        sentences.append(f"Dense, {title} gets **{dense:.1%}** of {images} right.")
+        sentences.append(f"Dense, “{title}” gets **{dense:.1%}** of {images} right.")
     for method, recovery in dict.fromkeys((row.method, row.recovery) for row in rows):
         line = [row for row in rows if (row.method, row.recovery) == (method, recovery)]
         sentences.append(_describe_line(line, dense))
@@ -213,8 +213,8 @@ def answer_speed(subject: ReportSubject) -> ReportAnswer:
         TableBlock(
             "3-2-faster",
             ways_table(ways).rename(columns=NAMES | {"accuracy": f"{subject.forms.use} accuracy"}),
-            f"{title}: {_describe_dense(subject.forms)} Each way is timed in turn with it, and counted on the same "
-            "images; the table with every quantity is in the appendix.",
+            f"“{title}” {_describe_dense(subject.forms)} Each way is timed in turn with it, and counted on the same "
+            "images, without a repair.",
             formats | {"points lost": ".1f"},
         )
     ]
@@ -253,8 +253,8 @@ def _describe_dense(forms: MeasuredForms) -> str:
     dense = forms.rows[0]
     right = f"gets {dense.correct / dense.total:.1%} of {dense.total:,} images right"
     if dense.ms is None:
-        return f"as it is it {right}; nothing could be timed."
-    return f"as it is it takes {dense.ms:.2f} ms for a batch of {BATCH} in torch and {right}."
+        return f"as it is {right}; nothing could be timed."
+    return f"as it is takes {dense.ms:.2f} ms for a batch of {BATCH} in torch and {right}."
 
 
 def _ways_facts(ways: Sequence[Way]) -> dict[str, float]:

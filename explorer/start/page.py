@@ -68,7 +68,7 @@ def _what_makes_it_faster() -> None:
     if not ways:
         return
     with st.container(border=True):
-        left, right = st.columns([2, 3], gap="medium")
+        left, right = st.columns([1, 2], gap="medium")
         left.markdown("**What makes a network faster?**")
         for title, found in ways.items():
             left.markdown(f"**{ui.escape_markup(title)}.** {faster.describe_ways(found)}")
