@@ -49,37 +49,24 @@ def runtime_bars(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 
 def cut_bars(table: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """The share of sums that are cut off in each layer, with 8-bit and with 7-bit weights.
+    """The share of sums that are cut off with weights of one number of bits, in each layer where some are.
 
     Args:
-        table: as ``overflow_table`` gives it.
+        table: as ``overflow_table`` gives it, of that number of bits.
     """
-    layers, bits = list(table["layer"].unique()), sorted(table["weight_bits"].unique(), reverse=True)
-    names = [f"{each}-bit weights" for each in bits]
-    shares = zip(table["cut_share"], table["cut_off"], strict=True)
-    rows = table.assign(
-        weights=[f"{each}-bit weights" for each in table["weight_bits"]],
-        # Of a share that would be told as 0.00% the number is.
-        label=[f"{share:.2%}" if share >= 5e-5 else f"{cut:,}" for share, cut in shares],
-    )
-    base = alt.Chart(rows).encode(
-        x=alt.X("layer:N", sort=layers, title=None, axis=alt.Axis(labelAngle=-40)),
-        xOffset=alt.XOffset("weights:N", sort=names),
-        y=alt.Y("cut_share:Q", title="cut off", axis=alt.Axis(format="%", tickCount=4)),
+    rows = table[table["cut_off"] > 0]
+    # Of a share that would be told as 0.00% the number is.
+    shares = zip(rows["cut_share"], rows["cut_off"], rows["sums"], strict=True)
+    labels = [f"{share:.2%}" if share >= 5e-5 else f"{cut:,} of {sums:,}" for share, cut, sums in shares]
+    base = alt.Chart(rows.assign(label=labels)).encode(
+        y=alt.Y("layer:N", sort=list(rows["layer"]), title=None, axis=alt.Axis(labelLimit=160)),
+        x=alt.X("cut_share:Q", title="share of the sums", axis=alt.Axis(format="%", tickCount=3)),
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),
-            alt.Tooltip("weights:N", title="Weights"),
             alt.Tooltip("sums:Q", title="Sums of two products", format=","),
             alt.Tooltip("cut_off:Q", title="Cut off", format=","),
         ],
     )
-    bar = base.mark_bar().encode(
-        color=alt.Color(
-            "weights:N",
-            sort=names,
-            scale=alt.Scale(domain=names, range=[palette.OVER, palette.INT8][: len(names)]),
-            title=None,
-        )
-    )
-    label = base.mark_text(dy=-6, color=palette.INK).encode(text="label:N")
-    return alt.layer(bar, label.transform_filter("datum.cut_off > 0")).properties(height=220)
+    bar = base.mark_bar(height={"band": 0.6}, color=palette.OVER)
+    label = base.mark_text(align="left", dx=6, color=palette.INK).encode(text="label:N")
+    return alt.layer(bar, label).properties(height={"step": 24})

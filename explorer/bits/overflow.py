@@ -21,7 +21,7 @@ from explorer.bits.network import input_ranges, round_network
 from explorer.bits.rounding import Rounded, Rounding
 from explorer.data import Inputs
 from explorer.measure import Accuracy, accuracy, logits
-from explorer.networks import cost_of, spec_of
+from explorer.networks import channel_groups, cost_model
 from explorer.runtime.compare import CALIBRATION, calibration_batches
 from explorer.work.identity import setting
 from explorer.work.instrument import Instrument, InstrumentSpec
@@ -296,9 +296,15 @@ class Overflow(Instrument[OverflowSettings, OverflowRow]):
         return len(BITS)
 
     def work(self, spec: InstrumentSpec[OverflowSettings]) -> float:
-        """Every image through two networks for each number of bits; in float64, and pair by pair, takes longer."""
-        one = cost_of(spec_of(spec.network.load()), spec.data.input_size).mult_adds
-        return float(one * len(BITS) * (2 * _SLOWER * spec.settings.images + 2 * spec.settings.calibration))
+        """Every image through two networks for each number of bits, whose pairs are looked at one by one."""
+        settings, network = spec.settings, spec.network.load()
+        widths = [group.width for group in channel_groups(network)]
+        layers = [
+            each.mult_adds for each in cost_model(network, spec.data.input_size).layer_costs(widths).values()
+        ]
+        # The most and the largest pairs are those of the layer that sees the image.
+        one = 2 * _SLOWER * sum(layers) + _PAIRS * layers[0]
+        return float(len(BITS) * (one * settings.images + 2 * sum(layers) * settings.calibration))
 
     def run(
         self, spec: InstrumentSpec[OverflowSettings], done: Sequence[OverflowRow] = ()
@@ -316,7 +322,7 @@ class Overflow(Instrument[OverflowSettings, OverflowRow]):
         return f"{part.bits}-bit weights: {part.cut_accuracy.value:.1%} right"
 
 
-_SLOWER = 8  # than a forward pass in float32
+_SLOWER, _PAIRS = 5, 140  # what float64 takes, and looking at pairs, in passes in float32
 OVERFLOW = Overflow()
 
 
@@ -352,9 +358,9 @@ def describe_cut(rows: Sequence[OverflowRow], noun: str) -> str:
         whole = _sum_of(furthest.largest)
         said.append(
             f"With {row.bits}-bit weights {cut:,} of {sums:,} sums of two products are cut off, most often in "
-            f"{worst.layer} ({worst.cut / worst.sums:.2%}): {row.cut_accuracy.value:.1%} right instead of "
-            f"{row.accuracy.value:.1%}, and {row.turned:,} of {row.total:,} {noun}s are answered otherwise. The "
-            f"furthest off, in {furthest.layer}: {code} x {weight} + {neighbour} x {other} = {whole:,} becomes "
+            f"{worst.layer} ({worst.cut / worst.sums:.2%}): {row.cut_accuracy.value:.1%} of {row.total:,} {noun}s "
+            f"right instead of {row.accuracy.value:.1%}; answers that turn: {row.turned:,}. The furthest off, in "
+            f"{furthest.layer}: {code} x {weight} + {neighbour} x {other} = {whole:,} becomes "
             f"{max(LEAST, min(MOST, whole)):,}."
         )
     return " ".join(said)

@@ -69,7 +69,10 @@ def _stored(selection: BitsSelection) -> StoredResult[OverflowRow] | None:
 
 
 def _draw(rows: Sequence[OverflowRow], noun: str) -> None:
-    table = ui.kept(partial(overflow_table, tuple(rows)))
     said = describe_cut(rows, noun)
-    ui.chart(partial(charts.cut_bars, table), said, "Sums of two products that 16 bits cut off, by layer")
     st.markdown(said)
+    table = ui.kept(partial(overflow_table, tuple(rows)))
+    for bits, part in table[table["cut_off"] > 0].groupby("weight_bits"):
+        ui.chart(
+            partial(charts.cut_bars, part), said, f"Sums of two products cut off with {bits}-bit weights"
+        )

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from explorer.__main__ import main
+from explorer.bits.charts import cut_bars
 from explorer.bits.network import input_ranges, round_activations, round_network
 from explorer.bits.overflow import (
     LayerSums,
@@ -135,8 +136,8 @@ ROW = OverflowRow(
 
 def test_what_is_cut_off_is_said_with_the_pair_that_is_furthest_off() -> None:
     assert describe_cut([ROW], "test image") == (
-        "With 8-bit weights 25 of 1,010 sums of two products are cut off, most often in first (2.50%): 80.0% right "
-        "instead of 90.0%, and 12 of 100 test images are answered otherwise. The furthest off, in first: "
+        "With 8-bit weights 25 of 1,010 sums of two products are cut off, most often in first (2.50%): 80.0% of 100 "
+        "test images right instead of 90.0%; answers that turn: 12. The furthest off, in first: "
         "255 x 127 + 255 x 127 = 64,770 becomes 32,767."
     )
     fits = replace(ROW, bits=7, layers=(LayerSums("first", 1000, 0),), cut_correct=90)
@@ -144,6 +145,15 @@ def test_what_is_cut_off_is_said_with_the_pair_that_is_furthest_off() -> None:
     both = describe_cut([fits, ROW], "image")
     assert both.index("8-bit") < both.index("7-bit")
     assert describe_cut([], "image") == ""
+
+
+def test_what_is_drawn_are_the_layers_where_something_is_cut_off() -> None:
+    few = LayerSums("fc", 1_000_000, 2, (255, 127, 255, 127))
+    table = overflow_table([replace(ROW, layers=(ROW.layers[0], LayerSums("second", 10, 0), few))])
+    chart = cut_bars(table).to_dict()
+    assert chart["layer"][0]["encoding"]["y"]["sort"] == ["first", "fc"]
+    (values,) = chart["datasets"].values()
+    assert [each["label"] for each in values] == ["2.50%", "2 of 1,000,000"]
 
 
 def test_the_command_prints_its_rows(capsys: pytest.CaptureFixture[str]) -> None:

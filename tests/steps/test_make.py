@@ -93,7 +93,7 @@ def test_codes_are_packed_side_by_side_the_highest_bit_first() -> None:
     assert pack(rounded)[0] == 16 * codes[0] + codes[1]
 
 
-def test_an_export_is_of_the_rounded_weights_and_runs_as_they_do() -> None:
+def test_an_export_is_of_the_state_before_it_and_runs_as_that_does() -> None:
     pytest.importorskip("onnxruntime")
     _, rounded, exported = path(Round(4, activations=8), Export())
     assert exported.file is not None
@@ -101,6 +101,8 @@ def test_an_export_is_of_the_rounded_weights_and_runs_as_they_do() -> None:
     given = logits(exported.network, IMAGES)
     assert torch.allclose(given, logits(rounded.plain, IMAGES), atol=1e-4)
     assert not torch.allclose(given, logits(rounded.network, IMAGES), atol=1e-4), "activations are float32"
+    _, _, refit, sliced = path(Prune("channels-l1", 0.3), Refit(32), Export())
+    assert torch.allclose(logits(sliced.network, IMAGES), logits(refit.network, IMAGES), atol=1e-4)
     _, small = path(Export("int8", calibration=32))
     batches = [TRAINING.select(torch.linspace(0, 4999, 32).round().long().numpy()).inputs()]
     assert small.file == to_int8(to_onnx(STUDENT, 64), batches)
