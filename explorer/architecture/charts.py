@@ -210,8 +210,8 @@ def _family_tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("network:N", title="Network"),
         alt.Tooltip("parameters:Q", title="Parameters", format=","),
         alt.Tooltip("accuracy:Q", title="Test accuracy", format=".4f"),
-        alt.Tooltip("low:Q", title="95% from", format=".4f"),
-        alt.Tooltip("high:Q", title="95% to", format=".4f"),
+        alt.Tooltip("low:Q", title="95% Wilson from", format=".4f"),
+        alt.Tooltip("high:Q", title="95% Wilson to", format=".4f"),
     ]
 
 

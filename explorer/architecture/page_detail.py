@@ -168,7 +168,10 @@ def trained(design: Design) -> None:
         f"{'; the red one the limit' if near else ''}. {neighbours(rows, params, kind)}{best}"
         + (f" The dotted line is at {floor:.1%}, what the course asks for." if floor else ""),
     )
-    ui.provenance("precomputed", f"{BUNDLED.describe('test')}, one seed each, 95% intervals, from the cards.")
+    ui.provenance(
+        "precomputed",
+        f"{BUNDLED.describe('test')}, one seed each, 95% Wilson intervals of the images, from the cards.",
+    )
     both = {
         params: ui.kept(partial(compared, cards[plain], cards[taught]))
         for params, (plain, taught) in twins(rows).items()
@@ -187,7 +190,7 @@ def _equal(equal: pd.DataFrame, cards: Mapping[str, Card]) -> None:
     low, high = equal["parameters"].min(), equal["parameters"].max()
     ui.chart(
         partial(charts.equal_size, equal),
-        f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95% intervals: "
+        f"Test accuracy of {len(equal)} networks of {low:,} to {high:,} parameters, with their 95% Wilson intervals: "
         f"{told(equal)}.",
         f"At equal parameters, {low:,} to {high:,}: {told(equal)}.",
     )

@@ -93,7 +93,7 @@ class Card:
 def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
     """The cards for people, one row each.
 
-    Columns network, test accuracy, parameters, 95% interval (Wilson), trained with, epochs (None where the card
+    Columns network, test accuracy, parameters, 95% Wilson interval, trained with, epochs (None where the card
     does not say), validation accuracy.
     """
     rows = []
@@ -105,7 +105,7 @@ def cards_table(cards: Iterable[Card]) -> pd.DataFrame:
                 "network": entry.title,
                 "test accuracy": entry.test_accuracy,
                 "parameters": entry.params,
-                "95% interval": f"{low:.1%} to {high:.1%}",
+                "95% Wilson interval": f"{low:.1%} to {high:.1%}",
                 "trained with": f"labels and {taught['teacher']}, alpha {taught['alpha']:g}, "
                 f"T {taught['temperature']:g}"
                 if taught

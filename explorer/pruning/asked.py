@@ -12,6 +12,7 @@ from explorer.pruning.answers import AnswersSettings
 from explorer.pruning.forms import WHY, Form
 from explorer.pruning.methods import get_method
 from explorer.pruning.per_image import Flips
+from explorer.pruning.seeds import SeedPoint
 from explorer.pruning.sensitivity import Cell
 from explorer.pruning.sweep import SweepRow
 
@@ -29,20 +30,27 @@ def curve_question(
         images: key of all the images.
         method: by which it is pruned, by key.
         ratio: the share.
-        rows: of sweeps of this network on these images; the first that has just this point answers.
+        rows: of sweeps of this network on these images; the first that has just this point answers, with its seeds.
     """
     pruned = get_method(method)
-    found = (row for row in rows if (row.method, row.ratio, row.recovery) == (method, ratio, "none"))
-    row = next(found, None)
+    found = [row for row in rows if (row.method, row.ratio, row.recovery) == (method, ratio, "none")]
+    # The first row of each seed, all of as many images: behind a sweep come those of another one.
+    by_seed = {row.seed: row for row in reversed(found) if row.total == found[0].total}
+    point = SeedPoint(tuple(by_seed[seed] for seed in sorted(by_seed))) if by_seed else None
     return Question(
         KEY,
         f"{title}, {ratio:.0%} {pruned.share} ({pruned.title}): what share of the images does it still get right?",
         (weights, images, method, str(ratio)),
         "%",
         digits=1,
-        answer=None if row is None else 100 * row.accuracy.value,
-        because="" if row is None else f"Counted on {row.total:,} images.",
+        answer=None if point is None else 100 * point.accuracy,
+        because="" if point is None else _counted(point),
     )
+
+
+def _counted(point: SeedPoint) -> str:
+    mean = f", the mean of {point.seeds} seeds" if point.seeds > 1 else ""
+    return f"Counted on {point.first.total:,} images{mean}."
 
 
 def marks(predictions: Sequence[Prediction]) -> pd.DataFrame | None:

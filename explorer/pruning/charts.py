@@ -284,7 +284,7 @@ def class_points(rows: pd.DataFrame, pruned: str) -> alt.LayerChart | alt.FacetC
     spread = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
         x=alt.X(
             "accuracy_low:Q",
-            title="Accuracy, with its 95% interval",
+            title="Accuracy, with its 95% Wilson interval",
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%", labelOverlap=True),
         ),

@@ -5,13 +5,15 @@ steps of 0.05, each network counted on the validation images, none retrained. No
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
+from explorer.data import Use
 from explorer.pruning.plan import SweepSettings
+from explorer.pruning.seeds import fold_seeds, reach
 from explorer.pruning.sweep import Sweep, SweepRow
 
 KIND = "homework"
 METHOD = "homework"
+USE: Use = "validation"
 RATIOS = tuple(round(0.05 * step, 2) for step in range(20))
 
 
@@ -39,9 +41,8 @@ def describe_homework(rows: Sequence[SweepRow], title: str) -> str:
     """
     curve = sorted(rows, key=lambda row: row.ratio)
     dense = curve[0]
-    cheap = [row for row in curve if row.correct >= dense.correct - dense.total / 100]
-    # The last of an unbroken run: a single ratio that happens to be good again further on is no answer.
-    last = next((row for row, next_row in pairwise(curve) if next_row not in cheap), curve[-1])
+    cheap = reach(fold_seeds(rows), dense.accuracy.value, 1.0)
+    last = next(row for row in curve if row.ratio == cheap)
     halved = next((row for row in curve if 2 * row.correct < dense.correct), None)
     said = f"{title} as it is: **{dense.accuracy.value:.1%}** of {dense.total:,} images. "
     if last is dense:

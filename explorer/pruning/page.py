@@ -7,16 +7,17 @@ import streamlit as st
 from explorer import ui
 from explorer.errors import ExplorerError
 from explorer.pruning import page_forms, page_inside, page_sweep, page_wall
-from explorer.pruning.page_asked import offered_counts
+from explorer.pruning.page_asked import CURVE, offered_counts
 from explorer.pruning.removal import describe_unsliceable
 from explorer.pruning.selection import PruningSelection
+from explorer.pruning.sweep import SWEEP
 from explorer.selection import USE
 from explorer.ui import address
 
-WALL = "The wall"
+WALL, CURVES = "The wall", "Curves"
 TABS: dict[str, Callable[[PruningSelection], None]] = {
     WALL: page_wall.main,
-    "Curves": page_sweep.main,
+    CURVES: page_sweep.main,
     "Masked, zeroed, sliced": page_forms.main,
     "Look inside": page_inside.main,
 }
@@ -40,8 +41,9 @@ def _select() -> PruningSelection:
     cards = workspace.cards
     images = ui.images(USE)
     offered = offered_counts(len(images))
-    # The wall is made of a number of its own.
-    counts = address.peek("pruning_tab", options=tuple(TABS)) != WALL
+    # The wall is made of a number of its own, and the homework's curve of all validation images.
+    tab = address.peek("pruning_tab", options=tuple(TABS))
+    counts = tab != WALL and (tab != CURVES or address.peek("curve", **CURVE) == SWEEP.key)
     left, right = st.columns([2, 1], gap="small") if counts else (st.container(), st)
     name = address.choice(
         "checkpoint",

@@ -8,12 +8,18 @@ from typing import Any, get_args
 from explorer.measure import devices, has_bfloat16
 from explorer.pruning.engine import Precision
 from explorer.pruning.forms import FormsSettings
+from explorer.pruning.homework import HOMEWORK
 from explorer.pruning.methods import METHODS, baseline, with_baselines
 from explorer.pruning.plan import SweepSettings
+from explorer.pruning.sweep import SWEEP
 from explorer.ui import address
 
 RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 STEPS, CHOSEN = "steps", "chosen"
+CURVE: dict[str, Any] = {"options": (SWEEP.key, HOMEWORK.key)}
+"""Which curve is looked at: a sweep of one's own, or the homework's."""
+NUMBERS = ("recalibrate", "finetune", "refit", "seeds")
+"""Settings of a sweep that are a number each, under their own key."""
 DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
 COUNTS = (100, 250, 500, 1000, 2000, 5000)
 OPENS_WITH = 1000  # as many as the stored results were counted on
@@ -55,17 +61,20 @@ def asked_sweep(count: int, training: str) -> SweepSettings | None:
     chosen, ratios = _value("methods"), _asked_ratios()
     if not chosen or not ratios:
         return None
-    recoveries = {key: int(address.value(key)) for key in ("recalibrate", "finetune", "refit")}
-    return sweep_of(count, training, chosen, ratios, recoveries)
+    numbers = {key: int(address.value(key)) for key in NUMBERS}
+    return sweep_of(count, training, chosen, ratios, numbers)
 
 
 def sweep_of(
-    count: int, training: str, chosen: Sequence[str], ratios: tuple[float, ...], recoveries: Mapping[str, int]
+    count: int, training: str, chosen: Sequence[str], ratios: tuple[float, ...], numbers: Mapping[str, int]
 ) -> SweepSettings:
-    """The sweep of these methods and their random baselines, on the device and in the precision asked for."""
+    """The sweep of these methods and their random baselines, on the device and in the precision asked for.
+
+    ``numbers`` are its recoveries and seeds, by the names of ``NUMBERS``.
+    """
     measured = with_baselines(chosen)
     settings = SweepSettings(
-        **recoveries,  # type: ignore[arg-type] # their keys are those of numbers
+        **numbers,  # type: ignore[arg-type] # their keys are those of numbers
         # In the order of lists, so that the order of clicks makes no other sweep of it.
         methods=tuple(key for key in METHODS if key in measured),
         ratios=ratios,
@@ -116,7 +125,7 @@ def put_sweep(settings: SweepSettings, total: int) -> None:
     for key in ("device", "precision"):
         if getattr(settings, key) in offered(key)["options"]:
             address.put(key, getattr(settings, key))
-    for key in ("recalibrate", "finetune", "refit"):
+    for key in NUMBERS:
         address.put(key, getattr(settings, key))
     _put_count(settings.images, total)
 

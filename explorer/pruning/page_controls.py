@@ -6,9 +6,19 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import ui
+from explorer.pruning.homework import HOMEWORK
 from explorer.pruning.methods import METHODS, get_method
-from explorer.pruning.page_asked import CHOSEN, DEFAULT, STEPS, asked_sweep, list_ratios, offered, sweep_of
-from explorer.pruning.plan import SweepSettings
+from explorer.pruning.page_asked import (
+    CHOSEN,
+    CURVE,
+    DEFAULT,
+    STEPS,
+    asked_sweep,
+    list_ratios,
+    offered,
+    sweep_of,
+)
+from explorer.pruning.plan import SEEDS, SweepSettings
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SWEEP
 from explorer.ui import address
@@ -28,15 +38,21 @@ class SweepPreset:
     recalibrate: int = 0
     finetune: int = 0
     refit: int = 0
+    seeds: int = 1
 
 
 PRESETS = {
     "Masks against removal": SweepPreset(DEFAULT, 0.9, 0.1, "The lesson: what the page opens with."),
-    "Question 3-1": SweepPreset(("global-l1",), 0.9, 0.1, "Ratio against accuracy, as the homework asks."),
     "Global or layer by layer": SweepPreset(
         ("global-l1", "layer-l1"), 0.9, 0.1, "Where the ranking is done."
     ),
-    "L1, L2 or at random": SweepPreset(("channels-l1", "channels-l2"), 0.6, 0.1, "Does the ranking matter?"),
+    "L1, L2 or at random": SweepPreset(
+        ("channels-l1", "channels-l2"),
+        0.6,
+        0.1,
+        "Does the ranking matter? Chance with ten seeds.",
+        seeds=SEEDS,
+    ),
     "Which channels": SweepPreset(
         ("channels-l1", "channels-bn", "channels-taylor"), 0.5, 0.1, "By weights, by scales, or by gradients."
     ),
@@ -54,16 +70,21 @@ PRESETS = {
 }
 
 
-def controls(selection: PruningSelection, takes: Callable[[SweepSettings], str]) -> SweepSettings | None:
+def controls(
+    selection: PruningSelection, takes: Callable[[SweepSettings], str], homework_takes: str
+) -> SweepSettings | None:
     """What the controls ask for; None where they ask for nothing that can be measured.
 
     Args:
         selection: the network and its images.
         takes: says how long a sweep takes here; each preset is told with it, since pressing one runs it.
+        homework_takes: how long the homework's curve takes, likewise.
     """
     training = selection.training_key(needed=True)
     presets, recovery, machine = st.columns(3, gap="small")
     with presets.popover("Presets", width="stretch"):
+        st.button("Question 3-1", on_click=_take_homework, width="stretch")
+        st.caption(f"Ratio against accuracy, as the homework asks. {homework_takes}")
         for name, preset in PRESETS.items():
             st.button(name, on_click=_take, args=(preset,), width="stretch")
             st.caption(f"{preset.purpose} {takes(_settings_of(preset, len(selection.images), training))}")
@@ -84,6 +105,12 @@ def controls(selection: PruningSelection, takes: Callable[[SweepSettings], str])
             **offered("precision"),
             help="bfloat16 is faster where the CPU has it; how many predictions agree with float32 is then measured "
             "too.",
+        )
+        address.slider(
+            "seeds",
+            "Seeds of what is random",
+            help="With so many seeds the random baselines and the shuffled mask are measured; one may be a lucky "
+            "one. The further ones are neither timed nor recovered.",
         )
     with recovery.popover("Recovery", width="stretch"):
         _draw_recovery()
@@ -158,7 +185,7 @@ def _settings_of(preset: SweepPreset, count: int, training: str) -> SweepSetting
     """What the controls ask for once a preset is in them."""
     recoveries = {"recalibrate": preset.recalibrate, "finetune": preset.finetune, "refit": preset.refit}
     ratios = list_ratios(preset.highest_ratio, preset.ratio_step)
-    return sweep_of(count, training, preset.methods, ratios, recoveries)
+    return sweep_of(count, training, preset.methods, ratios, recoveries | {"seeds": preset.seeds})
 
 
 def _take(preset: SweepPreset) -> None:
@@ -166,8 +193,28 @@ def _take(preset: SweepPreset) -> None:
     ui.session().wanted.add(SWEEP.key)
     address.put("methods", list(preset.methods))
     address.put("ratios", STEPS)
-    for key in ("highest_ratio", "ratio_step", "refit", "recalibrate", "finetune"):
+    for key in ("highest_ratio", "ratio_step", "refit", "recalibrate", "finetune", "seeds"):
         address.put(key, getattr(preset, key))
+
+
+def _take_homework() -> None:
+    """Turn to the homework's curve, and have it measured if it is not stored."""
+    ui.session().wanted.add(HOMEWORK.key)
+    address.put("curve", HOMEWORK.key)
+
+
+def choose_curve() -> str:
+    """Which curve is looked at, by the key of its instrument."""
+    curve: str = address.choice(
+        "curve",
+        "Which curve",
+        **CURVE,
+        draw=st.segmented_control,
+        required=True,
+        format_func={SWEEP.key: "A sweep of your own", HOMEWORK.key: "The homework's curve"}.get,
+        label_visibility="collapsed",
+    )
+    return curve
 
 
 def title_of(method: str) -> str:

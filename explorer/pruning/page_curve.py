@@ -7,12 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from explorer import ui
+from explorer.checkpoints.evidence import StoredRows
 from explorer.pruning import charts, page_guess, reading
 from explorer.pruning.criteria import describe_criteria
 from explorer.pruning.page_one import stored_wall
+from explorer.pruning.repair import KIND, RepairRow
+from explorer.pruning.repair_reading import beside_sweep, describe_beside, with_repairs
+from explorer.pruning.seeds import describe_spreads, fold_seeds
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.sweep import SweepRow
 from explorer.pruning.wall_reading import OPENS_WITH, describe_recoveries
+from explorer.selection import USE
 from explorer.ui import address
 from explorer.ui.instrument import ShownResult, draw_beside_stored
 
@@ -33,9 +38,9 @@ def choose_axis() -> str:
 def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field: str) -> None:
     """Accuracy against ratio or cost, the guesses, and measured speed."""
     rows = shown.parts
-    data = ui.kept(partial(reading.with_share, rows, selection.params))
+    data = ui.kept(partial(reading.folded_table, rows, selection.params))
     draw_beside_stored(shown, lambda rows: _draw_curve(selection, rows, field))
-    _say_repair(selection)
+    _say_repair(selection, rows)
     if data["speed_up"].notna().any():
         ui.chart(
             partial(charts.speed_curve, data),
@@ -52,15 +57,48 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field
         )
 
 
-def _say_repair(selection: PruningSelection) -> None:
+def say_criteria(selection: PruningSelection, shown: ShownResult[SweepRow]) -> None:
+    """Which way of ranking wins here, and where chance does better: of what is shown, else of all that is stored."""
+    classes = len(selection.data.classes)
+    said, where = describe_criteria(shown.parts, classes), ""
+    stored = ui.workspace().find_rows("sweep", SweepRow, selection.name)
+    if stored is not None and shown.origin == "precomputed":
+        # The controls may ask for one method alone, and one alone wins nothing.
+        said = ui.kept(partial(describe_criteria, stored.rows, classes))
+        where = f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}."
+    if not said:
+        return
+    st.markdown("\n".join(["**Which criterion wins here**", "", *(f"- {each}" for each in said)]))
+    if where:
+        ui.provenance("precomputed", where)
+
+
+def _stored_repairs(selection: PruningSelection) -> StoredRows[RepairRow] | None:
+    return ui.workspace().find_rows(KIND, RepairRow, selection.name)
+
+
+def _beside(selection: PruningSelection, rows: Sequence[SweepRow]) -> tuple[RepairRow, ...]:
+    """The stored repairs that can stand on the sweep's axis; none where it has recoveries of its own."""
+    stored = _stored_repairs(selection)
+    if stored is None or any(row.recovery != "none" for row in rows):
+        return ()
+    return beside_sweep(stored.rows, {row.method for row in rows}, rows[0].total)
+
+
+def _say_repair(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """What repair brings, of what ships of this network, and the way to it."""
-    wall = stored_wall(selection)
-    said = "" if wall is None else describe_recoveries(wall.parts, OPENS_WITH)
+    stored, beside, wall = _stored_repairs(selection), _beside(selection, rows), stored_wall(selection)
+    said, where = "", ""
+    if stored is not None and beside:
+        said = describe_beside(stored.rows, beside)
+        where = f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}."
+    elif wall is not None:
+        said, where = describe_recoveries(wall.parts, OPENS_WITH), wall.where
     with st.container(horizontal=True, vertical_alignment="center"):
-        if wall is not None and said:
+        if said:
             with st.container(width=700):
                 st.markdown(said)
-                ui.provenance("precomputed", wall.where)
+                ui.provenance("precomputed", where)
         st.button(
             "Repair it, also in rounds",
             icon=":material/healing:",
@@ -76,16 +114,16 @@ def _to_repair() -> None:
 
 def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: str) -> None:
     """Accuracy against ratio or cost, with what it says."""
-    data = ui.kept(partial(reading.with_share, rows, selection.params))
+    repaired = _beside(selection, rows)
+    data = ui.kept(partial(with_repairs, rows, repaired, selection.params))
     words = " ".join(
         part
         for part in (
             reading.describe_cheap_ratios(rows),
-            describe_criteria(rows),
             reading.recovered(rows),
             reading.at_chance(rows, len(selection.data.classes)),
             charts.lines(data),
-            "Bands and lines up and down are 95% Wilson intervals.",
+            describe_spreads(fold_seeds(rows)),
         )
         if part
     )
@@ -105,12 +143,19 @@ def offer_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
 
 
 def draw_table(selection: PruningSelection, rows: Sequence[SweepRow]) -> pd.DataFrame:
-    """Draw a line for each network, without the columns that say nothing here, and give all columns."""
-    data = ui.kept(partial(reading.with_share, rows, selection.params))
-    same = {"recovery": "none", "precision": "float32"}
+    """Draw a line for each network, its seeds together, without the columns that say nothing here.
+
+    Returns:
+        All columns, with a line for each seed.
+    """
+    data = ui.kept(partial(reading.folded_table, rows, selection.params))
+    same = {"recovery": "none", "precision": "float32", "seeds": 1}
     unused = [name for name, value in same.items() if (data[name] == value).all()]
     unused += [
         name for name in ("agreement", "ms", "ms_low", "ms_high", "speed_up") if data[name].isna().all()
     ]
-    st.dataframe(data.drop(columns=["busy", *unused]), hide_index=True, column_config=ui.COLUMNS)
-    return data
+    spread = {"accuracy_low": "spread_low", "accuracy_high": "spread_high"}
+    st.dataframe(
+        data.drop(columns=["busy", *unused]).rename(columns=spread), hide_index=True, column_config=ui.COLUMNS
+    )
+    return ui.kept(partial(reading.with_share, rows, selection.params))

@@ -17,6 +17,7 @@ from explorer.ledger import (
 from explorer.measure import describe_machine
 from explorer.networks import describe
 from explorer.pruning.plan import Recovery, SweepSettings
+from explorer.pruning.seeds import fold_seeds
 from explorer.pruning.selection import PruningSelection
 from explorer.pruning.step import prune_step
 from explorer.pruning.sweep import SweepRow
@@ -29,14 +30,15 @@ def offer_row(
     origin: Origin,
     where: str,
 ) -> None:
-    """Choose one of the sweep's networks, and pin it."""
-    names = {_name(each): each for each in rows}
+    """Choose one of the sweep's networks, of several seeds the first one's, and pin it."""
+    offered = [point.first for point in fold_seeds(rows)]
+    names = {_name(each): each for each in offered}
     telling = min(
-        range(len(rows)),
+        range(len(offered)),
         key=lambda at: (
-            rows[at].recovery != "none",
-            rows[at].method != rows[0].method,
-            abs(rows[at].ratio - 0.8),
+            offered[at].recovery != "none",
+            offered[at].method != offered[0].method,
+            abs(offered[at].ratio - 0.8),
         ),
     )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -102,7 +104,7 @@ def steps_of(pruned: SweepRow, settings: SweepSettings) -> tuple[Step, ...]:
     # A fine-tuning goes on from what was recalibrated.
     both = pruned.recovery == "fine-tuned" and settings.recalibrate
     repair = (*(repairs["recalibrated"] if both else ()), *repairs[pruned.recovery])
-    return prune_step(pruned.method, pruned.ratio, settings.seed), *repair
+    return prune_step(pruned.method, pruned.ratio, pruned.seed), *repair
 
 
 def _machine(selection: PruningSelection, pruned: SweepRow, origin: Origin, device: str) -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer import ui
-from explorer.pruning import charts, page_curve, page_guess, page_pin, reading
+from explorer.pruning import charts, page_curve, page_guess, page_homework, page_pin, reading
+from explorer.pruning.homework import HOMEWORK
 from explorer.pruning.page_asked import put_sweep
-from explorer.pruning.page_controls import controls
+from explorer.pruning.page_controls import choose_curve, controls
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.selection import MeasuredNetwork, PruningSelection, SweepShown
 from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement, rows_asked_for, settings_of
@@ -27,11 +29,30 @@ class SweepAsked:
 
 
 def main(selection: PruningSelection) -> None:
-    """The result on the left, what to measure on the right."""
+    """The result on the left, which curve and what to measure on the right."""
     view, side = st.columns([2, 1], gap="large")
     with side:
-        asked = controls(selection, lambda settings: _takes(selection, settings))
-        hidden = not ui.may_reveal(page_guess.question(selection))
+        homework = choose_curve() == HOMEWORK.key
+    hidden = "" if ui.may_reveal(page_guess.question(selection)) else "Commit your guess first."
+    if homework:
+        if hidden:
+            with view:
+                page_guess.ask(selection, _known(selection))
+        page_homework.main(selection, view, side, hidden)
+    else:
+        _sweep(selection, view, side, hidden)
+
+
+def _sweep(selection: PruningSelection, view: DeltaGenerator, side: DeltaGenerator, hidden: str) -> None:
+    """A sweep of one's own, or what is stored of one."""
+    with side:
+        asked = controls(
+            selection,
+            lambda settings: _takes(
+                Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
+            ),
+            _takes(page_homework.panel_of(selection)),
+        )
         settings = _settings(selection, asked)
         panel = Panel(
             SWEEP,
@@ -39,13 +60,13 @@ def main(selection: PruningSelection) -> None:
             stored=_stored(selection, settings),
             put=partial(put_sweep, total=len(ui.images(USE))),
         )
-        panel.controls(blocked=NOTHING if asked is None else "Commit your guess first." if hidden else "")
+        panel.controls(blocked=NOTHING if asked is None else hidden)
     with view:
-        headline, all_stored = st.container(), _all_stored(selection)
+        headline, known = st.container(), _known(selection)
         choices = st.container(horizontal=True, vertical_alignment="center")
         if hidden:
             with choices:
-                page_guess.ask(selection, all_stored)
+                page_guess.ask(selection, known)
             return
         shown = panel.result(
             lambda spec, rows: describe_sweep_measurement(
@@ -55,12 +76,13 @@ def main(selection: PruningSelection) -> None:
         )
         with choices:
             against = page_curve.choose_axis() if shown is not None else ""
-            page_guess.ask(selection, (*(shown.parts if shown else ()), *all_stored))
+            page_guess.ask(selection, (*(shown.parts if shown else ()), *known))
         if shown is None:
             return
         headline.header(reading.headline(shown.parts, len(selection.data.classes)))
         with panel.picture:
             page_curve.draw_curves(selection, shown, against)
+            page_curve.say_criteria(selection, shown)
         if shown.beside is not None:
             _beside(selection, shown.beside)
     page_curve.offer_table(selection, shown.parts)
@@ -69,9 +91,8 @@ def main(selection: PruningSelection) -> None:
     ui.session().keep(SweepShown(measured, shown.parts, shown.origin, shown.where))
 
 
-def _takes(selection: PruningSelection, settings: SweepSettings) -> str:
-    """How long a sweep takes here, in words."""
-    panel = Panel(SWEEP, selection.spec(settings), stored=_stored(selection, settings))
+def _takes(panel: Panel[SweepRow]) -> str:
+    """How long a curve takes here, in words."""
     return "Shown at once." if panel.is_there() else f"{panel.estimate().capitalize()}, estimated."
 
 
@@ -84,7 +105,7 @@ def _settings(selection: PruningSelection, asked: SweepSettings | None) -> Sweep
     return replace(last.settings if last else SweepSettings(), images=len(selection.images))
 
 
-def _all_stored(selection: PruningSelection) -> tuple[SweepRow, ...]:
+def _known(selection: PruningSelection) -> tuple[SweepRow, ...]:
     """All that was measured before, also what the controls do not ask for: it may answer a question."""
     stored = ui.workspace().find_rows("sweep", SweepRow, selection.name)
     return stored.rows if stored is not None else ()
@@ -108,7 +129,7 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
 
 def _grow(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     ui.bare_chart(
-        partial(charts.accuracy_curve, reading.with_share(rows, selection.params)),
+        partial(charts.accuracy_curve, reading.folded_table(rows, selection.params)),
         alt="Accuracy against ratio, growing point by point",
     )
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from explorer.pruning.methods import METHODS, PruningMethod, get_method
+from explorer.pruning.seeds import SeedPoint, fold_seeds, reach
 from explorer.pruning.sweep import SweepRow, sweep_table
 
 
 def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
-    """The sweep's table with a column ``gone``, the share of parameters that the ratio becomes.
+    """The sweep's table, a line for each seed, with a column ``gone``: the share of parameters that the ratio becomes.
 
     These are the dense network's parameters that are zero now, or removed.
     """
@@ -19,17 +20,37 @@ def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
     return data
 
 
-def telling_row(rows: Sequence[SweepRow], method: PruningMethod, classes: int) -> SweepRow | None:
-    """The method's row nearest the ratio that a headline tells about, before any recovery; None without one.
+def folded_table(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
+    """The same with one line for networks that differ in nothing but their seed.
+
+    ``accuracy`` is their mean, ``accuracy_low`` and ``accuracy_high`` are what the column ``spread`` names; instead of
+    ``seed`` there is ``seeds``, their number. What is not counted on images is that of the first seed.
+    """
+    points = fold_seeds(rows)
+    data = with_share([point.first for point in points], dense_params)
+    data["accuracy"] = [point.accuracy for point in points]
+    data["accuracy_low"], data["accuracy_high"] = zip(*(point.spread for point in points), strict=True)
+    data["spread"] = [point.spread_name for point in points]
+    data["seeds"] = [point.seeds for point in points]
+    return data.drop(columns="seed")
+
+
+def telling_point(rows: Sequence[SweepRow], method: PruningMethod, classes: int) -> SeedPoint | None:
+    """The method's point nearest the ratio that a headline tells about, before any recovery; None without one.
 
     A network that does little more than guess tells nothing: of what the best one knows beyond guessing, a quarter has
-    to be left, if there is such a row.
+    to be left, if there is such a point.
     """
-    before = [row for row in rows if row.recovery == "none"]
-    pruned = [row for row in before if row.method == method.key and row.ratio > 0]
-    best = max((row.accuracy.value for row in before), default=0.0)
-    telling = [row for row in pruned if row.accuracy.value - 1 / classes >= (best - 1 / classes) / 4]
-    return min(telling or pruned, key=lambda row: abs(row.ratio - method.headline_ratio), default=None)
+    before = _before(rows)
+    pruned = [point for point in before if point.method == method.key and point.ratio > 0]
+    best = max((point.accuracy for point in before), default=0.0)
+    telling = [point for point in pruned if point.accuracy - 1 / classes >= (best - 1 / classes) / 4]
+    return min(telling or pruned, key=lambda point: abs(point.ratio - method.headline_ratio), default=None)
+
+
+def _before(rows: Sequence[SweepRow]) -> tuple[SeedPoint, ...]:
+    """The points as pruned, before any recovery."""
+    return fold_seeds([row for row in rows if row.recovery == "none"])
 
 
 def headline(rows: Sequence[SweepRow], classes: int) -> str:
@@ -37,15 +58,16 @@ def headline(rows: Sequence[SweepRow], classes: int) -> str:
 
     Of each kind the first method in the order of lists speaks; the random one only where it is alone.
     """
-    speakers: dict[str, tuple[PruningMethod, SweepRow]] = {}
+    speakers: dict[str, tuple[PruningMethod, SeedPoint]] = {}
     for method in METHODS.values():
-        row = telling_row(rows, method, classes)
-        if row is not None:
-            speakers.setdefault(method.kind, (method, row))
+        point = telling_point(rows, method, classes)
+        if point is not None:
+            speakers.setdefault(method.kind, (method, point))
     parts = []
-    for method, row in speakers.values():
-        speed = "not timed" if row.speed_up is None else f"{row.speed_up:.2f} times as fast"
-        parts.append(f"{row.ratio:.0%} {method.share}: accuracy {row.accuracy.value:.1%}, {speed}")
+    for method, point in speakers.values():
+        times = point.first.speed_up
+        speed = "not timed" if times is None else f"{times:.2f} times as fast"
+        parts.append(f"{point.ratio:.0%} {method.share}: accuracy {point.accuracy:.1%}, {speed}")
     return "; ".join(parts) or "A sweep, measured"
 
 
@@ -55,22 +77,18 @@ def dense_accuracy(rows: Sequence[SweepRow]) -> float | None:
 
 
 def largest_cheap_ratios(rows: Sequence[SweepRow], points: float = 1.0) -> dict[str, float]:
-    """For each method the largest ratio that costs at most so many points, by key, without any recovery.
+    """For each method the ratio up to which pruning costs at most so many points, by key, without any recovery.
 
-    Compared with the dense network's accuracy; 0 where every ratio costs more. Empty where the sweep has no
+    Compared with the dense network's accuracy; 0 where the least ratio costs more. Empty where the sweep has no
     ratio 0, since then nothing in it is the dense network.
     """
     dense = dense_accuracy(rows)
     if dense is None:
         return {}
-    before = [row for row in rows if row.recovery == "none"]
-    return {
-        method: max(
-            (r.ratio for r in before if r.method == method and r.accuracy.value >= dense - points / 100),
-            default=0.0,
-        )
-        for method in dict.fromkeys(row.method for row in before)
-    }
+    curves: dict[str, list[SeedPoint]] = {}
+    for point in _before(rows):
+        curves.setdefault(point.method, []).append(point)
+    return {method: reach(curve, dense, points) for method, curve in curves.items()}
 
 
 def describe_cheap_ratios(rows: Sequence[SweepRow]) -> str:
@@ -82,13 +100,17 @@ def describe_cheap_ratios(rows: Sequence[SweepRow]) -> str:
             f"The lowest ratio here is {lowest:.0%}, so nothing here is the dense network: "
             "add ratio 0 to see what pruning costs."
         )
-    best = "; ".join(f"{get_method(key).title}: up to **{ratio:.0%}**" for key, ratio in ratios.items())
+    best = "; ".join(
+        f"{get_method(key).title}: {f'up to **{ratio:.0%}**' if ratio else 'at no ratio here'}"
+        for key, ratio in ratios.items()
+    )
     return f"Within one point of the dense network, nothing retrained: {best}."
 
 
 def recovered(rows: Sequence[SweepRow]) -> str:
     """What each recovery brought back at most, in one sentence; empty where none was switched on."""
-    before = {(row.method, row.ratio): row for row in rows if row.recovery == "none"}
+    # Only the first seed's networks are recovered, so they are compared with themselves as pruned.
+    before = {(point.method, point.ratio): point.first for point in _before(rows)}
     parts = []
     for recovery in dict.fromkeys(row.recovery for row in rows if row.recovery != "none"):
         after = [row for row in rows if row.recovery == recovery and (row.method, row.ratio) in before]
@@ -117,16 +139,13 @@ def fastest(rows: Sequence[SweepRow]) -> str:
 def at_chance(rows: Sequence[SweepRow], classes: int) -> str:
     """From which ratio on each method cannot be told from guessing, in one sentence; empty if none gets there."""
     guessing: dict[str, float] = {}
-    for row in sorted((row for row in rows if row.recovery == "none"), key=lambda row: -row.ratio):
-        low, high = row.accuracy.interval()
-        if not low <= 1 / classes <= high:
-            continue
-        higher = [
-            r.ratio for r in rows if r.method == row.method and r.recovery == "none" and r.ratio > row.ratio
-        ]
+    points = sorted(_before(rows), key=lambda point: -point.ratio)
+    for method in dict.fromkeys(point.title for point in points):
         # Only without a gap: a single ratio whose interval happens to hold chance says little.
-        if guessing.get(row.title, min(higher, default=row.ratio)) == min(higher, default=row.ratio):
-            guessing[row.title] = row.ratio
+        for point in (point for point in points if point.title == method):
+            if not point.may_guess(classes):
+                break
+            guessing[method] = point.ratio
     if not guessing:
         return ""
     listed = "; ".join(f"{title} from {ratio:.0%}" for title, ratio in guessing.items())

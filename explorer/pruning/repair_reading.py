@@ -9,7 +9,13 @@ import pandas as pd
 from explorer.checkpoints import Card
 from explorer.measure import Accuracy
 from explorer.pruning.methods import get_method
+from explorer.pruning.reading import folded_table
 from explorer.pruning.repair import RepairRow
+from explorer.pruning.seeds import ONE_SEED
+from explorer.pruning.sweep import SweepRow
+
+ORDER = ("none", "recalibrated", "re-fitted", "fine-tuned")
+"""Repairs from the least work to the most."""
 
 ALIKE = 1.25  # a network has another one's size if it is not larger by more
 
@@ -60,6 +66,58 @@ def beside_sweep(
         and row.total == images
         and (row.repair in repairs if repairs else row.repair != "none")
     )
+
+
+def _longest(rows: Sequence[RepairRow]) -> list[RepairRow]:
+    """The rows without those that were trained on for fewer epochs than others of their method."""
+    most = {row.method: max(each.epochs for each in rows if each.method == row.method) for row in rows}
+    return [row for row in rows if row.epochs in (0, most[row.method])]
+
+
+def with_repairs(rows: Sequence[SweepRow], repaired: Sequence[RepairRow], dense_params: int) -> pd.DataFrame:
+    """The table of a sweep with its seeds folded, and below it what was repaired, as ``accuracy_curve`` draws both.
+
+    Of what was trained on, the most epochs.
+
+    Args:
+        rows: of the sweep.
+        repaired: rows of ``beside_sweep``.
+        dense_params: parameters of the dense network.
+    """
+    data = folded_table(rows, dense_params)
+    if not repaired:
+        return data
+    longest = _longest(repaired)
+    below = repair_table(longest).drop(columns=["repair", "trained_on", "rate"])
+    below["recovery"] = [row.repair for row in longest]
+    below["gone"] = 1 - below["nonzero"] / dense_params
+    below["spread"], below["seeds"] = ONE_SEED, 1
+    # Columns of times, which a repair has none of, stay those of numbers.
+    return pd.concat(
+        [data, below.reindex(columns=data.columns).astype(data.dtypes, errors="ignore")], ignore_index=True
+    )
+
+
+def describe_beside(stored: Sequence[RepairRow], beside: Sequence[RepairRow]) -> str:
+    """What the lines of repairs beside a sweep say, of each method, in sentences.
+
+    Args:
+        stored: all stored rows, those as pruned among them.
+        beside: those of ``beside_sweep``.
+    """
+    none = pd.DataFrame({"nonzero": [], "accuracy": [], "network": []})
+    sentences = []
+    for method in dict.fromkeys(row.method for row in beside):
+        pruned = [row for row in stored if (row.method, row.plan, row.repair) == (method, "", "none")]
+        own = sorted(
+            (row for row in _longest(beside) if row.method == method), key=lambda row: ORDER.index(row.repair)
+        )
+        title = get_method(method).title
+        sentences.append(f"{title[:1].upper()}{title[1:]}: {describe_repair([*pruned, *own], none)}")
+    trained_on = sorted({row.trained_on for row in beside if row.trained_on})
+    listed = " or ".join(f"{each:,}" for each in trained_on)
+    ends = f" Trained on the first {listed} training images." if listed else ""
+    return f"**What repair brings**: {' '.join(sentences)}{ends}"
 
 
 def from_scratch(cards: Iterable[Card], dense: Card) -> pd.DataFrame:

@@ -12,7 +12,10 @@ import torch
 
 from explorer import ui
 from explorer.architecture import page_controls as architecture
+from explorer.data import Use
 from explorer.pruning.forms import FORMS, describe_forms_measurement
+from explorer.pruning.homework import HOMEWORK, homework_settings
+from explorer.pruning.homework import USE as HOMEWORK_USE
 from explorer.pruning.page_asked import asked_count, asked_forms, asked_sweep
 from explorer.pruning.selection import FormsShown, SweepShown
 from explorer.pruning.sweep import SWEEP, SweepRow, describe_sweep_measurement
@@ -185,7 +188,21 @@ def _distillation_subject(workspace: Workspace) -> DistillationSubject:
 
 def _pruning_subject(workspace: Workspace) -> PruningSubject:
     name = address.value("checkpoint", options=tuple(workspace.cards))
-    return PruningSubject(name, sweep=_sweep_of(name, workspace), forms=_forms_of(name, workspace))
+    return PruningSubject(
+        name, _curve_of(name, workspace), _sweep_of(name, workspace), _forms_of(name, workspace)
+    )
+
+
+def _curve_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
+    """The homework's curve of this network if it was measured in this process, by whomever: its settings are fixed."""
+    data, use = workspace.data, HOMEWORK_USE
+    settings = homework_settings(data.sizes[use])
+    kept = _kept(HOMEWORK, settings, name, data.key_of(use), workspace, use)
+    if kept is None:
+        return None
+    counted = data.counted(use, kept.settings.images)
+    where = describe_sweep_measurement(counted, workspace.source(name).card.title, kept.settings, kept.parts)
+    return MeasuredSweep(kept.parts, Provenance("measured", kept.measured(where)), data.noun(use))
 
 
 def _sweep_of(name: str, workspace: Workspace) -> MeasuredSweep | None:
@@ -228,10 +245,15 @@ def _forms_of(name: str, workspace: Workspace) -> MeasuredForms | None:
 
 
 def _kept(
-    instrument: Instrument[Any, Any], settings: Any, name: str, images: str, workspace: Workspace
+    instrument: Instrument[Any, Any],
+    settings: Any,
+    name: str,
+    images: str,
+    workspace: Workspace,
+    use: Use = USE,
 ) -> KeptResult | None:
     """A finished run with just these settings that was measured in this process, by whomever."""
-    spec = InstrumentSpec(workspace.source(name), workspace.data, USE, images, settings)
+    spec = InstrumentSpec(workspace.source(name), workspace.data, use, images, settings)
     kept = results().get(instrument.identity(spec))
     return kept if kept is not None and kept.finished else None
 

@@ -125,11 +125,14 @@ def _to_pruning() -> None:
     shipped = ui.shipped()
     stored = shipped.find_rows("sweep", SweepRow, shipped.teachers[0])
     told = (
-        [reading.telling_row(stored.rows, method, len(shipped.data.classes)) for method in (MASKED, REMOVED)]
+        [
+            reading.telling_point(stored.rows, method, len(shipped.data.classes))
+            for method in (MASKED, REMOVED)
+        ]
         if stored
         else []
     )
-    told_rows = [row for row in told if row is not None]
+    told_rows = [point.first for point in told if point is not None]
     st.page_link(places.page("pruning"), label="**Prune it under your hand**", icon=":material/content_cut:")
     if stored is None or len(told_rows) < 2:
         st.markdown("How far can a network be pruned before it forgets, and does that make it faster?")

@@ -220,6 +220,8 @@ TABLE: Mapping[str, Key] = {
         ),
         Key("refit", "pruning", "whole number", 0, "images to re-fit on", 0, 512, carried=_REPORT),
         Key("finetune", "pruning", "whole number", 0, "steps of fine-tuning", 0, 500, carried=_REPORT),
+        Key("seeds", "pruning", "whole number", 1, "seeds of what is random", 1, 30, carried=_REPORT),
+        Key("curve", "pruning", "choice", None, "which curve is looked at"),
         Key("against", "pruning", "choice", None, "what accuracy is drawn against"),
         Key("guess_method", "pruning", "choice", None, "the method asked about"),
         Key("guess_ratio", "pruning", "choice", None, "the ratio asked about"),

@@ -43,8 +43,11 @@ COLUMNS = {
     "ratio": st.column_config.NumberColumn(format="percent"),
     "gone": st.column_config.NumberColumn("parameters gone", format="percent"),
     "accuracy": st.column_config.NumberColumn(format="percent"),
-    "accuracy_low": st.column_config.NumberColumn("95% from", format="percent"),
-    "accuracy_high": st.column_config.NumberColumn("95% to", format="percent"),
+    "accuracy_low": st.column_config.NumberColumn("95% Wilson from", format="percent"),
+    "accuracy_high": st.column_config.NumberColumn("95% Wilson to", format="percent"),
+    "spread_low": st.column_config.NumberColumn("from", format="percent"),
+    "spread_high": st.column_config.NumberColumn("to", format="percent"),
+    "spread": st.column_config.TextColumn("from and to are"),
     "parameters": st.column_config.NumberColumn("parameters stored", format="localized"),
     "torchinfo says": st.column_config.NumberColumn(format="localized"),
     "nonzero": st.column_config.NumberColumn("not zero", format="localized"),
@@ -101,6 +104,9 @@ def networks_table() -> None:
         column_config={
             "test accuracy": st.column_config.NumberColumn(format="percent"),
             "validation accuracy": st.column_config.NumberColumn(format="percent"),
+            "spread_low": st.column_config.NumberColumn("from", format="percent"),
+            "spread_high": st.column_config.NumberColumn("to", format="percent"),
+            "spread": st.column_config.TextColumn("from and to are"),
             "parameters": st.column_config.NumberColumn(format="localized"),
         },
     )

@@ -203,7 +203,7 @@ def _list_networks(sources: Mapping[str, NetworkSource]) -> None:
                 "accuracy": right.value if right else None,
                 "right": f"{right.correct:,} of {right.total:,}" if right else "not measured",
                 "parameters": card.params,
-                "95% interval": "{:.1%} to {:.1%}".format(*right.interval()) if right else "",
+                "95% Wilson interval": "{:.1%} to {:.1%}".format(*right.interval()) if right else "",
                 "used as": "teacher or student" if name in fitting else "counted only",
                 "kind": _kind(card),
                 "classes": card.classes,

@@ -28,6 +28,14 @@ def test_a_question_is_answered_by_the_network_as_pruned_with_its_method_and_rat
     assert all(other.identity != question.identity for other in others), "of the same title, but another"
 
 
+def test_a_random_method_answers_with_the_mean_of_its_seeds() -> None:
+    seeds = [replace(row("random", 0.5, correct), seed=seed) for seed, correct in enumerate((40, 60, 20))]
+    other = replace(seeds[0], correct=900, total=1000, seed=3)  # of another sweep
+    question = asked.curve_question("Student", "w", "i", "random", 0.5, [*seeds, other, *seeds])
+    assert question.answer == pytest.approx(40)
+    assert question.because == "Counted on 100 images, the mean of 3 seeds."
+
+
 def test_settled_guesses_are_marks_on_the_curve() -> None:
     settled = asked.curve_question("Student", "w", "i", "global-l1", 0.8, ROWS)
     waiting = asked.curve_question("Student", "w", "i", "global-l1", 0.5, ROWS)

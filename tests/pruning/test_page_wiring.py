@@ -102,21 +102,42 @@ def test_as_many_steps_are_fine_tuned_as_the_link_says(output: PageOutput) -> No
 
 def test_a_preset_runs_what_it_promises() -> None:
     app = pruning(checkpoint=FIRST.card.name, trained=(FIRST,))
-    assert said(app, "Ratio against accuracy, as the homework asks. 20 networks, about ")
-    press(app, "Question 3-1")
-    assert app.multiselect(key="methods").value == ["global-l1"]
+    name, purpose = "Global or layer by layer", "Where the ranking is done."
+    assert said(app, f"{purpose} 30 networks, about ")
+    press(app, name)
+    assert app.multiselect(key="methods").value == ["global-l1", "layer-l1"]
     assert said(app, "measured here")
-    assert len(app.dataframe[0].value) == 20, "ten ratios, and the random baseline at each"
+    assert len(app.dataframe[0].value) == 30, "ten ratios, and the random baseline at each"
     assert not said(app, "other settings than the controls")
-    assert said(app.run(), "Ratio against accuracy, as the homework asks. Shown at once.")
+    assert said(app.run(), f"{purpose} Shown at once.")
 
 
 def test_a_preset_whose_result_is_stored_shows_it_and_measures_nothing() -> None:
     app = pruning(checkpoint="teacher", images="1000", methods="layer-l1")
-    press(app, "Question 3-1")
+    press(app, "L1, L2 or at random")
     assert said(app, "precomputed")
     assert not said(app, "measured here")
+
+
+def test_question_3_1_is_the_homeworks_own_curve(output: PageOutput) -> None:
+    """Layer by layer, 0 to 95 percent in steps of 5, on validation images, whatever the controls of the sweep say."""
+    app = pruning(images="250", methods="lamp")
+    press(app, "Question 3-1")
+    assert app.query_params["curve"] == ["homework"]
+    assert said(app, "precomputed")
+    assert said(app, "all 5,000 validation images")
     assert not said(app, "other settings than the controls")
+    assert not [box for box in app.selectbox if box.key == "images"], "it takes all validation images"
+    table = output.tables["homework.csv"]
+    assert set(table["method"]) == {get_method("homework").title}
+    assert table["ratio"].tolist() == pytest.approx([0.05 * step for step in range(20)])
+    assert set(table["images"]) == {5000}
+
+
+def test_the_homeworks_curve_is_hidden_as_long_as_a_guess_is_asked_for(output: PageOutput) -> None:
+    app = pruning(curve="homework", predict="curve")
+    assert not output.figures
+    assert next(each for each in app.button if each.label == "Run it here").disabled
 
 
 def test_every_preset_fills_all_its_controls() -> None:
@@ -131,7 +152,7 @@ def test_every_preset_fills_all_its_controls() -> None:
             predict="curve",
         )
         press(app, name)
-        for key in ("methods", "highest_ratio", "ratio_step", "recalibrate", "finetune"):
+        for key in ("methods", "highest_ratio", "ratio_step", "recalibrate", "finetune", "seeds"):
             asked = getattr(preset, key)
             assert app.session_state[key] == (list(asked) if isinstance(asked, tuple) else asked), (name, key)
 

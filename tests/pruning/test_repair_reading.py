@@ -13,6 +13,7 @@ from explorer.pruning.repair_reading import (
     alike,
     at_ratios,
     beside_sweep,
+    describe_beside,
     describe_marks,
     describe_part,
     describe_plans,
@@ -21,7 +22,9 @@ from explorer.pruning.repair_reading import (
     from_scratch,
     plan_table,
     repair_table,
+    with_repairs,
 )
+from tests.pruning.test_reading import row
 
 PRUNED = RepairRow("global-l1", "", 0.9, "none", 0, 100, 1000, 60_000, 6_000, 10, 0, 0.0)
 TUNED = replace(PRUNED, repair="fine-tuned", epochs=5, correct=900, trained_on=2_000, rate=0.02)
@@ -81,6 +84,35 @@ def test_beside_a_sweep_stand_rows_of_its_methods_and_images_that_were_pruned_at
     rows = [PRUNED, TUNED, replace(TUNED, repair="re-fitted", epochs=0), *other]
     assert beside_sweep(rows, ("global-l1",), 1000) == (rows[1], rows[2])
     assert beside_sweep(rows, ("global-l1", "lamp"), 1000, ("fine-tuned",)) == (TUNED, other[0])
+
+
+def test_repairs_are_lines_below_those_of_the_sweep_and_of_the_longest_training() -> None:
+    rows = [row("global-l1", 0.0, 90), row("global-l1", 0.9, 10)]
+    short = replace(TUNED, epochs=1, correct=700)
+    data = with_repairs(
+        rows, [short, TUNED, replace(TUNED, repair="re-fitted", epochs=0, correct=800)], 60_000
+    )
+    assert data["recovery"].tolist() == ["none", "none", "fine-tuned", "re-fitted"]
+    assert data["accuracy"].tolist() == [0.9, 0.1, 0.9, 0.8]
+    assert data["gone"].tolist()[2:] == pytest.approx([0.9, 0.9])
+    assert data["ms"].isna().tolist() == [False, False, True, True]
+    drawn = charts.accuracy_curve(data).to_dict()
+    dashes = drawn["layer"][1]["encoding"]["strokeDash"]["scale"]["domain"]
+    assert dashes == ["none", "re-fitted", "fine-tuned"]
+    assert len(with_repairs(rows, [], 60_000)) == 2
+
+
+def test_what_repair_brings_is_said_of_each_method_from_the_least_work_to_the_most() -> None:
+    refitted = replace(TUNED, repair="re-fitted", epochs=0, trained_on=0, correct=800)
+    other = [replace(PRUNED, method="lamp", correct=300), replace(TUNED, method="lamp", correct=910)]
+    stored = [TUNED, PRUNED, refitted, *other, replace(PRUNED, plan="rewound", correct=5)]
+    assert describe_beside(stored, [TUNED, refitted, other[1]]) == (
+        "**What repair brings**: Masked, global L1: 90% of the weights masked, 6,000 parameters not zero: as pruned "
+        "10.0%, re-fitted 80.0%, fine-tuned for 5 epochs **90.0%**. Masked, LAMP: 90% of the weights masked, 6,000 "
+        "parameters not zero: as pruned 30.0%, fine-tuned for 5 epochs **91.0%**. Trained on the first 2,000 training "
+        "images."
+    )
+    assert "Trained on" not in describe_beside([PRUNED, refitted], [refitted])
 
 
 def test_a_network_that_is_larger_is_no_match() -> None:

@@ -161,7 +161,7 @@ def test_each_network_is_listed_with_its_own_figures(dishes: Path, monkeypatch, 
         assert (line["kind"], line["used as"], line["classes"]) == (kind, used, 3)
         assert line["right"] == f"{right} of {total}"
         assert line["accuracy"] == right / total
-        low, high = (float(each.rstrip("%")) / 100 for each in line["95% interval"].split(" to "))
+        low, high = (float(each.rstrip("%")) / 100 for each in line["95% Wilson interval"].split(" to "))
         assert low < right / total < high
     assert table["right"].nunique() == 2, "or another network's figure would not be seen"
     assert table.loc["rice.pt", "parameters"] == parameter_count(StudentNet(STUDENT))
