@@ -24,6 +24,10 @@ INTERVALS = (
     "Thick: 95% t interval over the seeds' paired differences, where there are several; thin: over the images' paired "
     "differences, of these very networks. Filled: both leave out 0."
 )
+OVER_SEEDS = (
+    "Thick: 95% t interval over the seeds' paired differences, each seed judged on images of its own. Filled: it "
+    "leaves out 0."
+)
 LIMIT = 60_000
 """Of the homework of spring 2023, the smallest of the courses': what the best that ships is looked for under."""
 
@@ -139,7 +143,8 @@ def _show_caveat(rows: pd.DataFrame, caveat: pd.DataFrame) -> None:
             colors=ARM_COLORS,
         ),
         f"Gain of distillation on images that the teacher was trained on and on new ones. {text.replace('**', '')}",
-        f"{text} {INTERVALS}",
+        # Seeds that were each judged on images of their own have no interval over images.
+        f"{text} {INTERVALS if arms['image_low'].notna().any() else OVER_SEEDS}",
     )
 
 
@@ -162,9 +167,16 @@ def _say_where(results: Sequence[study.CellResult]) -> None:
         f"{len(results)} cells trained, of {asked} with three seeds each, {hours:.1f} hours of one thread; steps: "
         f"{steps}; both of a pair from the same weights on the same images, views and order; distilled with alpha "
         f"{study.ALPHA:g}, T {study.TEMPERATURE:g} and the shipped teacher; judged on the validation images of "
-        f"{BUNDLED.name}; {'; '.join(sorted({each.where for each in results}))}; go on with python -m explorer study; "
-        f"{shipped}.",
+        f"{BUNDLED.name}{_halves(results)}; {'; '.join(sorted({each.where for each in results}))}; go on with "
+        f"python -m explorer study; {shipped}.",
     )
+
+
+def _halves(results: Sequence[study.CellResult]) -> str:
+    """That some cells were judged on half of the images, if there are any."""
+    if not any(each.cell.arm in ARMS for each in results):
+        return ""
+    return f" (those of {study.HALF:,} images on the half that none of their seed learned from)"
 
 
 def _shared_errors(
@@ -225,7 +237,7 @@ def show_whose(_: DistillationSelection) -> None:
     stored = shipped.find_rows(study.KIND, study.CellResult, teacher, "validation")
     if stored is not None:
         over_seeds = ui.kept(partial(_over_seeds, stored.rows, judged, teacher, controls))
-        _show_over_seeds(over_seeds, len(stored.rows), control)
+        _show_over_seeds(over_seeds, control)
     with st.container(horizontal=True):
         ui.download("Shared errors as CSV", rows, "shared_errors.csv")
         if len(over_seeds):
@@ -267,7 +279,7 @@ def _over_seeds(
     return whose.shared_over_seeds(pairs, right[teacher], control)
 
 
-def _show_over_seeds(rows: pd.DataFrame, cells: int, control: str) -> None:
+def _show_over_seeds(rows: pd.DataFrame, control: str) -> None:
     if rows.empty:
         return
     st.subheader("The same over several seeds, with fewer images")
@@ -291,4 +303,9 @@ def _show_over_seeds(rows: pd.DataFrame, cells: int, control: str) -> None:
         "How much further than the control's the share of errors on the same images that are the teacher's moves, "
         f"mean over the seeds, with the 95% t interval over them where there are several. {said}",
     )
-    ui.provenance("precomputed", f"the {cells} trained cells of the study under When it helps; {control}.")
+    cells = 2 * int(rows["seeds"].sum())
+    ui.provenance(
+        "precomputed",
+        f"the {cells} cells of the study under When it helps that are pairs judged on all validation images; "
+        f"{control}.",
+    )

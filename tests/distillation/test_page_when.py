@@ -77,6 +77,8 @@ def test_the_gains_are_drawn_with_their_intervals_and_said_in_words(
     assert said(app, gains.caveat_verdict(gains.caveat(study_pairs)))
     assert said(app, f"{len(results)} cells trained, of 180")
     assert said(app, "500 images 600")
+    assert said(app, "(those of 2,500 images on the half that none of their seed learned from)")
+    assert said(app, "thin: over the images' paired differences, of these very networks")
     assert {"Gains as CSV", "Seen against unseen as CSV"} <= set(downloads(app))
 
 
@@ -112,8 +114,18 @@ def test_what_has_not_been_trained_is_not_made_up(monkeypatch: pytest.MonkeyPatc
     app = opened(monkeypatch, pair(0.8, 0.9))
     assert said(app, "6 cells of one pair")
     assert said(app, "has not been measured yet")
+    assert not said(app, "on the half")
     assert "Seen against unseen as CSV" not in downloads(app)
     assert len(charts(app)) == 2, "there is no chart of arms that are not there"
+
+
+def test_arms_of_seeds_with_images_of_their_own_are_drawn_with_one_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    results = [replace(each, judged_on=f"{each.cell.seed}") for each in arms((0.1, 0.2), (0.2, 0.4))]
+    app = opened(monkeypatch, results)
+    assert said(app, "each seed judged on images of its own")
+    assert np.isnan(chart_rows(charts(app)[-1])["image_low"].astype(float)).all()
 
 
 @pytest.mark.parametrize("kind", list(whose.KINDS))
@@ -177,4 +189,5 @@ def test_the_errors_of_the_study_are_shared_over_its_seeds(
     rows = whose.shared_over_seeds(gains.pairs_of(results)[1:], teacher, {"student-5k": control})
     assert drawn["change"] == pytest.approx(rows["change"].item())
     assert said(app, whose.seeds_verdict(rows))
+    assert said(app, "the 6 cells of the study")
     assert "Over seeds as CSV" in downloads(app)
