@@ -80,7 +80,7 @@ def _bits(options: argparse.Namespace) -> int:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
         print(bits_table(rows).drop(columns=["accuracy_low", "accuracy_high"]).to_string(index=False))
-        print(describe_bits(rows))
+        print(f"Counted on {workspace.data.counted('test', len(images))}. {describe_bits(rows)}")
     return 0
 
 

@@ -80,5 +80,6 @@ def _runtimes(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return 0
     print(runtime_table(rows).drop(columns=["ms_low", "ms_high"]).to_string(index=False))
+    print(f"Counted on {workspace.data.counted('test', len(images))}.")
     print(describe_runtimes(rows), describe_slower(rows), describe_compiler(), describe_cpu(), sep="\n")
     return 0

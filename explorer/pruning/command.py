@@ -171,6 +171,7 @@ def _prune(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         print(_short(sweep_table(rows)).to_string(index=False))
+        print(f"Counted on {workspace.data.counted('test', len(images))}.")
     return _say_busy(rows) if options.evidence else min(0, _say_busy(rows))
 
 
@@ -214,6 +215,7 @@ def _homework(options: argparse.Namespace) -> int:
             rows = show_progress(HOMEWORK, spec, store_sweep(HOMEWORK, spec, images, folder))
         else:
             rows = run_instrument(HOMEWORK, spec)
+        print(f"{source.card.title}, counted on {workspace.data.counted('validation', len(images))}:")
         for row in rows:
             print(f"{row.ratio:5.0%}  {row.accuracy.value:.2%}  {row.nonzero:,} parameters not zero")
         print(describe_homework(rows, source.card.title).replace("**", ""), flush=True)

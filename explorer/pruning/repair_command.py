@@ -106,4 +106,5 @@ def _repair(options: argparse.Namespace) -> int:
     steps = store_as_measured(REPAIR, spec, before, lambda row: row.row, write)
     new = [row for row in show_progress(REPAIR, spec, steps) if row not in before]
     print(pd.DataFrame([asdict(row) for row in new]).to_string(index=False))
+    print(f"Counted on {workspace.data.counted('test', len(images))}.")
     return 0

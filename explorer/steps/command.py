@@ -141,4 +141,5 @@ def _compress(options: argparse.Namespace) -> int:
     else:
         shown = ("title", "accuracy", "parameters", "nonzero", "file_bytes", "zipped_bytes", "ms_per_image")
         print(ledger_table(rows)[list(shown)].to_string(index=False))
+        print(f"Counted on {workspace.data.counted('test', len(images))}.")
     return 0

@@ -29,6 +29,7 @@ def test_it_stores_each_row_and_goes_on(shipped: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
     assert main([*asked, "--ratios", "0.5,0.8"]) == 0
     printed = capsys.readouterr().out
+    assert "Counted on 50 test images, each class by its share." in printed
     assert " 0.8 " in printed
     assert " 0.5 " not in printed, "these rows were there"
     second = json.loads(file.read_text(encoding="utf-8"))

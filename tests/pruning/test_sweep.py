@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -270,7 +271,9 @@ def test_the_terminal_prunes_and_prints(capsys: pytest.CaptureFixture[str]) -> N
     ], "the baseline is drawn too, with two seeds"
     assert main([*arguments, "--ratios", "0,0.5", "--no-baseline"]) == 0
     said = capsys.readouterr().out
-    assert len(said.splitlines()) == 3
+    *table, counted = said.splitlines()
+    assert len(table) == 3
+    assert re.fullmatch(r"Counted on \d+ test images, each class by its share\.", counted)
     assert "recovery" not in said
 
 
