@@ -14,25 +14,33 @@ def with_share(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
 
     These are the dense network's parameters that are zero now, or removed.
     """
-    data = sweep_table(rows)
+    return _add_share(sweep_table(rows), dense_params)
+
+
+def _add_share(data: pd.DataFrame, dense_params: int) -> pd.DataFrame:
     data.insert(1, "recovery", data.pop("recovery"))
     data.insert(3, "gone", 1 - data["nonzero"] / dense_params)
     return data
 
 
-def folded_table(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
-    """The same with one line for networks that differ in nothing but their seed.
+def seed_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
+    """The sweep's table with one line for networks that differ in nothing but their seed.
 
     ``accuracy`` is their mean, ``accuracy_low`` and ``accuracy_high`` are what the column ``spread`` names; instead of
     ``seed`` there is ``seeds``, their number. What is not counted on images is that of the first seed.
     """
     points = fold_seeds(rows)
-    data = with_share([point.first for point in points], dense_params)
+    data = sweep_table([point.first for point in points])
     data["accuracy"] = [point.accuracy for point in points]
     data["accuracy_low"], data["accuracy_high"] = zip(*(point.spread for point in points), strict=True)
     data["spread"] = [point.spread_name for point in points]
     data["seeds"] = [point.seeds for point in points]
     return data.drop(columns="seed")
+
+
+def folded_table(rows: Sequence[SweepRow], dense_params: int) -> pd.DataFrame:
+    """The same with the share of parameters that the ratio becomes, see ``with_share``."""
+    return _add_share(seed_table(rows), dense_params)
 
 
 def telling_point(rows: Sequence[SweepRow], method: PruningMethod, classes: int) -> SeedPoint | None:

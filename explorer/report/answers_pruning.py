@@ -1,7 +1,6 @@
 """Questions 3-1 and 3-2: what pruning does to accuracy and to speed, from measured rows."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 import pandas as pd
 
@@ -16,7 +15,8 @@ from explorer.pruning.forms import (
     form_table,
     told_apart,
 )
-from explorer.pruning.reading import at_chance, dense_accuracy
+from explorer.pruning.reading import at_chance, dense_accuracy, seed_table
+from explorer.pruning.seeds import describe_spreads, fold_seeds, reach
 from explorer.pruning.sweep import SweepRow, sweep_table
 from explorer.report import quoted
 from explorer.report.blocks import (
@@ -82,7 +82,9 @@ def answer_curve(subject: ReportSubject) -> ReportAnswer:
         for named in dict.fromkeys(_named(row.method, row) for row in measured.rows):
             # With the recovery in the name, or its rows would leave one number for a ratio, the last.
             line = [row for row in measured.rows if _named(row.method, row) == named]
-            facts |= {f"accuracy, {named} at {ratio:g}{beside}": mean for ratio, mean in _means(line).items()}
+            facts |= {
+                f"accuracy, {named} at {point.ratio:g}{beside}": point.accuracy for point in fold_seeds(line)
+            }
     return ReportAnswer(
         "3-1",
         quoted.QUESTIONS["3-1"],
@@ -115,33 +117,21 @@ def describe_curve(title: str, measured: MeasuredSweep, classes: int) -> str:
 
 def _describe_line(line: Sequence[SweepRow], dense: float | None) -> str:
     """One method's rows: as far as it costs little, and where it ends; the mean where there are several seeds."""
-    means = _means(line)
+    points = fold_seeds(line)
     named = _named(line[0].title, line[0])
-    seeds = max(len([row for row in line if row.ratio == ratio]) for ratio in means)
-    if seeds > 1:
+    if (seeds := max(point.seeds for point in points)) > 1:
         named += f" (mean of {seeds} seeds)"
-    highest = max(means)
-    end = f"**{means[highest]:.1%}** at {highest:.0%}"
+    last = max(points, key=lambda point: point.ratio)
+    end = f"**{last.accuracy:.1%}** at {last.ratio:.0%}"
     if dense is None:
         return f"{_capital(named)}: {end}."
-    # Up to the first ratio that costs more: a curve may come back by chance further on.
-    cheap = 0.0
-    for ratio in sorted(means):
-        if round(100 * (dense - means[ratio]), 9) > POINTS:  # 0.9 - 0.89 is a little more than 0.01
-            break
-        cheap = ratio
-    reach = (
+    cheap = reach(points, dense, POINTS)
+    said = (
         f"within {POINTS:g} point up to **{cheap:.0%}**"
         if cheap
         else f"more than {POINTS:g} point lost at once"
     )
-    return f"{_capital(named)}: {reach}, {end}."
-
-
-def _means(rows: Sequence[SweepRow]) -> dict[float, float]:
-    """The mean accuracy at each ratio: of a random method there may be a row for each seed."""
-    ratios = dict.fromkeys(row.ratio for row in rows)
-    return {ratio: fmean(row.accuracy.value for row in rows if row.ratio == ratio) for ratio in ratios}
+    return f"{_capital(named)}: {said}, {end}."
 
 
 def _capital(text: str) -> str:
@@ -153,11 +143,11 @@ def _figure(subject: ReportSubject, name: str, measured: MeasuredSweep) -> Chart
     recovered = any(row.recovery != "none" for row in rows)
     return ChartBlock(
         name,
-        sweep_table(rows),
+        seed_table(rows),
         f"Top-1 accuracy of {subject.pruned.title} against the pruning ratio. "
         f"{_plain(describe_curve(subject.pruned.title, measured, subject.classes))}",
         f"{subject.pruned.title}, {rows[0].total:,} {measured.noun}s, "
-        f"{'broken lines after a recovery' if recovered else 'no retraining'}; bands are 95% intervals.",
+        f"{'broken lines after a recovery' if recovered else 'no retraining'}. {describe_spreads(fold_seeds(rows))}",
     )
 
 
@@ -182,7 +172,7 @@ def _curve_table(subject: ReportSubject, name: str, measured: MeasuredSweep) -> 
         name,
         table[columns].rename(columns=NAMES),
         f"{subject.pruned.title} on {measured.rows[0].total:,} {measured.noun}s. The ratio is the share of the weights "
-        "that the method may mask, or of each layer's channels that are removed; 95%: interval of the images.",
+        "that the method may mask, or of each layer's channels that are removed; 95%: Wilson interval of the images.",
         {"ratio": ".0%", "not zero": ",", "parameters": ","}
         | dict.fromkeys(("accuracy", "95% from", "95% to"), ".1%"),
     )

@@ -15,8 +15,12 @@ from explorer.data import BUNDLED
 from explorer.ledger import LedgerRow, from_link
 from explorer.networks import StudentNet, StudentSpec
 from explorer.pruning.forms import Form
+from explorer.pruning.homework import HOMEWORK, homework_settings
 from explorer.pruning.selection import FormsShown, MeasuredNetwork, SweepShown
 from explorer.pruning.sweep import SweepRow
+from explorer.ui.instrument import results
+from explorer.work.instrument import InstrumentSpec
+from explorer.work.results import KeptResult
 from explorer.workspace import open_workspace
 from tests.charts import data_of, fields, spec_of
 from tests.conftest import PageOutput
@@ -133,6 +137,27 @@ def test_what_a_lesson_measured_of_the_links_network_is_in_the_report_and_nothin
         texts = [text.value for text in (*app.markdown, *app.info)]
         shown.append((any("in a test" in text for text in texts), any("35%" in text for text in texts)))
     assert shown == [(True, True), (False, False), (False, False)]
+
+
+def test_a_homework_curve_that_was_measured_here_answers_question_3_1_in_place_of_the_stored_one() -> None:
+    workspace, name = open_workspace(BUNDLED), "student-5k"
+    stored = workspace.find_rows("homework", SweepRow, name, "validation")
+    assert stored is not None
+    settings, images = homework_settings(5000), BUNDLED.key_of("validation")
+    spec = InstrumentSpec(workspace.source(name), BUNDLED, "validation", images, settings)
+    rows = tuple(replace(row, correct=round(5000 * (0.9 - row.ratio / 2))) for row in stored.rows)
+    said = []
+    for parts, state in ((rows[:3], "stopped"), (rows, "finished")):
+        result = KeptResult(HOMEWORK.identity(spec), steps=20).with_parts(parts, 1.0)
+        results().keep(result.ended(state))
+        app = opened(LINK | {"checkpoint": name})
+        said.append(" ".join(text.value for text in app.info))
+    results().clear()
+    assert (
+        f"Dense, “{workspace.source(name).card.title}” gets **90.0%** of the 5,000 validation images"
+        in said[1]
+    )
+    assert "gets **90.0%**" not in said[0], "a curve that was stopped is none"
 
 
 ROWS = (
