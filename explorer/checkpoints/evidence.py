@@ -269,7 +269,7 @@ class EvidenceFile:
         kind: what was measured.
         weights: sha256 of the weights that it is a result of; of a file of tensors, of each tensor.
         images_key: key of the whole set of images.
-        images: on its first so many images it was measured.
+        images: on so many of its images it was measured.
         checkpoint: the network's name then; empty where it is not told.
         written_down: whether ``SHA256SUMS`` knows it, so that damage would be noticed.
         problem: why it cannot be used, as a sentence; then nothing else is known of it.
