@@ -3,7 +3,7 @@
 from explorer.architecture.audit import CLAIM, LAST_ROW, audit, explain_claim
 from explorer.architecture.presets import LIMITS
 from explorer.networks import StudentSpec, params_of
-from explorer.pruning.forms import Form, explain_accuracies, told_apart
+from explorer.pruning.forms import BATCH, Form, explain_accuracies, told_apart
 from explorer.report import quoted
 from explorer.report.answers import answer_questions, checked_values
 from explorer.report.blocks import Block, CodeBlock, ProseBlock, Provenance, ReportAnswer, VerdictBlock
@@ -29,7 +29,14 @@ def audit_answers(subject: ReportSubject) -> tuple[ReportAnswer, ...]:
         ("1-2", _table(), (), (Provenance("computed", "of that network, row by row."),)),
         ("2-1", _loss(subject), (CodeBlock(quoted.LOSS, "sample_loss.py"),), ours["2-1"].where),
         ("2-2", _temperature(ours["2-2"].facts), (), ours["2-2"].where),
-        ("3-1", VerdictBlock("The sample report's plot is missing.", holds=False), (), ()),
+        (
+            "3-1",
+            VerdictBlock("The sample report's plot is missing.", holds=False),
+            tuple(_prose(f"Of what the explorer measured: {ours['3-1'].answer.text}"))
+            if ours["3-1"].facts
+            else (),
+            ours["3-1"].where,
+        ),
         ("3-2", audit_speed(forms), tuple(_prose(audit_size(forms), price)), ours["3-2"].where),
     )
     return tuple(
@@ -100,7 +107,7 @@ def audit_speed(rows: tuple[Form, ...]) -> VerdictBlock:
         return VerdictBlock(f"{said} The times measured here say otherwise: {'; '.join(wrong)}.", holds=False)
     text = (
         f"{said} It holds where structured means that channels are physically removed: that network takes "
-        f"{sliced.ms:.1f} ms for a batch, the dense one {dense.ms:.1f} ms."
+        f"{sliced.ms:.1f} ms for a batch of {BATCH}, the dense one {dense.ms:.1f} ms."
     )
     if "masked" in named:
         text += f" Masks on whole filters are structured, too, and take {named['masked'].ms:.1f} ms."

@@ -6,6 +6,7 @@ import pytest
 
 from explorer.pruning.forms import explain_accuracies
 from explorer.report import quoted
+from explorer.report.answers import answer_questions
 from explorer.report.audit import audit_answers, audit_size, audit_speed
 from explorer.report.blocks import ProseBlock, VerdictBlock
 from explorer.report.subject import ReportSubject
@@ -42,7 +43,7 @@ def test_a_loss_with_a_mistake_fails_the_audit(state: ReportSubject, monkeypatch
 @pytest.mark.parametrize(
     ("times", "holds", "says"),
     [
-        ((70, 75, 76, 20), True, "that network takes 20.0 ms for a batch, the dense one 70.0 ms"),
+        ((70, 75, 76, 20), True, "that network takes 20.0 ms for a batch of 32, the dense one 70.0 ms"),
         ((70, 75, 76, 69.5), None, "cannot be told apart"),
         ((70, 75, 76, 90), False, "with channels removed it is slower than dense"),
         ((70, 30, 76, 20), False, "unstructured it is faster than dense"),
@@ -67,6 +68,17 @@ def test_what_it_says_of_an_unstructured_networks_size_is_held_against_its_file(
     assert "counts the 600 that the masks leave; its file takes 9.00 MB, the dense one's 4.50 MB." in said
     assert "torchinfo" not in audit_size((dense, replace(masks, torchinfo_params=1000)))
     assert audit_size((dense,)) == ""
+
+
+def test_the_missing_plots_place_is_taken_by_what_was_measured(
+    state: ReportSubject, bare: ReportSubject
+) -> None:
+    for subject, measured in ((state, True), (bare, False)):
+        missing = next(answer for answer in audit_answers(subject) if answer.number == "3-1")
+        ours = next(answer for answer in answer_questions(subject) if answer.number == "3-1")
+        told = [block.text for block in missing.support if isinstance(block, ProseBlock)]
+        assert told == ([f"Of what the explorer measured: {ours.answer.text}"] if measured else [])
+        assert missing.where == ours.where
 
 
 def test_what_speed_costs_in_accuracy_stands_beside_the_verdict(state: ReportSubject) -> None:
