@@ -40,7 +40,7 @@ def main(selection: PruningSelection) -> None:
         panel = Panel(REPAIR, selection.spec(asked), stored=stored)
         panel.controls(
             help=f"Trains for {' and '.join(map(str, asked.epochs))} epoch{'s' * (max(asked.epochs) > 1)} on the "
-            f"first {asked.shard:,} training images, from each pruned network anew; counts on "
+            f"first {asked.shard:,} training images, for each ratio anew; counts on "
             f"{selection.counted(asked.images)}."
         )
     with view:

@@ -74,6 +74,7 @@ def _repair(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     source = subject_of(workspace, options)
     images = counted_images(workspace, "test", options.images)
+    there = workspace.data.sizes["training"]
     settings = RepairSettings(
         len(images),
         options.method,
@@ -83,7 +84,7 @@ def _repair(options: argparse.Namespace) -> int:
         options.rewind,
         "sensitivity" if options.by_sensitivity else "method",
         tuple(options.leave_out),
-        options.shard or workspace.data.sizes["training"],
+        min(options.shard or there, there),
         options.seed,
         workspace.data.key_of("training"),
     )

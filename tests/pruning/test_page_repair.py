@@ -48,6 +48,12 @@ def test_it_offers_to_run_and_asks_only_for_what_can_be() -> None:
     assert not app.exception
 
 
+def test_the_epochs_of_a_run_are_those_of_all_rounds() -> None:
+    app = pruning("Repair", "student-5k", rounds="2", epochs_each="3")
+    (run,) = [each for each in app.button if REPAIR.key in (each.key or "")]
+    assert "Trains for 6 epochs on the first 2,000 training images" in run.help
+
+
 def test_what_is_measured_is_drawn_with_its_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_repair, "SHARD", 256)
     monkeypatch.setattr(page_repair, "RATIOS", {"mask": (0.5,), "removal": (0.5,)})

@@ -225,7 +225,11 @@ def test_every_repair_is_a_line_of_its_own_and_small_networks_are_diamonds() -> 
     assert dashes["domain"] == ["as pruned", "fine-tuned for 5 epochs"]
     assert len({str(dash) for dash in dashes["range"]}) == 2
     assert drawn["layer"][3]["mark"]["shape"] == "diamond"
-    assert "diamond" not in drawn["layer"][2]["encoding"]["shape"]["scale"]["range"]
+    every = [replace(TUNED, epochs=epochs) for epochs in range(1, 6)]
+    many = charts.repair_curve(repair_table(every), SMALL, "#000000").to_dict()["layer"][2]["encoding"][
+        "shape"
+    ]
+    assert len(set(many["scale"]["range"]) - {"diamond"}) == 5, "a diamond is a network from scratch"
     placed = charts.repair_curve(rows, SMALL.assign(ratio=0.9), "#000000", 0.93, "ratio").to_dict()
     assert placed["layer"][0]["mark"]["type"] == "rule"
     assert {each["encoding"]["x"]["field"] for each in placed["layer"][1:]} == {"ratio"}
