@@ -189,4 +189,4 @@ def test_the_map_frames_the_links_channel_and_names_the_weakest() -> None:
 def test_the_sensitivity_is_measured_on_as_many_images_as_are_chosen() -> None:
     app = pruning("Sensitive layers", FIRST.card.name, (FIRST,), images="250")
     press(app, "Run it here")
-    assert said(app, "on the first 250 ")
+    assert said(app, "250 test images, each class by its share")
