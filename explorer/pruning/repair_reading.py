@@ -282,7 +282,10 @@ def describe_plan(row: RepairRow) -> str:
 
 
 def alike(rows: Iterable[RepairRow]) -> tuple[RepairRow, ...]:
-    """Of the networks that were trained on those that differ in their plan alone: at a ratio at least two of them."""
+    """Of the networks that were trained on those that differ in their plan alone: at a ratio at least two of them.
+
+    Where they were trained for fewer and for more epochs, those with the most.
+    """
     tuned = [row for row in rows if row.epochs]
 
     def group(row: RepairRow) -> tuple[object, ...]:
@@ -291,7 +294,9 @@ def alike(rows: Iterable[RepairRow]) -> tuple[RepairRow, ...]:
     plans: dict[tuple[object, ...], set[str]] = {}
     for row in tuned:
         plans.setdefault(group(row), set()).add(row.plan)
-    kept = [row for row in tuned if len(plans[group(row)]) > 1]
+    told = [row for row in tuned if len(plans[group(row)]) > 1]
+    most = {row.ratio: max(each.epochs for each in told if each.ratio == row.ratio) for row in told}
+    kept = [row for row in told if row.epochs == most[row.ratio]]
     return tuple(sorted(kept, key=lambda row: (row.method, row.ratio, row.epochs, row.plan)))
 
 

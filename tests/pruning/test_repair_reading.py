@@ -189,6 +189,9 @@ def test_only_what_differs_in_its_plan_alone_is_compared() -> None:
     ]
     assert alike([*lonely, TUNED]) == ()
     assert alike([REWOUND, *lonely, ROUNDS, TUNED]) == (TUNED, ROUNDS, REWOUND)
+    shorter = [replace(TUNED, epochs=1), replace(ROUNDS, epochs=1)]
+    assert alike([*shorter, TUNED, ROUNDS]) == (TUNED, ROUNDS), "a way has one place at each ratio"
+    assert alike(shorter) == tuple(shorter)
     assert list(plan_table([TUNED, REWOUND])["how"]) == ["in one go", "in 5 rounds, rewound"]
 
 
