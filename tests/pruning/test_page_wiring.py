@@ -32,6 +32,7 @@ ROW = SweepRow(
     *(7.5, 7.0, 8.0, 15.0, 32, 1, False, 4005, 3006),
     recovery="recalibrated",
     precision="bfloat16",
+    seed=3,
 )
 ONE: dict[str, Any] = {"methods": "global-l1", "ratios": "chosen", "chosen_ratios": "0.5"}
 
@@ -62,6 +63,10 @@ def test_the_pinned_row_is_the_chosen_network_of_the_sweep() -> None:
         selection, replace(ROW, recovery="none", precision="float32"), settings, "measured", "here"
     )
     assert plain.recipe == recipe_of("", prune).to_dict()
+    (lucky,) = steps_of(replace(ROW, method="random", recovery="none", seed=7), settings)
+    assert (lucky.method, lucky.seed) == ("random", 7), (
+        "the network of its own seed, not of the sweep's first"
+    )
     for recovery, both, steps in (
         ("re-fitted", settings, (Refit(64),)),
         ("fine-tuned", settings, (Recalibrate(2), Finetune(9, 3))),

@@ -17,10 +17,11 @@ from explorer.errors import ExplorerError
 from explorer.measure import PATIENCE, Latency, has_bfloat16, logits
 from explorer.networks import StudentNet, StudentSpec, maskable_weights, parameter_count
 from explorer.pruning.methods import Kind, baseline
-from explorer.pruning.plan import SweepPlan
-from explorer.pruning.sweep import SweepRow, clocked, sweep, sweep_table
+from explorer.pruning.plan import SweepPlan, SweepSettings
+from explorer.pruning.sweep import SweepRow, clocked, rows_asked_for, sweep, sweep_table
 from explorer.work.progress import Update
 from explorer.workspace import open_workspace
+from tests.pruning.test_reading import row as row_of
 
 
 def rows_of(steps: Iterable[SweepRow | Update]) -> list[SweepRow]:
@@ -294,3 +295,11 @@ def test_bad_input_is_one_sentence_and_status_2(
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_what_is_asked_for_is_shown_with_every_seed_that_is_known() -> None:
+    known = [replace(row_of("random", ratio, 50), seed=seed) for ratio in (0.2, 0.5) for seed in range(4)]
+    asked = SweepSettings(("random",), (0.5,))
+    assert rows_asked_for(known, asked) == tuple(known[4:])
+    assert rows_asked_for(known, replace(asked, seeds=5)) is None, "the fifth one is not known"
+    assert rows_asked_for(known[1:4], replace(asked, ratios=(0.2,))) is None, "nor is the first one here"
