@@ -322,7 +322,7 @@ class Overflow(Instrument[OverflowSettings, OverflowRow]):
         return f"{part.bits}-bit weights: {part.cut_accuracy.value:.1%} right"
 
 
-_SLOWER, _PAIRS = 5, 140  # what float64 takes, and looking at pairs, in passes in float32
+_SLOWER, _PAIRS = 3, 80  # what float64 takes, and looking at pairs, in passes in float32
 OVERFLOW = Overflow()
 
 
