@@ -37,10 +37,12 @@ def main() -> None:
 def _live() -> None:
     workspace = ui.workspace()
     names = (*workspace.teachers, *workspace.students)
+    left, right = st.columns(2)
     name = address.choice(
         "summarised",
         "Called on a copy of",
         tuple(dict.fromkeys(names)),
+        draw=left.selectbox,
         format_func=lambda each: workspace.cards[each].title,
     )
     stored = _stored(name)
@@ -49,6 +51,7 @@ def _live() -> None:
         "summarised_images",
         "Copies are counted on",
         tuple(dict.fromkeys((whole, min(QUICK, whole)))),
+        draw=right.selectbox,
         format_func=lambda images: workspace.data.counted(USE, images),
         help="The fewer, the sooner the copies are there.",
     )
