@@ -100,7 +100,7 @@ def test_a_network_of_ones_own_is_what_a_command_works_on(
 ) -> None:
     asked: list[str] = []
 
-    def stop(source: Any, *_: object) -> None:
+    def stop(source: Any, *_: object, **__: object) -> None:
         asked.append(getattr(source, "network", source).card.sha256)
         raise Stopped
 
