@@ -128,7 +128,7 @@ def test_question_3_1_is_the_homeworks_own_curve(output: PageOutput) -> None:
     """Layer by layer, 0 to 95 percent in steps of 5, on validation images, whatever the controls of the sweep say."""
     app = pruning(images="250", methods="lamp")
     press(app, "Question 3-1")
-    assert app.query_params["curve"] == ["homework"]
+    assert app.session_state["curve"] == "homework"
     assert said(app, "precomputed")
     assert said(app, "all 5,000 validation images")
     assert not said(app, "other settings than the controls")
