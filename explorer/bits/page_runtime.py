@@ -31,9 +31,8 @@ from explorer.ui.instrument import Panel, ShownResult, StoredResult, draw_beside
 IMAGES = 1000  # counted where nothing is stored
 WHY_ONNXRUNTIME = (
     "int8 is onnxruntime's: it needs no compiler at run time, its file is read everywhere, and its codes are those of "
-    "the first tab. torch's own way was tried on the 60k student (torchao 0.18, pt2e flow, lowered for x86): 999 of "
-    "1,000 answers stayed, but what it makes takes a single batch size, could not be written to a file, and took "
-    "longer than torch's float32, at 1 image as at 32. torch's older way is deprecated."
+    "the first tab. torch's own way was tried (torchao 0.18, pt2e flow, lowered for x86): what it makes takes a "
+    "single batch size and could not be written to a file. torch's older way is deprecated."
 )
 
 
