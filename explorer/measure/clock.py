@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import statistics
 import sys
 import threading
@@ -29,6 +30,12 @@ REST = 0.02
 
 On two threads, in turn with onnxruntime and without a rest, a network had quartiles of 15 and 41 ms: as it came
 before the other runtime or after it.
+"""
+LONGER = 6
+"""How many times longer a block with rests is.
+
+/proc/stat says who worked at each tick of a hundredth of a second. Where passes and rests take turns faster than
+that, half a second has too few ticks to tell.
 """
 
 
@@ -97,12 +104,12 @@ def latencies(
     hold still during a block.
 
     Networks that are ``mixed``, run by more than one runtime, rest before each pass until the threads of the one
-    before are asleep.
+    before are asleep, and wake their own by a pass that is not timed; their blocks are ``LONGER``.
     """
     keep_freed_memory()
     device = device_of(models[0])
     batch = inputs.to(device)
-    rest = REST if mixed and torch.get_num_threads() > 1 else 0.0
+    rest, length = (REST, LONGER * BLOCK) if mixed and torch.get_num_threads() > 1 else (0.0, BLOCK)
     for _ in range(2):
         _round(models, batch, device, rest)
     rounds: list[list[float]] = []
@@ -115,7 +122,7 @@ def latencies(
             # A block, not a round, is judged quiet or not: /proc/stat counts in hundredths of a second, so
             # the share of others is only known over many of them. Every second round runs backwards: what
             # drifts within a round (heat, a falling clock rate) then falls on first and last alike.
-            while not block or time.perf_counter() - started < BLOCK:
+            while not block or time.perf_counter() - started < length:
                 block.append(_round(models, batch, device, rest, backwards=len(block) % 2 == 1))
             others = others_between(before, cpu_time())
         if others is not None and others > BUSY:
@@ -143,7 +150,12 @@ def _round(
     order = range(len(models))
     for number in reversed(order) if backwards else order:
         if rest:
-            time.sleep(rest)
+            # Never twice the same: a beat in step with the ticks of /proc/stat would be seen at work too often,
+            # or hardly ever, and a quiet machine would look disturbed.
+            time.sleep(random.uniform(rest, 1.5 * rest))  # noqa: S311 (nothing secret)
+            # Its own threads are asleep by now as well. To wake them takes milliseconds (6.7 in place of 0.7 for a
+            # small network), which a network that is asked again and again pays once: not timed.
+            models[number](batch)
         started = time.perf_counter()
         models[number](batch)
         _finish(device)

@@ -115,9 +115,17 @@ def test_mixed_runtimes_rest_before_each_pass_and_one_alone_does_not(monkeypatch
     monkeypatch.setattr(clock.time, "sleep", rests.append)
     monkeypatch.setattr(clock, "cpu_time", lambda: None)
     monkeypatch.setattr(clock, "BLOCK", 0.0)
+    passes: list[int] = []
     networks, batch = (nn.Identity(), nn.Identity()), torch.zeros(1, 3, 2, 2)
+    for number, network in enumerate(networks):
+        network.register_forward_hook(lambda *_, number=number: passes.append(number))
     for threads, mixed, expected in ((2, True, 2 * (2 + 3)), (2, False, 0), (1, True, 0)):
         monkeypatch.setattr(clock.torch, "get_num_threads", lambda threads=threads: threads)
         rests.clear()
+        passes.clear()
         clock.latencies(networks, batch, 3, mixed=mixed)
-        assert rests == [clock.REST] * expected
+        assert len(rests) == expected
+        assert all(clock.REST <= rest <= 1.5 * clock.REST for rest in rests)
+        assert len(set(rests)) == expected, "a beat in step with the ticks is seen at work too often"
+        assert len(passes) == 2 * (2 + 3) + expected, "its own threads are woken before its time is taken"
+        assert passes[::2] == passes[1::2] or not expected
