@@ -72,7 +72,7 @@ def steps_tab() -> None:
 
 def _counted(rows: Sequence[LedgerRow]) -> str:
     data = ui.workspace().data
-    return f"{data.counted('test', rows[0].total or 0)} of {data.name}."
+    return f"{data.name}, {data.counted('test', rows[0].total or 0)}."
 
 
 def _asked() -> InstrumentSpec[PathSettings]:
@@ -112,8 +112,14 @@ def _asked() -> InstrumentSpec[PathSettings]:
     data = ui.workspace().data
     most = data.sizes["test"]
     counts = tuple(dict.fromkeys(min(count, most) for count in COUNTS))
+    # As many as the stored path of this network counted, so that it is what these controls ask for.
+    found = ui.workspace().find_rows(KIND, LedgerRow, name)
     images = address.choice(
-        "path_images", f"Count on so many {data.noun('test')}s", counts, format_func="{:,}".format
+        "path_images",
+        f"Count on so many {data.noun('test')}s",
+        counts,
+        default=found.images if found and found.images in counts else counts[0],
+        format_func="{:,}".format,
     )
     steps = tuple(step for step in (prune, repair, rounded, exported) if step is not None)
     settings = PathSettings(steps, images, data.key_of("training"))

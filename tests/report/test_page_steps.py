@@ -43,10 +43,19 @@ def test_a_path_is_told_by_its_dearest_step_and_by_what_brings_back_most() -> No
     assert describe_path(states(30)) == ""
 
 
-def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(output: PageOutput) -> None:
-    app = opened(**TAB)
+@pytest.mark.parametrize(
+    ("name", "link", "counted"),
+    [
+        ("teacher", {}, "1,000 test images, each class by its share"),
+        ("student-60k-kd", {"path_of": "student-60k-kd"}, "all 10,000 test images"),
+    ],
+)
+def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(
+    output: PageOutput, name: str, link: dict[str, str], counted: str
+) -> None:
+    app = opened(**TAB, **link)
     assert said(app, "The dearest step is masked, global L1 90%")
-    assert said(app, "all 10,000 test images of Fashion-MNIST")
+    assert said(app, f"Fashion-MNIST, {counted}")
     assert not app.warning, "the controls ask for what is stored"
     frame = app.dataframe[0].value
     assert frame["state"].tolist()[:3] == [
@@ -57,7 +66,7 @@ def test_with_zero_clicks_a_stored_path_is_drawn_state_by_state(output: PageOutp
     next(button for button in app.button if button.label.startswith("Pin every")).click().run()
     pinned = app.session_state["session"].pinned
     assert [len(Recipe.from_dict(row.recipe).steps) for row in pinned] == list(range(len(frame)))
-    assert {row.weights for row in pinned} == {card("student-60k-kd").sha256}
+    assert {row.weights for row in pinned} == {card(name).sha256}
     assert all(row.link.startswith("report?report_tab=Step") for row in pinned)
     next(button for button in app.button if button.label.startswith("Pin every")).click().run()
     assert len(app.session_state["session"].pinned) == len(pinned), "once"
