@@ -118,7 +118,11 @@ def _stored(selection: PruningSelection, asked: SweepSettings) -> StoredResult[S
     rows, settings = stored.rows, settings_of(stored.rows, stored.images, stored.settings)
     # What the controls ask for may be a part of what is stored: then just this part is shown.
     if (part := rows_asked_for(rows, asked)) is not None:
-        settings = replace(settings, methods=asked.methods, ratios=asked.ratios, seeds=asked.seeds)
+        # Of rows that no training image played a part in it does not matter which ones others took.
+        training = settings.training if asked.training else ""
+        settings = replace(
+            settings, methods=asked.methods, ratios=asked.ratios, seeds=asked.seeds, training=training
+        )
         rows = part
     return StoredResult(
         rows,

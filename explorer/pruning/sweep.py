@@ -318,7 +318,7 @@ def settings_of(rows: Sequence[SweepRow], images: int, written: Mapping[str, Any
         images: how many images they were counted on.
         written: further settings by name; those of a plan that are not there are the plan's defaults.
     """
-    known = {each.name for each in fields(SweepPlan)}
+    known = {each.name for each in fields(SweepPlan)} | {"training"}
     return SweepSettings(
         **{
             name: value

@@ -85,11 +85,18 @@ def test_the_clock_adds_the_times_of_the_first_seed_later(
     assert [row.correct for row in after.rows] == [row.correct for row in before.rows]
     assert [row.ms for row in after.rows] == [3.0 if row.seed == 0 else None for row in after.rows]
     assert after.settings["repeats"] == 15
+    # Nor is it forgotten which training images a method looked at.
+    assert prune(folder, "--method", "channels-taylor", "--repeats", "0", "--no-baseline") == 0
+    key = BUNDLED.key_of("training")
+    assert stored(folder).settings["training"] == key
+    assert main(["prune", NAME, "--clock", "--checkpoints", str(folder)]) == 0
+    after = stored(folder)
+    assert after.settings["training"] == key
     # Further methods can be counted while the machine is busy: what was timed stays, and is told of.
     assert prune(folder, "--method", "channels-l1", "--repeats", "0", "--no-baseline") == 0
     more = stored(folder)
     assert set(after.rows) < set(more.rows)
-    assert more.settings["repeats"] == 15
+    assert (more.settings["repeats"], more.settings["training"]) == (15, key)
 
 
 def test_a_busy_machine_leaves_the_rows_as_they_are_and_says_so(
