@@ -10,7 +10,7 @@ from explorer.pruning import page_forms, page_inside, page_sweep, page_wall
 from explorer.pruning.page_asked import CURVE, offered_counts
 from explorer.pruning.removal import describe_unsliceable
 from explorer.pruning.selection import PruningSelection
-from explorer.pruning.sweep import SWEEP
+from explorer.pruning.sweep import SWEEP, SweepRow
 from explorer.selection import USE
 from explorer.ui import address
 
@@ -40,7 +40,6 @@ def _select() -> PruningSelection:
     workspace = ui.workspace()
     cards = workspace.cards
     images = ui.images(USE)
-    offered = offered_counts(len(images))
     # The wall is made of a number of its own, and the homework's curve of all validation images.
     tab = address.peek("pruning_tab", options=tuple(TABS))
     counts = tab != WALL and (tab != CURVES or address.peek("curve", **CURVE) == SWEEP.key)
@@ -53,6 +52,8 @@ def _select() -> PruningSelection:
         format_func=lambda name: cards[name].title,
         label_visibility="collapsed",
     )
+    sweep = workspace.find_rows(SWEEP.key, SweepRow, name) if tab == CURVES else None
+    offered = offered_counts(len(images), sweep.images if sweep else None)
     count = int(
         address.choice(
             "images",

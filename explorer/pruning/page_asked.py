@@ -22,7 +22,7 @@ NUMBERS = ("recalibrate", "finetune", "refit", "seeds")
 """Settings of a sweep that are a number each, under their own key."""
 DEFAULT: tuple[str, ...] = ("global-l1", "channels-l1")
 COUNTS = (100, 250, 500, 1000, 2000, 5000)
-OPENS_WITH = 1000  # as many as the stored results were counted on
+OPENS_WITH = 1000  # as many as most stored results were counted on
 
 
 def offered(key: str) -> dict[str, Any]:
@@ -40,12 +40,10 @@ def offered(key: str) -> dict[str, Any]:
     return choices[key]
 
 
-def offered_counts(total: int) -> dict[str, Any]:
-    """How many of so many images can be chosen, and what it opens with."""
-    return {
-        "options": (*(count for count in COUNTS if count < total), total),
-        "default": min(OPENS_WITH, total),
-    }
+def offered_counts(total: int, stored: int | None = None) -> dict[str, Any]:
+    """How many of so many images can be chosen, and what it opens with: as many as were ``stored``, if they can be."""
+    options = (*(count for count in COUNTS if count < total), total)
+    return {"options": options, "default": stored if stored in options else min(OPENS_WITH, total)}
 
 
 def asked_count(total: int) -> int:

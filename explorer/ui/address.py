@@ -565,12 +565,16 @@ def _control(entry: Key, draw: Callable[..., Any], begins: Callable[[Any], dict[
         begins: the settings with which Streamlit draws a new control at a value.
     """
     key, state = entry.key, session().address
-    asked, setting = key in state.asked, _value(entry)
+    asked, before, setting = key in state.asked, state.drawn.get(key), _value(entry)
+    # Left at its default, it follows a default that depends on another control.
+    follows = not asked and isinstance(before, Key) and setting == before.default != entry.default
+    if follows:
+        setting = entry.default
     # With other bounds or options it is another control to Streamlit, which begins anew.
-    new = key not in st.session_state or state.drawn.get(key) != entry
+    new = key not in st.session_state or before != entry
     state.drawn[key] = entry
     settings, moves = begins(setting), asked or st.session_state.get(key) != setting
-    if (moves and not new) or not settings:
+    if (moves and not new) or follows or not settings:
         # It is on the page already, at another value: on Back, or where its value is not possible any more. In all
         # other runs the hand may be further than this run, and setting it here would undo that.
         if moves or new:

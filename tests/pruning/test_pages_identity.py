@@ -11,8 +11,9 @@ from explorer.measure import accuracy, logits
 from explorer.networks import StudentNet, StudentSpec, parameter_count
 from explorer.pruning.engine import prune_network
 from explorer.pruning.methods import get_method
-from explorer.workspace import NetworkSource, trained_network
-from tests.app import charts, guess, press, said
+from explorer.pruning.sweep import SweepRow
+from explorer.workspace import NetworkSource, open_workspace, trained_network
+from tests.app import arrive, charts, guess, press, said
 from tests.pruning.app import pruning
 
 TITLE = "Trained here, distilled"
@@ -155,3 +156,21 @@ def test_a_result_outlives_the_session_and_is_found_by_what_it_is_of() -> None:
     other: dict[str, Any] = SWEEP | {"images": "250"}
     again = pruning(checkpoint=FIRST.card.name, trained=(FIRST,), **other)
     assert said(again, "This run has other settings than the controls (images: shown 100, asked 250)")
+
+
+def test_the_curves_count_as_many_images_as_is_stored_of_the_network_until_the_hand_says_otherwise() -> None:
+    workspace = open_workspace(BUNDLED)
+    stored = {
+        name: found.images
+        for name in ("teacher", "student-60k-kd")
+        if (found := workspace.find_rows("sweep", SweepRow, name))
+    }
+    assert len(set(stored.values())) == 2, "of each another number"
+    app = arrive("pruning", pruning_tab="Curves")
+    for name in ("teacher", "student-60k-kd", "teacher"):
+        app.selectbox(key="checkpoint").select(name).run()
+        assert app.selectbox(key="images").value == stored[name]
+        assert not app.warning, "the controls ask for what is stored"
+    app.selectbox(key="images").select(500).run()
+    app.selectbox(key="checkpoint").select("student-60k-kd").run()
+    assert app.selectbox(key="images").value == 500
