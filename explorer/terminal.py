@@ -189,25 +189,11 @@ def counted_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
     Raises:
         ExplorerError: there are not so many.
     """
-    whole = _enough_images(workspace, use, count)
-    return whole.stratified(min(count, len(whole)))
-
-
-def first_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
-    """The first so many images for a use: those that are shown as photographs.
-
-    Raises:
-        ExplorerError: there are not so many.
-    """
-    return _enough_images(workspace, use, count).select(slice(count))
-
-
-def _enough_images(workspace: Workspace, use: Use, count: int) -> ImageSet:
     whole = follow(workspace.images(use), Bars())
     # Of a folder, files that cannot be read are left out: asking for as many as there are is no mistake.
     if not 1 <= count <= max(len(whole), workspace.data.sizes[use]):
         raise ExplorerError(f"There are {len(whole):,} images: take 1 to {len(whole):,} of them.")
-    return whole
+    return whole.stratified(min(count, len(whole)))
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

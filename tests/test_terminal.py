@@ -13,7 +13,7 @@ from explorer import checkpoints
 from explorer.__main__ import main
 from explorer.data import BUNDLED
 from explorer.data.fashion_mnist import FashionMNIST
-from explorer.terminal import counted_images, first_images
+from explorer.terminal import counted_images
 from explorer.workspace import open_workspace
 from tests.data.conftest import dishes  # noqa: F401 (a fixture)
 
@@ -213,7 +213,6 @@ def test_what_is_claimed_of_a_network_of_the_users_is_counted_again(
         assert "an accuracy from 0 to 1" in capsys.readouterr().err
 
 
-def test_accuracies_are_counted_on_each_class_by_its_share_and_photographs_are_the_first_ones() -> None:
+def test_accuracies_are_counted_on_each_class_by_its_share() -> None:
     workspace, test = open_workspace(BUNDLED), BUNDLED.load("test")
-    assert counted_images(workspace, "test", 100).key == test.stratified(100).key
-    assert first_images(workspace, "test", 100).key == test.select(slice(100)).key != test.stratified(100).key
+    assert counted_images(workspace, "test", 100).key == test.stratified(100).key != test.select(slice(100)).key

@@ -43,12 +43,12 @@ def main(selection: PruningSelection) -> None:
         )
         panel.controls("Make its wall", icon=":material/grid_view:")
     shown = panel.result(
-        lambda spec, _: f"the first {spec.settings.images:,} {selection.noun}s; {selection.title}.",
+        lambda spec, _: f"{selection.counted(spec.settings.images)}; {selection.title}.",
         nothing="",
     )
     if shown is None:
         return
-    images = ui.images(USE).select(slice(shown.settings.images))
+    images = ui.images(USE).stratified(shown.settings.images)
     reading = WallReading(shown.parts, images.classes)
     question = rescue_question(reading, selection.title, (selection.weights, selection.images.whole))
     locked = question is not None and ui.is_locked(question.key)

@@ -246,7 +246,7 @@ class Wall(Instrument[SweepSettings, WallState]):
     ) -> Generator[Update | WallState, None, None]:
         """The states that are not there yet."""
         settings = spec.settings
-        images = (yield from spec.data.read(spec.use)).select(slice(settings.images))
+        images = (yield from spec.data.read(spec.use)).stratified(settings.images)
         shard = (yield from spec.data.read("training")) if settings.needs_training else None
         yield from wall(spec.network.load(), images, settings, shard, {part.state for part in done})
 

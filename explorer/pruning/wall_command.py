@@ -13,9 +13,9 @@ from explorer.pruning.methods import METHODS
 from explorer.pruning.plan import SweepSettings
 from explorer.pruning.wall import KIND, RATIOS, REFIT, WALL, WallState, wall_settings
 from explorer.terminal import (
+    counted_images,
     decimals,
     evidence_folder,
-    first_images,
     subject_of,
     subject_options,
     workspace_of,
@@ -53,10 +53,10 @@ def _wall(options: argparse.Namespace) -> int:
     """Make the states that are not stored yet, method by method, and store them with those that are."""
     workspace = workspace_of(options)
     source = subject_of(workspace, options)
-    images = first_images(workspace, "test", options.images)
+    images = counted_images(workspace, "test", options.images)
     folder = evidence_folder(options, workspace)
     stored = find_rows(KIND, WallState, source.card.sha256, images.whole, folder)
-    if stored is not None and stored.images != len(images):
+    if stored is not None and not stored.is_on(images):
         raise ExplorerError(
             f"The stored wall counts {stored.images:,} images: take as many, or delete it to begin anew."
         )

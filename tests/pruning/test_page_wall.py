@@ -43,7 +43,7 @@ def test_what_the_browser_is_sent_is_what_is_stored() -> None:
     data = component(pruning("The wall"), NAME)
     found = open_workspace(BUNDLED).find_rows(KIND, WallState, "student-60k-kd")
     assert found is not None
-    test = BUNDLED.load("test").select(slice(found.images))
+    test = BUNDLED.load("test").stratified(found.images)
     assert data["labels"] == test.labels[photographs(test)].tolist()
     assert [each["key"] for each in data["methods"]] == [
         key for key in METHODS if any(row.method == key for row in found.rows)

@@ -33,15 +33,14 @@ def states() -> tuple[WallState, ...]:
 
 def test_the_states_count_what_a_sweep_counts(states: tuple[WallState, ...]) -> None:
     assert len(states) == WALL.steps(spec_of(SETTINGS)) == 18
-    # On all images: of fewer the wall takes the first, whose photographs it shows, a sweep a stratified choice.
-    whole = replace(SETTINGS, methods=("channels-l1",), ratios=(0.5,), images=len(images("test")))
-    counted = {each.state: each.accuracy for each in measure(WALL, spec_of(whole))}
-    for row in measure(SWEEP, spec_of(whole)):
+    some = replace(SETTINGS, methods=("channels-l1",), ratios=(0.5,))
+    counted = {each.state: each.accuracy for each in states}
+    for row in measure(SWEEP, spec_of(some)):
         assert row.accuracy == counted[row.row[:3]]
 
 
 def test_a_state_says_what_every_photograph_and_every_class_is_called(states: tuple[WallState, ...]) -> None:
-    test = images("test").select(slice(100))
+    test = images("test").stratified(100)
     state = next(each for each in states if each.state == ("channels-l1", 0.5, "none"))
     answers = logits(prune_network(ToyNetwork().load(), METHODS["channels-l1"], 0.5), test.inputs()).argmax(1)
     expected = [
@@ -125,7 +124,7 @@ def test_the_shipped_wall_holds_on_a_sample(name: str) -> None:
     found = open_workspace(BUNDLED).find_rows(KIND, WallState, name)
     assert found is not None
     state = next(each for each in found.rows if each.state == ("global-l1", 0.85, "none"))
-    test = BUNDLED.load("test").select(slice(found.images))
+    test = BUNDLED.load("test").stratified(found.images)
     shown = test.select(photographs(test))
     answers = logits(prune_network(load(name), METHODS["global-l1"], 0.85), shown.inputs()).argmax(1)
     assert answers.tolist() == list(state.shown)
