@@ -31,9 +31,9 @@ def wish(app: AppTest) -> tuple[Any, ...]:
 def test_the_page_opens_with_the_wall_of_the_teacher_on_a_class_that_it_forgets() -> None:
     app = arrive("pruning")
     data = component(app, NAME)
-    assert wish(app) == ("global-l1", 0.85, "none")
-    state = data["methods"][0]["states"]["none"][data["ratios"].index(0.85)]
-    assert state["said"].startswith("At 85% Trouser is forgotten: 3 of 44")
+    assert wish(app) == ("global-l1", 0.9, "none")
+    state = data["methods"][0]["states"]["none"][data["ratios"].index(0.9)]
+    assert state["said"].startswith("At 90% Trouser is forgotten: 0 of 40")
     assert BUNDLED.classes[state["forgotten"][0]] == "Trouser"
     assert said(app, "precomputed")
     assert not app.warning
@@ -119,8 +119,8 @@ def test_the_wall_of_another_network_is_made_on_the_page() -> None:
 
 def test_a_locked_wall_waits_for_a_guess() -> None:
     app = pruning("The wall", "teacher", predict="wall")
-    assert said(app, "3 of 44 images of Trouser are right")
+    assert said(app, "0 of 40 images of Trouser are right")
     assert not is_there(app)
     guess(app, "wall", 20)
     assert component(app, NAME)
-    assert said(app, "it is **44 images**: 24 images too low")
+    assert said(app, "it is **39 images**: 19 images too low")
