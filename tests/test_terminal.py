@@ -215,4 +215,6 @@ def test_what_is_claimed_of_a_network_of_the_users_is_counted_again(
 
 def test_accuracies_are_counted_on_each_class_by_its_share() -> None:
     workspace, test = open_workspace(BUNDLED), BUNDLED.load("test")
-    assert counted_images(workspace, "test", 100).key == test.stratified(100).key != test.select(slice(100)).key
+    assert (
+        counted_images(workspace, "test", 100).key == test.stratified(100).key != test.select(slice(100)).key
+    )
