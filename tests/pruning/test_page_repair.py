@@ -10,7 +10,10 @@ from streamlit.testing.v1 import AppTest
 from explorer.checkpoints.evidence import StoredRows
 from explorer.data import BUNDLED
 from explorer.pruning import charts, page_repair, repair
+from explorer.pruning.page_asked import DEFAULT
 from explorer.pruning.repair import REPAIR, RepairRow
+from explorer.pruning.repair_reading import beside_sweep, describe_beside
+from explorer.pruning.sweep import SWEEP, SweepRow
 from explorer.pruning.wall import KIND, WallState
 from explorer.pruning.wall_reading import describe_recoveries
 from explorer.workspace import Workspace, open_workspace
@@ -65,11 +68,29 @@ def test_what_is_measured_is_drawn_with_its_images(monkeypatch: pytest.MonkeyPat
     assert "trained on the first 256 training images" in said
 
 
-def test_the_resting_curves_say_what_repair_brings_and_lead_to_it() -> None:
+@pytest.mark.parametrize("repaired", [True, False], ids=["of stored repairs", "of the wall"])
+def test_the_resting_curves_say_what_repair_brings_and_lead_to_it(
+    monkeypatch: pytest.MonkeyPatch, repaired: bool
+) -> None:
+    workspace = open_workspace(BUNDLED)
+    sweep = workspace.find_rows(SWEEP.key, SweepRow, "teacher")
+    repairs = workspace.find_rows(repair.KIND, RepairRow, "teacher")
+    wall = workspace.find_rows(KIND, WallState, "teacher")
+    assert sweep is not None
+    assert repairs is not None
+    assert wall is not None
+    if repaired:
+        beside = beside_sweep(repairs.rows, DEFAULT, sweep.rows[0].total)
+        said = describe_beside(repairs.rows, beside)
+    else:
+        real = Workspace.find_rows
+
+        def without(self: Workspace, kind: str, *of: Any) -> Any:
+            return None if kind == repair.KIND else real(self, kind, *of)
+
+        monkeypatch.setattr(Workspace, "find_rows", without)
+        said = describe_recoveries(wall.rows, "global-l1")
     app = pruning("Curves", "teacher")
-    stored = open_workspace(BUNDLED).find_rows(KIND, WallState, "teacher")
-    assert stored is not None
-    said = describe_recoveries(stored.rows, "global-l1")
     assert said
     assert said in [each.value for each in app.markdown]
     next(each for each in app.button if each.label == "Repair it, also in rounds").click().run()
