@@ -164,10 +164,11 @@ def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generat
             "checksum": _checksum(partial_folder / "images.npy"),
         }
         (partial_folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
-        if _read_kept(target) is None:
+        # Put there first and looked at only where something is in the way: whoever looked first could remove what
+        # another one has put there since.
+        if not _put(partial_folder, target) and _read_kept(target) is None:
             shutil.rmtree(target, ignore_errors=True)  # damaged
-            with suppress(OSError):  # another process was first
-                partial_folder.rename(target)
+            _put(partial_folder, target)
     except OSError as error:
         raise ExplorerError(
             f"The cache {target.parent} cannot be written ({error.strerror or error}): make room there, or set "
@@ -176,6 +177,15 @@ def _fill(items: Sequence[Item], root: Path, size: int, target: Path) -> Generat
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
     _trim(target.parent)
+
+
+def _put(folder: Path, target: Path) -> bool:
+    """Give a folder its place; whether it could, which it cannot where another process was first."""
+    try:
+        folder.rename(target)
+    except OSError:
+        return False
+    return True
 
 
 def _trim(folder: Path) -> None:
