@@ -58,14 +58,16 @@ def draw_curves(selection: PruningSelection, shown: ShownResult[SweepRow], field
 
 
 def say_criteria(selection: PruningSelection, shown: ShownResult[SweepRow]) -> None:
-    """Which way of ranking wins here, and where chance does better: of what is shown, else of all that is stored."""
+    """Which way of ranking wins here, and where chance does better: of all that is stored, else of what is shown."""
     classes = len(selection.data.classes)
-    said, where = describe_criteria(shown.parts, classes), ""
     stored = ui.workspace().find_rows("sweep", SweepRow, selection.name)
     if stored is not None and shown.origin == "precomputed":
         # The controls may ask for one method alone, and one alone wins nothing.
-        said = ui.kept(partial(describe_criteria, stored.rows, classes))
+        rows = stored.rows
         where = f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}."
+    else:
+        rows, where = shown.parts, ""
+    said = ui.kept(partial(describe_criteria, rows, classes))
     if not said:
         return
     st.markdown("\n".join(["**Which criterion wins here**", "", *(f"- {each}" for each in said)]))
@@ -77,9 +79,8 @@ def _stored_repairs(selection: PruningSelection) -> StoredRows[RepairRow] | None
     return ui.workspace().find_rows(KIND, RepairRow, selection.name)
 
 
-def _beside(selection: PruningSelection, rows: Sequence[SweepRow]) -> tuple[RepairRow, ...]:
+def _beside(stored: StoredRows[RepairRow] | None, rows: Sequence[SweepRow]) -> tuple[RepairRow, ...]:
     """The stored repairs that can stand on the sweep's axis; none where it has recoveries of its own."""
-    stored = _stored_repairs(selection)
     if stored is None or any(row.recovery != "none" for row in rows):
         return ()
     return beside_sweep(stored.rows, {row.method for row in rows}, rows[0].total)
@@ -87,12 +88,12 @@ def _beside(selection: PruningSelection, rows: Sequence[SweepRow]) -> tuple[Repa
 
 def _say_repair(selection: PruningSelection, rows: Sequence[SweepRow]) -> None:
     """What repair brings, of what ships of this network, and the way to it."""
-    stored, beside, wall = _stored_repairs(selection), _beside(selection, rows), stored_wall(selection)
-    said, where = "", ""
+    stored, said, where = _stored_repairs(selection), "", ""
+    beside = _beside(stored, rows)
     if stored is not None and beside:
         said = describe_beside(stored.rows, beside)
         where = f"{stored.where}; {stored.counted(selection.data, USE)}; {selection.title}."
-    elif wall is not None:
+    elif (wall := stored_wall(selection)) is not None:
         said, where = describe_recoveries(wall.parts, OPENS_WITH), wall.where
     with st.container(horizontal=True, vertical_alignment="center"):
         if said:
@@ -114,7 +115,7 @@ def _to_repair() -> None:
 
 def _draw_curve(selection: PruningSelection, rows: Sequence[SweepRow], field: str) -> None:
     """Accuracy against ratio or cost, with what it says."""
-    repaired = _beside(selection, rows)
+    repaired = _beside(_stored_repairs(selection), rows)
     data = ui.kept(partial(with_repairs, rows, repaired, selection.params))
     words = " ".join(
         part

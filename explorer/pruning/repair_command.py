@@ -91,7 +91,7 @@ def _repair(options: argparse.Namespace) -> int:
     folder = evidence_folder(options, workspace) if options.evidence else None
     written = {"seed": settings.seed, "training": settings.training}
     stored = find_rows(KIND, RepairRow, source.card.sha256, images.whole, folder) if folder else None
-    if stored is not None and (stored.images != len(images) or stored.settings != written):
+    if stored is not None and (not stored.is_on(images) or stored.settings != written):
         raise ExplorerError(
             f"The stored repair counts {stored.images:,} images with seed {stored.settings['seed']}: "
             "take the same, or delete it to begin anew."
