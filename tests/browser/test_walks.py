@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import FrameLocator, Page
+from playwright.sync_api import FrameLocator, Page, expect
 
 from explorer.walks.walk import Step, own
 from tests.browser.conftest import Visit
@@ -77,5 +77,7 @@ def test_on_a_projector_the_buttons_of_the_bar_stay(visit: Visit) -> None:
     """What is hidden there are the tooltips' own signs, not the buttons that have a tooltip."""
     visit.open(f"{FIRST}&projector=yes")
     for name in ("Next", "Reset", "Leave", "Make a lesson"):
-        assert visit.page.get_by_role("button", name=name, exact=name == "Reset").is_visible(), name
+        button = visit.page.get_by_role("button", name=name, exact=name == "Reset")
+        # Asked again for a while: when the page is drawn anew it is not there for a moment.
+        expect(button, name).to_be_visible()
     assert not visit.page.locator(".stSelectbox .stTooltipIcon").first.is_visible()
